@@ -1,0 +1,67 @@
+"""An arm: the weights it starts from, its learning-rate curve, its momentum curve."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import floor, isfinite
+from typing import Any, Literal
+
+from stages.fault import Fault
+from stages.schedules import momentum, registry
+from stages.schedules.curve import Curve, Values
+from stages.schedules.dense import Dense
+
+Start = Literal["final", "rewound", "fresh"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A retraining technique: start, curve with its options, momentum.
+
+    Momentum is a number, "cycled" (0.95 -> 0.85 -> 0.95, at its low where the curve's warm-up ends;
+    at a tenth of the run for a curve that has none), or None: the curve's own.
+    """
+
+    start: Start
+    curve: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    momentum: float | Literal["cycled"] | None = None
+
+    def curves(self, epochs: int, steps_per_epoch: int, dense: Dense) -> Curve:
+        """Return the learning rate and momentum of every step of `epochs` epochs.
+
+        The learning rate of an adaptive curve is that of scale 1.
+        """
+        total_steps = epochs * steps_per_epoch
+        options = registry.complete(self.curve, self.options)
+        lr = registry.curve(self.curve, total_steps, steps_per_epoch, dense, **options)
+        return Curve(lr, self._momentum(total_steps, dense, options), steps_per_epoch)
+
+    def _momentum(self, total_steps: int, dense: Dense, options: Mapping[str, Any]) -> Values:
+        if self.momentum is None:
+            own = registry.MOMENTA.get(self.curve, momentum.held)
+            return own(total_steps, dense, **options)
+        if self.momentum == "cycled":
+            return momentum.cycled(total_steps, options.get("warmup", 0.1))
+        return momentum.constant(total_steps, float(self.momentum))
+
+
+def rewind_epoch(arm: Arm, epochs: int, dense_epochs: int) -> int | None:
+    """Return E - T, the dense epoch whose weights a rewinding arm starts from; None for the others.
+
+    Epoch 0 is the dense run's initialization. A Fault where T is above E.
+    """
+    if arm.start != "rewound":
+        return None
+    if not 1 <= epochs <= dense_epochs:
+        raise Fault(f"epochs: {epochs} for an arm that rewinds; allowed: 1 to {dense_epochs}")
+    return dense_epochs - epochs
+
+
+def scratch_b_epochs(dense_epochs: int, flops_ratio: float) -> int:
+    """Return E * dense FLOPs / pruned FLOPs, rounded, halves up (Liu 2019, Scratch-B).
+
+    flops_ratio: dense over pruned FLOPs, 1 or more.
+    """
+    if not (isfinite(flops_ratio) and flops_ratio >= 1):
+        raise Fault(f"scratch_b: dense FLOPs / pruned FLOPs is {flops_ratio}; allowed: 1 or more")
+    return floor(dense_epochs * flops_ratio + 0.5)

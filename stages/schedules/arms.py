@@ -1,0 +1,183 @@
+"""The learning-rate curves of the published retraining arms (their names are in the registry)."""
+
+from math import isfinite, sqrt
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from stages.fault import Fault
+from stages.schedules import recorded, shapes
+from stages.schedules.curve import Values
+from stages.schedules.dense import LR, Dense, Fraction, PeakLR
+from stages.schedules.general import Factor, warmup_decay
+
+Reading = Literal["code", "zimmer"]
+Divisor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
+def constant(
+    total_steps: int, steps_per_epoch: int, dense: Dense, *, lr: PeakLR = "last"
+) -> Values:
+    """Fine-tuning: one learning rate for the whole budget (Han 2015)."""
+    return np.full(total_steps, dense.resolve(lr, "lr"))
+
+
+def replay(total_steps: int, steps_per_epoch: int, dense: Dense) -> Values:
+    """Rewinding: the dense curve's last T epochs, step by step, whatever its shape (Renda 2020).
+
+    A Fault where the arm is longer than the dense run or its epochs have other steps.
+    """
+    if steps_per_epoch != dense.steps_per_epoch:
+        raise Fault(
+            f"replay: {steps_per_epoch} steps per epoch, the dense run has "
+            f"{dense.steps_per_epoch}; allowed: the dense run's batch size and training images"
+        )
+    return recorded.tail(dense.lr, total_steps, steps_per_epoch)
+
+
+def stretch(total_steps: int, steps_per_epoch: int, dense: Dense) -> Values:
+    """Training from scratch: the dense curve's shape over T epochs, T above E too (Liu 2019).
+
+    Step k of N takes the dense run's step floor(k*M/N) of M: the dense curve itself where N = M.
+    """
+    return recorded.stretched(dense.lr, total_steps)
+
+
+def scaled(
+    total_steps: int,
+    steps_per_epoch: int,
+    dense: Dense,
+    *,
+    reading: Reading = "code",
+    initial_lr: LR = "last",
+    max_lr: PeakLR = "max",
+    warmup: Fraction = 0.1,
+    drops: tuple[Fraction, ...] = (0.5, 0.75),
+    factor: Factor = 0.1,
+) -> Values:
+    """Scaled learning-rate restarting, SLR (Le & Hua 2021): warm up, then the dense shape squeezed.
+
+    "code", the authors': cosine warm-up over w = int(warmup*T) epochs, max_lr at epoch w, then
+    x factor at epochs w + int(drop*(1 - warmup)*T); set per epoch. Their ImageNet recipe has drops
+    (0.33, 0.66). "zimmer" (Zimmer 2023): cosine warm-up from 0 over W = int(warmup*N) steps, then
+    the dense curve's M steps resampled to the N - W left, step W + j taking dense step int(j*M/(N -
+    W)), the dense run's own warm-up replaced by its largest value.
+    """
+    if reading == "zimmer":
+        _unused(initial_lr=initial_lr == "last", drops=drops == (0.5, 0.75), factor=factor == 0.1)
+        return _squeezed(total_steps, dense, dense.resolve(max_lr, "max_lr"), warmup)
+    return warmup_decay(
+        total_steps,
+        steps_per_epoch,
+        dense,
+        initial_lr=initial_lr,
+        max_lr=max_lr,
+        warmup=warmup,
+        decay="step",
+        drops=drops,
+        factor=factor,
+        granularity="epoch",
+    )
+
+
+def onecycle(
+    total_steps: int,
+    steps_per_epoch: int,
+    dense: Dense,
+    *,
+    reading: Reading = "code",
+    max_lr: PeakLR = "max",
+    warmup: Fraction = 0.1,
+    div_factor: Divisor = 100.0,
+    final_div_factor: Divisor = 100.0,
+) -> Values:
+    """Cyclic learning-rate restarting, CLR (Le & Hua 2021; Smith & Topin 2019): up once, then down.
+
+    "code", the authors': torch's OneCycleLR(max_lr, N, pct_start=warmup), per step, from
+    max_lr/div_factor on step 0 to max_lr on step warmup*N - 1, down to max_lr/div_factor/
+    final_div_factor on step N - 1; its momentum is cycled. Where warmup*N < 1 there is no rise, as
+    in torch; where it is 1, at which torch divides by 0, step 0 is at max_lr.
+    "zimmer" (Zimmer 2023): cosine from 0 up to max_lr on step W = int(warmup*N), then cosine down
+    to the dense run's last learning rate, however small, reached at N, one step after the end.
+    """
+    peak = dense.resolve(max_lr, "max_lr")
+    if reading == "zimmer":
+        _unused(div_factor=div_factor == 100, final_div_factor=final_div_factor == 100)
+        joint, ways = int(warmup * total_steps), (shapes.cosine, shapes.cosine)
+        return shapes.rise_and_fall(total_steps, joint, total_steps, (0, peak, dense.last), ways)
+    return warmup_decay(
+        total_steps,
+        steps_per_epoch,
+        dense,
+        initial_lr=peak / div_factor,
+        max_lr=peak,
+        final_lr=peak / div_factor / final_div_factor,
+        warmup=warmup,
+        decay="cosine",
+        granularity="step",
+    )
+
+
+def linear(
+    total_steps: int,
+    steps_per_epoch: int,
+    dense: Dense,
+    *,
+    max_lr: PeakLR = "max",
+    warmup: Fraction = 0.1,
+) -> Values:
+    """Linear learning-rate restarting, LLR (Zimmer 2023): cosine up from 0, then linearly to 0.
+
+    With W = int(warmup*N) of N steps: max_lr*(1 - cos(pi*k/W))/2 for k < W, and
+    max_lr*(1 - (k - W)/(N - W)) from step W on; the last step's is max_lr/(N - W), 0 comes after.
+    """
+    levels = (0.0, dense.resolve(max_lr, "max_lr"), 0.0)
+    ways = (shapes.cosine, shapes.linear)
+    return shapes.rise_and_fall(total_steps, int(warmup * total_steps), total_steps, levels, ways)
+
+
+def adaptive_linear(
+    total_steps: int,
+    steps_per_epoch: int,
+    dense: Dense,
+    *,
+    max_lr: PeakLR = "max",
+    warmup: Fraction = 0.1,
+) -> Values:
+    """Adaptive linear restarting, ALLR (Zimmer 2023): `linear`, to be multiplied by its scale.
+
+    The peak depends on how far pruning moved each replicate: multiply by `adaptive_scale`.
+    """
+    return linear(total_steps, steps_per_epoch, dense, max_lr=max_lr, warmup=warmup)
+
+
+def adaptive_scale(
+    distance: float, fraction_pruned: float, epochs: int, dense_epochs: int
+) -> float:
+    """Return eta_1/eta_max of `adaptive_linear`: clip(d/sqrt(s), min(T/E, 1), 1) (Zimmer 2023).
+
+    distance: d = ||W - W_pruned|| / ||W|| over all weights and biases; fraction_pruned: s, of the
+    weights that were left before this pruning step. Where nothing was pruned, the lower bound.
+    """
+    if not (isfinite(distance) and distance >= 0):
+        raise Fault(f"adaptive_scale: distance {distance}; allowed: 0 or more")
+    if not 0 <= fraction_pruned <= 1:
+        raise Fault(f"adaptive_scale: fraction_pruned {fraction_pruned}; allowed: 0 to 1")
+    lowest = min(epochs / dense_epochs, 1.0)
+    wanted = distance / sqrt(fraction_pruned) if fraction_pruned else 0.0
+    return min(max(wanted, lowest), 1.0)
+
+
+def _squeezed(total_steps: int, dense: Dense, peak: float, warmup: float) -> Values:
+    joint = int(warmup * total_steps)
+    levels, ways = (0.0, peak, peak), (shapes.cosine, shapes.constant)
+    lr = shapes.rise_and_fall(total_steps, joint, total_steps, levels, ways)
+    lr[joint:] = peak * (recorded.squeezed(dense.lr, total_steps - joint) / dense.max)
+    return lr
+
+
+def _unused(**kept_at_default: bool) -> None:
+    for option, kept in kept_at_default.items():
+        if not kept:
+            raise Fault(f"{option}: reading: zimmer does not use it; remove it, or reading: code")

@@ -1,0 +1,74 @@
+"""The dense run's recorded curves, and learning rates named after them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from stages.fault import Fault
+from stages.schedules.curve import Curve
+
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Named = Literal["max", "last"]
+LR = Rate | Named
+"""A learning rate: a number, or the dense run's largest or last one."""
+PeakLR = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Named
+"""A learning rate that cannot be 0."""
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+"""A part of the arm's budget, 0 up to but not including 1."""
+
+NEAR_ZERO = 1 / 2000  # below three drops by 10, above the end of cosine and one-cycle curves
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Curve):
+    """The dense run's learning rate and momentum at every step."""
+
+    def __post_init__(self) -> None:
+        steps = len(self.lr)
+        if self.steps_per_epoch < 1 or steps < 1 or steps % self.steps_per_epoch:
+            raise Fault(
+                f"dense curve: {steps} steps at {self.steps_per_epoch} steps per epoch; "
+                "allowed: whole epochs, at least one"
+            )
+        if len(self.momentum) != steps:
+            raise Fault(f"dense curve: {steps} learning rates but {len(self.momentum)} momenta")
+        if not (np.isfinite(self.lr).all() and self.lr.min() >= 0 and self.max > 0):
+            raise Fault("dense curve: its learning rates must be finite, 0 or more, and not all 0")
+
+    @classmethod
+    def constant(cls, lr: float, momentum: float, steps_per_epoch: int, epochs: int = 1) -> Self:
+        """Return the curve of a run at one learning rate, so that "max" and "last" both mean it."""
+        steps = epochs * steps_per_epoch
+        return cls(np.full(steps, lr), np.full(steps, momentum), steps_per_epoch)
+
+    @property
+    def max(self) -> float:
+        """eta_max, the largest learning rate."""
+        return float(self.lr.max())
+
+    @property
+    def last(self) -> float:
+        """eta_min, the last step's learning rate."""
+        return float(self.lr[-1])
+
+    def resolve(self, lr: LR, option: str = "lr") -> float:
+        """Return a learning rate as a number; `option` is the key named in a Fault.
+
+        "last" is a Fault where the dense curve ends near 0 (cosine, one-cycle, linear): an arm
+        would train at a learning rate of nearly 0, and everything would beat it. Near 0 means that
+        the last learning rate, or the next one were the curve to fall on as in its last step, is
+        below 1/2000 of the largest.
+        """
+        if lr == "max":
+            return self.max
+        if lr != "last":
+            return float(lr)
+        next_lr = 2 * self.last - float(self.lr[-2:][0])
+        if min(self.last, next_lr) < NEAR_ZERO * self.max:
+            raise Fault(
+                f"{option}: 'last' is {self.last:.2g}, for the dense curve ends near 0; "
+                f"allowed here: a number such as {self.max / 100:.2g}"
+            )
+        return self.last
