@@ -1,0 +1,154 @@
+"""What surrounds every stage: its declaration, the digests of its dependencies, its outputs aside.
+
+DVC hashes dependencies after a command ends (its issue 11058): code edited while a stage runs would
+be recorded as the code that made the outputs. A guarded stage digests what it declares before and
+after, and refuses to finish when they differ. Outputs are built aside and moved into place last.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from stages.declaration import Declaration, declared
+from stages.fault import Fault
+from stages.params.load import lookup, parse, read_yaml
+from stages.watch import end_with_dvc
+
+ASIDE = Path("build/aside")
+REPLICATE = re.compile(r"replicate_(\d+)(\.|/|$)")
+T = TypeVar("T")
+
+
+@dataclass
+class Stage:
+    """A running stage: what it may read, and where it builds what it writes."""
+
+    name: str
+    declaration: Declaration
+    params: dict[str, Any]
+    digests: dict[str, str]
+    aside: Path
+    built: dict[str, Path] = field(default_factory=dict)
+
+    def read(self, key: str, kind: type[T]) -> T:
+        """Return the typed value of a key of params.yaml that dvc.yaml declares for this stage."""
+        for known in self.declaration.params:
+            if known in ("", key) or key.startswith(f"{known}."):
+                value = self.params[known]
+                rest = key.removeprefix(known).removeprefix(".") if known else key
+                return parse(kind, lookup(value, rest), key)
+        raise Fault(f"dvc.yaml: stage {self.name!r} reads {key} but does not list it under params")
+
+    def output(self, path: str) -> Path:
+        """Return where to build a declared output; it is moved to `path` when the stage ends."""
+        if path not in self.declaration.outs:
+            raise Fault(
+                f"dvc.yaml: stage {self.name!r} writes {path} but does not list it as output"
+            )
+        self.built[path] = self.aside / str(len(self.built)) / Path(path).name
+        self.built[path].parent.mkdir(parents=True)
+        return self.built[path]
+
+    def key(self, replicate: int, **more: Any) -> str:
+        """Return the digest of all that one replicate's result depends on.
+
+        Neither the number of replicates nor the files of another replicate take part.
+        """
+        params = {key: value for key, value in self.params.items() if key != "seeds"}
+        files = {
+            path: digest
+            for path, digest in self.digests.items()
+            if (match := REPLICATE.search(path)) is None or int(match[1]) == replicate
+        }
+        whole = [self.name, replicate, params, files, more]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def guarded(name: str, **items: str) -> Iterator[Stage]:
+    """Run a stage of dvc.yaml; `items` are the values of its matrix axes."""
+    end_with_dvc()
+    declaration = declared(name, items)
+    params, digests = _params(declaration), _digests(declaration)
+    ASIDE.mkdir(parents=True, exist_ok=True)
+    _sweep()
+    full = "-".join([name, *items.values()])
+    stage = Stage(full, declaration, params, digests, ASIDE / f"{full}.{os.getpid()}")
+    try:
+        yield stage
+        _unchanged(stage)
+        _publish(stage)
+    finally:
+        shutil.rmtree(stage.aside, ignore_errors=True)
+
+
+def _params(declaration: Declaration) -> dict[str, Any]:
+    tree = read_yaml()
+    return {key: lookup(tree, key) for key in declaration.params}
+
+
+def _digests(declaration: Declaration) -> dict[str, str]:
+    return {str(f): _digest(f, _version(f)) for dep in declaration.deps for f in _files(Path(dep))}
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise Fault(f"{path}: no such file or folder; run `dvc repro` to make it")
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+
+
+def _version(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@cache
+def _digest(path: Path, version: tuple[int, int]) -> str:
+    """Return a file's SHA-256, read once per version."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unchanged(stage: Stage) -> None:
+    params, digests = _params(stage.declaration), _digests(stage.declaration)
+    changed = [f"params.yaml: {k}" for k in params if params[k] != stage.params[k]]
+    both = {*digests, *stage.digests}
+    changed += sorted(p for p in both if digests.get(p) != stage.digests.get(p))
+    if changed:
+        raise Fault(
+            f"stage {stage.name!r}: {', '.join(changed)} changed while it ran; "
+            "its outputs are dropped, run `dvc repro` again"
+        )
+
+
+def _publish(stage: Stage) -> None:
+    missing = sorted(set(stage.declaration.outs) - set(stage.built))
+    if missing:
+        raise Fault(
+            f"dvc.yaml: stage {stage.name!r} lists {', '.join(missing)} but did not write it"
+        )
+    for path, built in stage.built.items():
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            shutil.rmtree(target)
+        shutil.move(built, target)
+
+
+def _sweep() -> None:
+    """Remove what killed stages left aside."""
+    for folder in ASIDE.iterdir():
+        if not psutil.pid_exists(int(folder.suffix[1:])):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,47 @@
+"""A process that ends when the one it works for is gone.
+
+Killing DVC alone leaves its commands running; a second `dvc repro` would start others on the same
+files.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+SECONDS = 1.0
+
+
+def end_with_dvc() -> None:
+    """End this process when the DVC process that started it, if one did, is gone."""
+    dvc = _dvc() if "DVC_STAGE" in os.environ else None
+    if dvc is not None:
+        _watch(dvc.is_running, "DVC is gone: this stage stops; run `dvc repro` to go on")
+
+
+def end_with_parent() -> None:
+    """End this forked process when its parent is gone."""
+    parent = os.getppid()
+    _watch(lambda: os.getppid() == parent, None)
+
+
+def _dvc() -> psutil.Process | None:
+    for process in psutil.Process().parents():
+        if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
+            return process
+    return None
+
+
+def _watch(alive: Callable[[], bool], message: str | None) -> None:
+    def loop() -> None:
+        while alive():
+            time.sleep(SECONDS)
+        if message:
+            print(message, file=sys.stderr, flush=True)
+        os._exit(1)
+
+    threading.Thread(target=loop, daemon=True).start()
