@@ -1,0 +1,71 @@
+"""Replicates side by side: one forked process each, as many at a time as there are workers."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from stages.fault import Fault
+from stages.watch import end_with_parent
+
+WORKERS = "AFTERPRUNE_WORKERS"
+Task = Callable[[int], None]
+
+
+def run_replicates(task: Task, count: int, threads: int) -> None:
+    """Call `task(i)` for replicate i = 0 .. count - 1, each in a process of its own.
+
+    Processes are forked, so torch must not have computed anything here before. `threads` is what
+    one of them uses: with more workers than processors they would only wait for each other. The
+    number of workers never changes a result; the environment variable AFTERPRUNE_WORKERS sets it.
+    Raises the first Fault of a replicate, after stopping the others.
+    """
+    fork = multiprocessing.get_context("fork")
+    waiting = list(range(count))
+    running: dict[Connection, BaseProcess] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers(threads):
+                reader, writer = fork.Pipe(duplex=False)
+                running[reader] = fork.Process(target=_work, args=(task, waiting.pop(0), writer))
+                running[reader].start()
+                writer.close()
+            ready = wait(list(running))
+            for reader in [reader for reader in running if reader in ready]:
+                _finish(running.pop(reader), reader)
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+
+
+def workers(threads: int) -> int:
+    """Return how many processes of `threads` threads run at a time."""
+    text = os.environ.get(WORKERS)
+    if text is None:
+        return max(1, len(os.sched_getaffinity(0)) // threads)
+    if not text.isdecimal() or int(text) < 1:
+        raise Fault(f"{WORKERS} is {text!r}; it should be a whole number, 1 or more")
+    return int(text)
+
+
+def _work(task: Task, replicate: int, writer: Connection) -> None:
+    end_with_parent()
+    try:
+        task(replicate)
+    except Fault as fault:
+        writer.send(f"{fault}")
+    else:
+        writer.send(None)
+
+
+def _finish(process: BaseProcess, reader: Connection) -> None:
+    try:
+        message = reader.recv()
+    except EOFError:
+        process.join()
+        message = f"a replicate's process ended with exit code {process.exitcode}"
+    process.join()
+    if message is not None:
+        raise Fault(message)
