@@ -1,20 +1,18 @@
 """Files in and out: written to a temporary name and renamed, byte-identical for equal content."""
 
+import csv
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from stages.fault import Fault
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 META = "json"
 
@@ -54,9 +52,12 @@ def read_json(path: Path | str) -> Any:
         raise Fault(f"{path}: not valid JSON ({error})") from None
 
 
-def write_table(path: Path | str, frame: "pd.DataFrame") -> None:
-    """Write a table as CSV, without its index."""
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+def write_rows(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table, at least one row, as CSV; None is an empty cell."""
+    with replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def save_arrays(

@@ -1,0 +1,18 @@
+"""The `compare` section: what the report holds the arms against."""
+
+from pydantic import Field
+
+from stages.params.section import Section
+
+
+class Compare(Section):
+    """`baseline` is an arm; `careful` and `random` are pruning methods; `confidence` of intervals.
+
+    The crossed comparison holds `random` under the best schedule against `careful` under
+    `baseline`; the same name for both methods leaves it out.
+    """
+
+    baseline: str
+    careful: str
+    random: str
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)

@@ -1,0 +1,106 @@
+"""From a study to its figures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from stages.files import write_text
+from stages.params.compare import Compare
+from stages.reporting.dots import Field, Row, arms_figure
+from stages.reporting.findings import Findings, representatives
+from stages.reporting.lines import (
+    Budgets,
+    Curve,
+    Traces,
+    budget_figure,
+    epochs_figure,
+    lr_figure,
+)
+from stages.reporting.measures import dense_test, last_test, pruned_test, to_baseline, to_dense
+from stages.reporting.records import Arm
+from stages.reporting.results import Study
+from stages.reporting.statistics import estimate
+from stages.reporting.style import Look, looks, svg
+
+Lines = Mapping[str, Sequence[str]]
+
+
+def write_figures(folder: Path, found: Findings) -> None:
+    """Write every figure as SVG."""
+    for name, figure in draw(found).items():
+        write_text(folder / f"{name}.svg", svg(figure))
+
+
+def draw(found: Findings) -> dict[str, Figure]:
+    """Draw the figures; `budget` only when some schedule was run with several budgets."""
+    study, settings, lines = found.study, found.settings, found.lines
+    styles = _styles(lines)
+    shown = representatives(study, lines, settings.baseline)
+    figures = {
+        "arms": arms_figure(
+            [_field(study, settings, method) for method in study.methods],
+            styles,
+            settings.baseline,
+            settings.confidence,
+        ),
+        "epochs": epochs_figure([_traces(study, m, shown) for m in study.methods], styles),
+        "learning_rates": lr_figure(
+            {name: to_curve(study.arms[settings.careful, name]) for name in shown}, styles
+        ),
+    }
+    if has_budgets(lines):
+        panels = [_budgets(study, settings, method, lines) for method in study.methods]
+        figures["budget"] = budget_figure(panels, styles)
+    return figures
+
+
+def has_budgets(lines: Lines) -> bool:
+    """Whether some schedule was run with several budgets."""
+    return any(len(names) > 1 for names in lines.values())
+
+
+def to_curve(arm: Arm) -> Curve:
+    """An arm's learning rate and momentum by epoch."""
+    points = arm.curve_points
+    return Curve([step / arm.steps_per_epoch for step in points.step], points.lr, points.momentum)
+
+
+def _styles(lines: Lines) -> dict[str, Look]:
+    by_line = looks(list(lines))
+    members = {name: by_line[line] for line, names in lines.items() for name in names}
+    return members | by_line
+
+
+def _field(study: Study, settings: Compare, method: str) -> Field:
+    rows = {}
+    for arm in study.of(method):
+        scores = last_test(arm)
+        is_baseline = arm.schedule == settings.baseline
+        rows[arm.schedule] = Row(
+            scores.tolist(),
+            estimate(scores, settings.confidence),
+            None if is_baseline else to_baseline(study, settings, arm),
+        )
+    baseline = study.baselines[method]
+    dense, pruned = dense_test(baseline).mean(), pruned_test(baseline).mean()
+    return Field(method, float(dense), float(pruned), rows)
+
+
+def _traces(study: Study, method: str, shown: Sequence[str]) -> Traces:
+    accuracy = {
+        name: 100 * np.array([run.history.test_accuracy for run in arm.replicates])
+        for name in shown
+        for arm in [study.arms[method, name]]
+    }
+    return Traces(method, float(dense_test(study.baselines[method]).mean()), accuracy)
+
+
+def _budgets(study: Study, settings: Compare, method: str, lines: Lines) -> Budgets:
+    difference = {
+        line: {arm.epochs: to_dense(study, settings, arm) for arm in arms}
+        for line, names in lines.items()
+        for arms in [[study.arms[method, name] for name in names]]
+    }
+    return Budgets(method, difference)

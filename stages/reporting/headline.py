@@ -1,0 +1,46 @@
+"""The headline: about ten numbers of one arm, in percent."""
+
+import math
+
+import pandas as pd
+
+from stages.reporting.measures import (
+    dense_test,
+    last_test,
+    macs_kept,
+    parameters_kept,
+    pruned_test,
+    selected_test,
+)
+from stages.reporting.records import Arm, Baseline
+from stages.reporting.statistics import estimate, paired
+
+
+def headline(arm: Arm, baseline: Baseline) -> dict[str, float | None]:
+    """Test accuracies (mean and sd over replicates), the drop in points, the sizes kept.
+
+    Rounded to 3 decimals; None where there is no value: an sd of one replicate, a selected
+    epoch without a validation split.
+    """
+    accuracies = {
+        "dense": dense_test(baseline),
+        "pruned": pruned_test(baseline),
+        "retrained": last_test(arm),
+    }
+    values = {name: value for key in accuracies for name, value in _pair(key, accuracies[key])}
+    values |= {
+        "selected": float(selected_test(arm).mean(skipna=False)),
+        "drop": paired(accuracies["dense"], accuracies["retrained"], 0.95).mean,
+        "parameters_kept": parameters_kept(arm, baseline),
+        "macs_kept": macs_kept(arm, baseline),
+    }
+    return {name: _rounded(value) for name, value in values.items()}
+
+
+def _pair(name: str, values: pd.Series) -> list[tuple[str, float]]:
+    summary = estimate(values, 0.95)
+    return [(name, summary.mean), (f"{name}_sd", summary.sd)]
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 3) + 0.0

@@ -1,0 +1,35 @@
+import pytest
+
+from stages.reporting.headline import headline
+from stages.reporting.results import read_arm, read_baseline
+
+
+def metrics(folder):
+    return headline(read_arm(folder, "l1", "onecycle"), read_baseline(folder, "l1"))
+
+
+def test_the_headline_is_flat_and_in_percent(make_study):
+    values = metrics(make_study(["l1"], ["onecycle"]))
+    assert set(values) == {
+        "dense",
+        "dense_sd",
+        "pruned",
+        "pruned_sd",
+        "retrained",
+        "retrained_sd",
+        "selected",
+        "drop",
+        "parameters_kept",
+        "macs_kept",
+    }
+    # replicates 93.4, 93.5, 93.6
+    assert (values["dense"], values["dense_sd"]) == (93.5, 0.1)
+    assert values["drop"] == pytest.approx(values["dense"] - values["retrained"], abs=1e-3)
+    assert (values["parameters_kept"], values["macs_kept"]) == (86.248, 72.430)
+
+
+def test_what_is_unknown_is_null(make_study):
+    values = metrics(make_study(["l1"], ["onecycle"], seeds=1, validation=False))
+    assert values["retrained_sd"] is None
+    assert values["selected"] is None
+    assert values["retrained"] is not None
