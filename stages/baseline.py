@@ -1,0 +1,77 @@
+"""Evaluate the dense and the pruned network of every replicate."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stages.cli import run
+from stages.data.images import Prepared, load
+from stages.files import read_json, write_json
+from stages.guard import guarded
+from stages.metrics.cost import cost
+from stages.models import compact
+from stages.params.compute import Compute
+from stages.params.evaluate import Evaluate
+from stages.schedules.curve import load_curve
+from stages.training.environment import activate
+from stages.training.evaluation import read_scores, write_logits
+from stages.training.replicates import run_replicates
+
+app = typer.Typer(add_completion=False)
+DIGITS = 6
+
+
+@app.command()
+def main(
+    method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
+) -> None:
+    """Evaluate the dense networks and those that a method pruned, before any retraining."""
+    with guarded("baseline", method=method) as stage:
+        count, seed = stage.read("seeds", int), stage.read("seed", int)
+        compute = stage.read("compute", Compute)
+        batch_size = stage.read("evaluate", Evaluate).batch_size
+        logits = stage.output(f"models/evaluated/{method}/baseline")
+        report = stage.output(f"reports/baselines/{method}.json")
+        folders = {
+            "dense": Path("models/dense/final"),
+            "pruned": Path(f"models/pruned/{method}/networks"),
+        }
+        run_replicates(
+            partial(replicate, folders, batch_size, compute, logits), count, compute.threads
+        )
+        data = load("data/prepared")
+        summary = {
+            name: {
+                **asdict(cost(compact.load(folder / "replicate_0.safetensors"), data.shape)),
+                "replicates": [scores(logits, name, i, seed, data) for i in range(count)],
+            }
+            for name, folder in folders.items()
+        }
+        environment = read_json("models/environments/dense.json")
+        granularity = read_json(f"models/pruned/{method}/sizes.json")["granularity"]
+        summary["dense"]["epochs"] = load_curve("models/curves/dense.safetensors")[0].epochs
+        about = {"method": method, "granularity": granularity, "environment": environment}
+        write_json(report, {**about, **summary}, DIGITS)
+
+
+def replicate(
+    folders: dict[str, Path], batch_size: int, compute: Compute, logits: Path, number: int
+) -> None:
+    """Write the logits of one replicate's networks."""
+    data = load("data/prepared").to(activate(compute))
+    name = f"replicate_{number}.safetensors"
+    networks = {kind: compact.load(folder / name) for kind, folder in folders.items()}
+    write_logits(logits / name, networks, data, batch_size)
+
+
+def scores(logits: Path, network: str, number: int, seed: int, data: Prepared) -> dict[str, Any]:
+    """Return a replicate's scores on every split."""
+    path = logits / f"replicate_{number}.safetensors"
+    return {"seed": seed + number, **read_scores(path, data)[network]}
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,109 @@
+"""Evaluate the retrained networks of one arm."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from stages.cli import run
+from stages.data.images import Prepared, load
+from stages.files import read_json, write_json
+from stages.guard import guarded
+from stages.metrics.cost import cost
+from stages.models import compact
+from stages.params.compute import Compute
+from stages.params.evaluate import Evaluate
+from stages.schedules.curve import Curve, load_curve
+from stages.training.environment import activate
+from stages.training.evaluation import read_scores, write_logits
+from stages.training.replicates import run_replicates
+
+app = typer.Typer(add_completion=False)
+DIGITS = 6
+POINTS = 200
+
+
+@app.command()
+def main(
+    method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
+    schedule: Annotated[str, typer.Option(help="Schedule, a key of retrain.schedules.")],
+) -> None:
+    """Evaluate every replicate of an arm: its last network and the one selected on validation."""
+    with guarded("evaluate", method=method, schedule=schedule) as stage:
+        count, seed = stage.read("seeds", int), stage.read("seed", int)
+        compute = stage.read("compute", Compute)
+        batch_size = stage.read("evaluate", Evaluate).batch_size
+        networks = Path(f"models/retrained/{method}/{schedule}")
+        logits = stage.output(f"models/evaluated/{method}/{schedule}")
+        report = stage.output(f"reports/arms/{method}/{schedule}.json")
+        run_replicates(
+            partial(replicate, networks, batch_size, compute, logits), count, compute.threads
+        )
+        data = load("data/prepared")
+        curve, about = load_curve(f"models/curves/{method}/{schedule}/curve.safetensors")
+        last = compact.load(networks / "replicate_0" / "last.safetensors")
+        summary = {
+            "method": method,
+            "schedule": schedule,
+            **about,
+            **asdict(cost(last, data.shape)),
+            "epochs": curve.epochs,
+            "steps_per_epoch": curve.steps_per_epoch,
+            "curve_points": points(curve),
+            "environment": read_json(f"models/environments/{method}/{schedule}.json"),
+            "replicates": [
+                {"seed": seed + i, **scores(logits, networks, i, data)} for i in range(count)
+            ],
+        }
+        write_json(report, summary, DIGITS)
+
+
+def replicate(networks: Path, batch_size: int, compute: Compute, logits: Path, number: int) -> None:
+    """Write the logits of one replicate's networks."""
+    data = load("data/prepared").to(activate(compute))
+    folder = networks / f"replicate_{number}"
+    both = {kind: compact.load(folder / f"{kind}.safetensors") for kind in ("last", "selected")}
+    write_logits(logits / f"replicate_{number}.safetensors", both, data, batch_size)
+
+
+def scores(logits: Path, networks: Path, number: int, data: Prepared) -> dict[str, Any]:
+    """Return a replicate's scores, the epochs that two selections pick, and its history."""
+    both = read_scores(logits / f"replicate_{number}.safetensors", data)
+    history = pd.read_csv(networks / f"replicate_{number}" / "history.csv")
+    test, validation = history["test_accuracy"], history["validation_accuracy"]
+    held_out = bool(validation.notna().all())
+    selected = _last_best(validation) if held_out else len(history)
+    best = _last_best(test)
+    return {
+        "last": both["last"],
+        "selected": {"epoch": selected, **both["selected"]},
+        "test_best": {"epoch": best, "accuracy": float(test.max())},
+        "history": {
+            "train_loss": history["train_loss"].tolist(),
+            "validation_accuracy": validation.tolist() if held_out else None,
+            "test_accuracy": test.tolist(),
+        },
+    }
+
+
+def points(curve: Curve) -> dict[str, list[float]]:
+    """Return at most POINTS + 1 evenly spaced steps of a curve, its first and last among them."""
+    last = len(curve.lr) - 1
+    steps = np.unique(np.linspace(0, last, min(last, POINTS) + 1).round().astype(int))
+    return {
+        "step": steps.tolist(),
+        "lr": curve.lr[steps].tolist(),
+        "momentum": curve.momentum[steps].tolist(),
+    }
+
+
+def _last_best(accuracies: "pd.Series[float]") -> int:
+    return len(accuracies) - int(np.argmax(accuracies.to_numpy()[::-1]))
+
+
+if __name__ == "__main__":
+    run(app)

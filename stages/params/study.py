@@ -1,0 +1,116 @@
+"""The whole of params.yaml, and what must hold between its sections."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.fault import Fault
+from stages.params.compare import Compare
+from stages.params.compute import Compute
+from stages.params.data import DATA
+from stages.params.evaluate import Evaluate
+from stages.params.load import PARAMS, nearest
+from stages.params.model import Model
+from stages.params.prune import Prune
+from stages.params.retrain import Retrain
+from stages.params.schedules import Schedule
+from stages.params.section import Section
+from stages.params.train import Train
+from stages.schedules.arm import rewind_epoch
+
+NOMINAL_STEPS = 10
+
+
+class Study(Section):
+    """params.yaml: replicate i of `seeds` has the seed `seed + i`."""
+
+    seed: Annotated[int, Field(ge=0)]
+    seeds: Annotated[int, Field(ge=1)]
+    compute: Compute
+    data: DATA
+    model: Model
+    train: Train
+    prune: Prune
+    retrain: Retrain
+    evaluate: Evaluate
+    compare: Compare
+
+
+def check(study: Study) -> None:
+    """Raise a Fault with one line per fault that no section sees alone."""
+    faults = [*_names(study), *_code(study.model), *_curves(study)]
+    if faults:
+        raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
+
+
+def rewind_epochs(study: Study) -> list[int]:
+    """Return the dense epochs E - T that rewinding arms start from, sorted."""
+    dense = study.train.epochs
+    arms = study.retrain.schedules.values()
+    epochs = (rewind_epoch(a.arm(), nominal_epochs(a, study), dense) for a in arms)
+    return sorted({epoch for epoch in epochs if epoch is not None})
+
+
+def nominal_epochs(schedule: Schedule, study: Study) -> int:
+    """Return an arm's budget as far as it is known before pruning."""
+    return schedule.budget(study.retrain.epochs, study.train.epochs, macs_ratio=1.0)
+
+
+def _names(study: Study) -> Iterator[str]:
+    methods, schedules = study.prune.methods, study.retrain.schedules
+    compare = study.compare
+    for key, name, known in (
+        ("prune.method", study.prune.method, methods),
+        ("retrain.schedule", study.retrain.schedule, schedules),
+        ("compare.baseline", compare.baseline, schedules),
+        ("compare.careful", compare.careful, methods),
+        ("compare.random", compare.random, methods),
+    ):
+        if name not in known:
+            yield f"{key} is {name!r}; {nearest(name, known)}"
+
+
+def _code(model: Model) -> Iterator[str]:
+    path = Path(model.code)
+    if not path.is_file():
+        yield f"model.code is {model.code!r}; it should be a Python file of this project"
+        return
+    try:
+        known = set(_defined(ast.parse(path.read_bytes())))
+    except SyntaxError as error:
+        yield f"model.code is {model.code!r}; line {error.lineno} is no Python: {error.msg}"
+        return
+    if model.factory not in known:
+        yield f"model.factory is {model.factory!r}; {nearest(model.factory, known)}"
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    """Yield the public names that a module defines or imports from another."""
+    for node in module.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if name[0] != "_":
+                yield name
+            case ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+
+
+def _curves(study: Study) -> Iterator[str]:
+    """Draw every curve over a few steps an epoch, and yield what keeps one from being drawn."""
+    train = study.train
+    try:
+        dense = train.curve(NOMINAL_STEPS)
+    except Fault as fault:
+        yield f"train.schedule: {fault}"
+        return
+    for name, schedule in study.retrain.schedules.items():
+        epochs = nominal_epochs(schedule, study)
+        try:
+            rewind_epoch(schedule.arm(), epochs, train.epochs)
+            schedule.arm().curves(epochs, NOMINAL_STEPS, dense)
+        except Fault as fault:
+            yield f"retrain.schedules.{name}: {fault}"

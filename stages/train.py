@@ -1,0 +1,91 @@
+"""Train the dense network of every replicate."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import torch
+import typer
+
+from stages.cli import run
+from stages.data.images import load
+from stages.files import write_json, write_rows
+from stages.guard import Stage, guarded
+from stages.models.compact import save
+from stages.params.compute import Compute
+from stages.params.model import Model
+from stages.params.recipe import Recipe
+from stages.schedules.curve import load_curve
+from stages.training.dense import Dense, save_checkpoint
+from stages.training.environment import activate, describe
+from stages.training.fit import end, fit
+from stages.training.loop import Run
+from stages.training.recovery import finished
+from stages.training.replicates import run_replicates
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main() -> None:
+    """Train the dense replicates; keep their final networks, checkpoints and histories."""
+    with guarded("train") as stage:
+        dense = Dense(
+            stage.read("model", Model),
+            stage.read("train.recipe", Recipe),
+            load_curve("models/curves/dense.safetensors")[0],
+            stage.read("seed", int),
+        )
+        every = stage.read("train.checkpoint_every", int)
+        compute = stage.read("compute", Compute)
+        folder = stage.output("models/dense")
+        environment = stage.output("models/environments/dense.json")
+        task = partial(replicate, stage, dense, every, compute, folder, environment)
+        run_replicates(task, stage.read("seeds", int), compute.threads)
+
+
+def replicate(
+    stage: Stage,
+    dense: Dense,
+    every: int,
+    compute: Compute,
+    folder: Path,
+    environment: Path,
+    number: int,
+) -> None:
+    """Train one replicate, or take it from the finished ones, and lay out its files."""
+    device = activate(compute)
+    about = describe(compute, device)
+    key = stage.key(number, environment=about)
+    done = finished(key, lambda place: train(place, dense, every, number, device))
+    name = f"replicate_{number}"
+    for part, target in {
+        "final.safetensors": folder / "final" / f"{name}.safetensors",
+        "history.csv": folder / "history" / f"{name}.csv",
+    }.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(done / part, target)
+    shutil.copytree(done / "checkpoints", folder / "checkpoints" / name)
+    if number == 0:
+        write_json(environment, about)
+
+
+def train(place: Path, dense: Dense, every: int, number: int, device: torch.device) -> None:
+    """Train one replicate to the end, its files and its progress in `place`."""
+    data = load("data/prepared").to(device)
+    training = dense.begin(number, data, device)
+    checkpoints = place / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+
+    def keep(training: Run) -> None:
+        if training.epoch % every == 0:
+            save_checkpoint(checkpoints, training)
+
+    record = fit(training, place, f"dense {number}", keep)
+    write_rows(place / "history.csv", record.history)
+    save(place / "final.safetensors", training.network, dense.spec(data))
+    end(place)
+
+
+if __name__ == "__main__":
+    run(app)
