@@ -1,15 +1,21 @@
 """The section `prune`: pruning methods by name."""
 
+from dataclasses import replace
+from itertools import accumulate
+from operator import mul
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Lt
 from pydantic import Field
 
+from stages.fault import Fault
 from stages.params.names import Name
 from stages.params.options import entry, options_of, union
 from stages.params.section import Section
 from stages.pruning.method import Allocation, Granularity, Method, Scope
 from stages.pruning.registry import ALLOCATIONS, CRITERIA
+
+Share = Annotated[float, Gt(0), Lt(1)]
 
 
 class Entry(Section):
@@ -20,6 +26,7 @@ class Entry(Section):
     def method(self) -> Method:
         """Return the method that this entry names."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields.pop("rounds", None)
         allocation = fields.pop("allocation")
         kind = Allocation(allocation.kind, options_of(allocation, "kind"))
         own = {name: fields.pop(name) for name in _shared(type(self)) if name in fields}
@@ -41,6 +48,42 @@ class WeightEntry(Entry):
     iterations: Annotated[int, Ge(1)] = 1
 
 
+class Iterative(Entry):
+    """A method that prunes in rounds, with retraining after each.
+
+    `rounds` is their number, each with the entry's own allocation, or a list of ratios (filters) or
+    sparsities (weights), one a round. They are of what the round before left: a sparsity of 0.3
+    in k rounds removes 1 - 0.7^k of all weights.
+    """
+
+    rounds: Annotated[int, Ge(1)] | Annotated[tuple[Share, ...], Field(min_length=1)]
+
+    def methods(self) -> list[Method]:
+        """Return the method of every round, sparsities of all weights, ratios of what is left."""
+        method = self.method()
+        given = method.allocation
+        amount = "ratio" if method.granularity == "filter" else "sparsity"
+        if isinstance(self.rounds, int) and amount not in given.options:
+            return [method] * self.rounds
+        if amount not in given.options:
+            raise Fault(f"rounds: a list needs an allocation with a {amount}, not {given.kind!r}")
+        shares = self.rounds
+        if isinstance(shares, int):
+            shares = (given.options[amount],) * shares
+        if method.granularity == "weight":
+            shares = tuple(1 - left for left in accumulate((1 - s for s in shares), mul))
+        options = [{**given.options, amount: share} for share in shares]
+        return [replace(method, allocation=Allocation(given.kind, o)) for o in options]
+
+
+class IterativeFilterEntry(FilterEntry, Iterative):
+    """A method that removes filters in rounds."""
+
+
+class IterativeWeightEntry(WeightEntry, Iterative):
+    """A method that sets weights to zero in rounds."""
+
+
 def _shared(kind: type[Entry]) -> set[str]:
     return {"criterion", *FilterEntry.model_fields, *WeightEntry.model_fields} - {"allocation"}
 
@@ -53,10 +96,13 @@ def _methods(granularity: Granularity, base: type[Entry]) -> Any:
     return union([entry(n, f, "criterion", base, fields) for n, f in criteria], "criterion")
 
 
-METHOD: Any = Annotated[
-    _methods("filter", FilterEntry) | _methods("weight", WeightEntry),
-    Field(discriminator="granularity"),
-]
+def _union(filters: type[Entry], weights: type[Entry]) -> Any:
+    kinds = _methods("filter", filters) | _methods("weight", weights)
+    return Annotated[kinds, Field(discriminator="granularity")]
+
+
+METHOD: Any = _union(FilterEntry, WeightEntry)
+ITERATIVE: Any = _union(IterativeFilterEntry, IterativeWeightEntry)
 
 
 class Calibration(Section):
@@ -67,8 +113,12 @@ class Calibration(Section):
 
 
 class Prune(Section):
-    """The headline method, the images that criteria see, and the methods by name."""
+    """The headline method, the images that criteria see, and the methods by name.
+
+    `methods` prune once, `iterative` in rounds.
+    """
 
     method: str
     calibration: Calibration = Calibration()
+    iterative: dict[Name, ITERATIVE] = Field(default_factory=dict)
     methods: Annotated[dict[Name, METHOD], Field(min_length=1)]

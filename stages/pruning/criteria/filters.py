@@ -1,0 +1,110 @@
+"""Filter criteria: a score for each channel of each convolution, higher = keep.
+
+Each is `(model, batches, generator, *, own options) -> {module name: Tensor [channels]}`; the
+modules are the convolutions, or the BatchNorms that their channels pass. `batches` are (float
+images [B, C, H, W], int64 labels [B]) on the model's device. No criterion changes the model.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Lt
+
+from stages.pruning.criteria.gradients import averaged, products
+from stages.pruning.criteria.layers import batchnorms, filters
+from stages.pruning.criteria.ranks import mean_ranks
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    Batches = Sequence[tuple[Tensor, Tensor]]
+    Scores = dict[str, Tensor]
+
+
+def l1(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Sum of a filter's absolute weights (PFEC, Li et al. 2017, section 3.1)."""
+    return {name: weight.abs().flatten(1).sum(1) for name, weight in filters(model).items()}
+
+
+def l2(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Euclidean norm of a filter's weights."""
+    return {name: weight.flatten(1).norm(dim=1) for name, weight in filters(model).items()}
+
+
+def fpgm(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Sum of Euclidean distances to the layer's other filters (FPGM, He et al. 2019, equation 4).
+
+    The filters nearest the geometric median, which the others can replace, score lowest.
+    """
+    import torch
+
+    exact = "donot_use_mm_for_euclid_dist"
+    return {
+        name: torch.cdist(weight.flatten(1), weight.flatten(1), compute_mode=exact).sum(1)
+        for name, weight in filters(model).items()
+    }
+
+
+def taylor(
+    model: "nn.Module",
+    batches: "Batches",
+    generator: "torch.Generator",
+    *,
+    gate: Literal["filter", "batchnorm"] = "filter",
+    momentum: Annotated[float, Ge(0), Lt(1)] | None = 0.9,
+) -> "Scores":
+    """(gate * gradient)^2 of a gate of 1 on each channel (Molchanov et al. 2019, equation 8).
+
+    On a filter: the squared sum of weight * gradient over it. On a BatchNorm: that over its scale
+    and shift, by the BatchNorm's name. `momentum` averages exponentially over batches;
+    None plainly.
+    """
+    sums = _filter_sums if gate == "filter" else _batchnorm_sums
+    squares = (
+        {name: value.square() for name, value in sums(model, terms).items()}
+        for terms in products(model, batches)
+    )
+    return averaged(squares, momentum)
+
+
+def hrank(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Average rank of each filter's feature maps over all images (HRank, Lin et al. 2020, eq. 3).
+
+    The map is the ReLU of the convolution's output, after the BatchNorm that reads it, if any.
+    """
+    return mean_ranks(model, batches)
+
+
+def slimming(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Absolute scale of each BatchNorm, by its name (network slimming, Liu et al. 2017)."""
+    return {name: scale.abs() for name, (scale, _) in batchnorms(model).items()}
+
+
+def random(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+    """Uniform noise: an allocation that counts keeps its widths, the filters are drawn."""
+    import torch
+
+    return {
+        name: torch.rand(len(weight), generator=generator)
+        for name, weight in filters(model).items()
+    }
+
+
+def _filter_sums(model: "nn.Module", terms: "Scores") -> "Scores":
+    return {name: terms[f"{name}.weight".lstrip(".")].flatten(1).sum(1) for name in filters(model)}
+
+
+def _batchnorm_sums(model: "nn.Module", terms: "Scores") -> "Scores":
+    return {name: terms[f"{name}.weight"] + terms[f"{name}.bias"] for name in batchnorms(model)}
+
+
+FILTER_CRITERIA: dict[str, Callable[..., "Scores"]] = {
+    "l1": l1,
+    "l2": l2,
+    "fpgm": fpgm,
+    "taylor": taylor,
+    "hrank": hrank,
+    "slimming": slimming,
+    "random": random,
+}

@@ -1,0 +1,73 @@
+"""One pruning of one network: what it sees, what it leaves, what is written of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.data.augment import normalise
+from stages.data.images import Prepared
+from stages.files import save_arrays
+from stages.metrics.cost import cost
+from stages.models import compact
+from stages.models.compact import Kept
+from stages.models.registry import Spec
+from stages.params.prune import Calibration
+from stages.pruning.distance import distance
+from stages.pruning.prune import Batches, Pruned
+from stages.pruning.surgery import compact_form
+from stages.pruning.unstructured import masked
+from stages.training.order import PRUNE
+
+
+def calibration_batches(data: Prepared, calibration: Calibration, seed: int) -> Batches:
+    """Draw the normalised training images, not augmented, that criteria look at."""
+    count = calibration.batches * calibration.batch_size
+    order = np.random.default_rng([seed, PRUNE]).permutation(len(data.train.labels))[:count]
+    index = torch.from_numpy(order).to(data.mean.device)
+    images = normalise(data.train.images[index], data.mean, data.std)
+    parts = (t.split(calibration.batch_size) for t in (images, data.train.labels[index]))
+    return list(zip(*parts, strict=True))
+
+
+def apply(network: nn.Module, pruned: Pruned) -> nn.Module:
+    """Return a copy of the network without what was pruned."""
+    return compact_form(network, pruned.kept) if pruned.kept else masked(network, pruned.masks)
+
+
+def composed(first: Kept, then: Kept) -> Kept:
+    """Return the indices, in the network before `first`, that survive `first` and `then`."""
+    whole: dict[str, dict[int, np.ndarray]] = {name: dict(dims) for name, dims in first.items()}
+    for name, dims in then.items():
+        for dim, index in dims.items():
+            before = whole.setdefault(name, {}).get(dim)
+            whole[name][dim] = index if before is None else before[index]
+    return whole
+
+
+def write_pruned(
+    folder: Path, name: str, network: nn.Module, spec: Spec, kept: Kept, masks: Mapping[str, Tensor]
+) -> None:
+    """Write a pruned network and what was kept of the dense one, as retraining reads them."""
+    granularity = "filter" if kept else "weight"
+    arrays = {key: mask.cpu().numpy() for key, mask in masks.items()} | compact.flat(kept)
+    compact.save(folder / "networks" / f"{name}.safetensors", network, spec)
+    save_arrays(folder / "masks" / f"{name}.safetensors", arrays, {"granularity": granularity})
+
+
+def sizes(
+    before: nn.Module, after: nn.Module, pruned: Pruned, shape: Sequence[int]
+) -> dict[str, Any]:
+    """Return the size that is left, and how far the pruning moved the network."""
+    moved = distance(dict(before.named_parameters()), dict(after.named_parameters()))
+    return {
+        **asdict(cost(after, shape)),
+        "distance": moved,
+        "fraction_pruned": pruned.fraction,
+        "sparsity": pruned.sparsity,
+        "widths": pruned.widths,
+    }

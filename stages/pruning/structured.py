@@ -1,0 +1,125 @@
+"""Filter pruning: widths by the allocation, filters by their scores, indices for the surgery."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import nn
+
+from stages.fault import Fault
+from stages.pruning.allocation.layer import Layer, Measure, Size
+from stages.pruning.channels import Group, Kept, kept
+from stages.pruning.method import Method, Scope
+from stages.pruning.numbering import layers
+from stages.pruning.ranking import top
+from stages.pruning.registry import ALLOCATIONS, find
+from stages.pruning.surgery import check_equivalence, compact_form, masked_form
+from stages.pruning.trace import Trace, sample, trace
+
+Scores = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The channel groups of a network that a scope admits, the layers they are, and their cost."""
+
+    groups: list[Group]
+    layers: list[Layer]
+    measure: Measure
+
+
+def structure(network: nn.Module, input_shape: Sequence[int], scope: Scope) -> Structure:
+    """Find what a scope admits; a Fault where that is nothing."""
+    found = trace(network, input_shape)
+    groups = [group for group in found.groups if scope == "all" or not group.coupled]
+    if not groups:
+        raise Fault(f"scope: {scope!r} admits no convolution of {type(network).__name__}")
+    return Structure(groups, layers(network, found, groups), measuring(network, found, groups))
+
+
+def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[str, int]:
+    """Return the units that each group keeps; a Fault when they depend on missing scores."""
+    allocation = find(ALLOCATIONS, "filter", method.allocation.kind, "allocation.kind")
+    ranked = [
+        replace(layer, scores=None if scores is None else scores[layer.name])
+        for layer in found.layers
+    ]
+    return dict(allocation(ranked, found.measure, **method.allocation.options))
+
+
+def group_scores(group: Group, scores: Scores) -> np.ndarray:
+    """Return one score per unit of a group, from the scores of the layers that make its channels.
+
+    `scores` are [channels] by module name. One layer: its own, the mean over a unit of several
+    filters. Several: the mean over the layers of each one's scores divided by their mean, times
+    the mean of those means, so that scores stay comparable with other groups'.
+    """
+    makers = [m for m in group.members if m.tensor == f"{m.module}.weight" and not m.dim]
+    parts = [
+        _by_unit(group, maker.units, scores[maker.module][maker.positions])
+        for maker in makers
+        if maker.module in scores
+    ]
+    combined = parts[0] if len(parts) == 1 else _averaged(parts)
+    if np.isnan(combined).any():
+        raise Fault(f"criterion: it has no score for the filters of {group.name}")
+    return combined
+
+
+def select(found: Structure, widths: Mapping[str, int], scores: Scores) -> Kept:
+    """Return the indices to keep when each group keeps its best units."""
+    chosen = {g.name: top(scores[g.name], widths[g.name]) for g in found.groups}
+    return kept(found.groups, chosen)
+
+
+def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
+    """Compare the compact with the silenced network on random images; a Fault if they differ."""
+    dense = copy.deepcopy(network).cpu()
+    check_equivalence(masked_form(dense, kept), compact_form(dense, kept), sample(input_shape))
+
+
+def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Measure:
+    """Return the function from widths to the size of the network that has them."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
+    cuts = [
+        (member.tensor, member.dim, group.name, _beyond(group, member.units))
+        for group in groups
+        for member in group.members
+        if member.tensor in shapes
+    ]
+
+    def measure(widths: Mapping[str, int]) -> Size:
+        left = {name: np.array(shape, dtype=np.int64) for name, shape in shapes.items()}
+        for tensor, dim, group, beyond in cuts:
+            left[tensor][dim] -= beyond[widths[group]]
+        sizes = {name: int(shape.prod()) for name, shape in left.items()}
+        macs = sum(
+            sizes[f"{name}.weight"] * at
+            for name, at in found.positions.items()
+            if f"{name}.weight" in sizes
+        )
+        return Size(sum(sizes.values()), macs)
+
+    return measure
+
+
+def _averaged(parts: Sequence[np.ndarray]) -> np.ndarray:
+    if not parts:
+        return np.full(1, np.nan)
+    scales = [np.nanmean(part) for part in parts]
+    relative = [part / (scale or 1) for part, scale in zip(parts, scales, strict=True)]
+    return np.nanmean(relative, axis=0) * np.mean(scales)
+
+
+def _by_unit(group: Group, units: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Average values over the units they belong to; NaN for a unit without any."""
+    counts = np.bincount(units, minlength=group.width).astype(np.float64)
+    counts[counts == 0] = np.nan
+    return np.bincount(units, weights=values, minlength=group.width) / counts
+
+
+def _beyond(group: Group, units: np.ndarray) -> np.ndarray:
+    """Return, for each width, how many entries belong to the units past it."""
+    counts = np.bincount(units, minlength=group.width)
+    return len(units) - np.concatenate([[0], np.cumsum(counts)])

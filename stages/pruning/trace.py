@@ -1,0 +1,151 @@
+"""The channel groups of any network, traced by Torch-Pruning's dependency graph."""
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+import torch_pruning as tp
+from torch import Tensor, nn
+from torch_pruning.pruner.function import DepthwiseConvPruner
+
+from stages.fault import Fault
+from stages.models.layers import ChannelShortcut
+from stages.models.registry import drawing
+from stages.pruning.channels import Group, kept
+from stages.pruning.coupling import ShortcutConv, TiedConv, Unprunable, group_of, reads
+from stages.pruning.surgery import check_equivalence, compact_form, masked_form
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Channel groups in module order, and the output positions per channel of each layer."""
+
+    groups: tuple[Group, ...]
+    positions: dict[str, int]
+
+
+class LazyShortcut(nn.LazyConv2d):
+    """A 1x1 convolution that learns its input channels from its first input."""
+
+    cls_to_become = ShortcutConv
+
+
+def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
+    """Find all prunable channel groups of a network, which is left as it is.
+
+    `input_shape` is [C, H, W]. Channels that reach the network's output, that pass a layer or an
+    operation of a kind unknown here, or that a fixed reshape pins down belong to no group: they
+    are never pruned. Raises a Fault for a network that Torch-Pruning cannot follow.
+    """
+    dense = copy.deepcopy(network).cpu().float().eval().requires_grad_(True)
+    images = sample(input_shape)
+    with drawing(0):
+        stand_in = _stand_in(dense)
+        calls, positions = _watch(stand_in, images)
+    names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
+    groups = []
+    for root, items in _dependencies(stand_in, images, names):
+        try:
+            group, certain = group_of(names[root], items, names)
+        except Unprunable:
+            continue
+        if certain or _survives(dense, group, images):
+            groups.append(group)
+    return Trace(tuple(groups), positions)
+
+
+def sample(input_shape: Sequence[int]) -> Tensor:
+    """Return two random images, always the same, to run a network on: float [2, C, H, W]."""
+    return torch.randn(2, *input_shape, generator=torch.Generator().manual_seed(0))
+
+
+def _stand_in(dense: nn.Module) -> nn.Module:
+    """Return a copy that Torch-Pruning can follow: shortcuts are 1x1 convolutions in it."""
+    stand_in = copy.deepcopy(dense)
+    for name, module in list(stand_in.named_modules()):
+        if isinstance(module, ChannelShortcut):
+            conv = LazyShortcut(len(module.source), 1, module.stride, bias=False)
+            stand_in.set_submodule(name, conv)
+        elif isinstance(module, nn.Conv2d) and 1 < module.groups < module.out_channels:
+            module.__class__ = TiedConv
+    return stand_in
+
+
+def _watch(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dict[str, int]]:
+    """Count each layer's calls, and the positions (height x width) of each output channel."""
+    calls: Counter[nn.Module] = Counter()
+    positions: dict[str, int] = {}
+
+    def note(name: str, module: nn.Module, output: Any) -> None:
+        calls[module] += 1
+        if isinstance(output, Tensor) and isinstance(module, nn.Conv2d | nn.Linear):
+            channels = module.weight.shape[0]
+            seen = output.numel() // (len(images) * channels)
+            positions[name] = positions.get(name, 0) + seen
+
+    hooks = [
+        module.register_forward_hook(
+            lambda module, _, output, name=name: note(name, module, output)
+        )
+        for name, module in network.named_modules()
+    ]
+    try:
+        with torch.no_grad():
+            network(images)
+    except Exception as error:
+        raise Fault(
+            f"prune: the network cannot run on images {list(images.shape[1:])}: {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls, positions
+
+
+def _dependencies(
+    network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]
+) -> Iterator[tuple[nn.Conv2d, Any]]:
+    """Yield the convolutions in module order, each with what must leave with its outputs.
+
+    Convolutions whose outputs already came with an earlier one are skipped.
+    """
+    graph = _graph(network, images)
+    covered: set[nn.Module] = set()
+    for conv in names:
+        if not _is_root(conv) or conv in covered or conv not in graph.module2node:
+            continue
+        pruner = graph.get_pruner_of_module(conv).prune_out_channels
+        items = graph.get_pruning_group(conv, pruner, list(range(conv.out_channels)))
+        covered.update(item.dep.target.module for item in items if not reads(item))
+        yield conv, items
+
+
+def _is_root(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    stands_in = isinstance(module, ShortcutConv | TiedConv)
+    return isinstance(module, nn.Conv2d) and module.groups == 1 and not stands_in
+
+
+def _graph(network: nn.Module, images: Tensor) -> Any:
+    pruners = {TiedConv: DepthwiseConvPruner()}
+    try:
+        with torch.enable_grad():
+            return tp.DependencyGraph().build_dependency(
+                network, (images,), customized_pruners=pruners, verbose=False
+            )
+    except Exception as error:
+        raise Fault(f"prune: Torch-Pruning cannot follow the network: {error!r}") from error
+
+
+def _survives(dense: nn.Module, group: Group, images: Tensor) -> bool:
+    """Try it: remove every other unit of the group, and compare with silencing them."""
+    chosen = {group.name: np.arange(group.width) % 2 == 0}
+    removed = kept([group], chosen)
+    try:
+        check_equivalence(masked_form(dense, removed), compact_form(dense, removed), images)
+    except Fault:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""Methods in a line, and networks whose BatchNorms have seen data."""
+
+import torch
+from torch import nn
+
+from stages.pruning.method import Allocation, Method
+
+
+def lived_in(network, seed=0):
+    """Give BatchNorm scales, shifts and statistics values as after training."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5, generator=generator)
+                module.bias.normal_(generator=generator)
+                module.running_mean.normal_(generator=generator)
+                module.running_var.uniform_(0.5, 2.0, generator=generator)
+    return network.eval()
+
+
+def filters(kind, criterion="l1", scope="blocks", criterion_options=None, **options):
+    own = criterion_options or {}
+    return Method("filter", criterion, Allocation(kind, options), own, scope=scope)
+
+
+def weights(kind, criterion="magnitude", linear=False, iterations=1, **options):
+    allocation = Allocation(kind, options)
+    return Method("weight", criterion, allocation, linear=linear, iterations=iterations)
+
+
+def random_batches(shape, sizes=(4, 4), classes=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        (
+            torch.randn(size, *shape, generator=generator),
+            torch.randint(classes, (size,), generator=generator),
+        )
+        for size in sizes
+    ]
