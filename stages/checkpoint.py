@@ -41,11 +41,10 @@ def main() -> None:
 
 def replicate(dense: Dense, epochs: list[int], compute: Compute, folder: Path, number: int) -> None:
     """Write one replicate's checkpoints at `epochs`."""
-    device = activate(compute)
-    data = load("data/prepared").to(device)
+    data = load("data/prepared").to(activate(compute))
     name = f"replicate_{number}"
     for epoch in epochs:
-        training = dense.begin(number, data, device)
+        training = dense.begin(number, data)
         go_to(training, epoch, Path("models/dense/checkpoints") / name)
         save_checkpoint(folder / name, training)
 

@@ -25,7 +25,7 @@ from stages.params.load import lookup, parse, read_yaml
 from stages.watch import end_with_dvc
 
 ASIDE = Path("build/aside")
-REPLICATE = re.compile(r"replicate_(\d+)(\.|/|$)")
+REPLICATE = re.compile(r"replicate_(\d+)(?:\.|/|$)")
 T = TypeVar("T")
 
 
@@ -35,6 +35,7 @@ class Stage:
 
     name: str
     declaration: Declaration
+    tree: dict[str, Any]
     params: dict[str, Any]
     digests: dict[str, str]
     aside: Path
@@ -42,11 +43,8 @@ class Stage:
 
     def read(self, key: str, kind: type[T]) -> T:
         """Return the typed value of a key of params.yaml that dvc.yaml declares for this stage."""
-        for known in self.declaration.params:
-            if known in ("", key) or key.startswith(f"{known}."):
-                value = self.params[known]
-                rest = key.removeprefix(known).removeprefix(".") if known else key
-                return parse(kind, lookup(value, rest), key)
+        if any(known in ("", key) or key.startswith(f"{known}.") for known in self.params):
+            return parse(kind, lookup(self.tree, key), key)
         raise Fault(f"dvc.yaml: stage {self.name!r} reads {key} but does not list it under params")
 
     def output(self, path: str) -> Path:
@@ -68,10 +66,32 @@ class Stage:
         files = {
             path: digest
             for path, digest in self.digests.items()
-            if (match := REPLICATE.search(path)) is None or int(match[1]) == replicate
+            if self._replicate(path) in (None, replicate)
         }
         whole = [self.name, replicate, params, files, more]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
+
+    def check(self) -> None:
+        """Raise a Fault that names what changed since the stage began.
+
+        A replicate calls it once its inputs are in memory: from then on no edit can reach it, and
+        its result may be kept under `key`.
+        """
+        params, digests = _params(self.declaration, read_yaml()), _digests(self.declaration)
+        changed = [f"params.yaml: {key}" for key in params if params[key] != self.params[key]]
+        both = {*digests, *self.digests}
+        changed += sorted(path for path in both if digests.get(path) != self.digests.get(path))
+        if changed:
+            raise Fault(
+                f"stage {self.name!r}: {', '.join(changed)} changed while it ran; "
+                "its outputs are dropped, run `dvc repro` again"
+            )
+
+    def _replicate(self, path: str) -> int | None:
+        """Return the replicate whose file this is, by its name inside the dependency."""
+        dep = max((d for d in self.declaration.deps if path.startswith(d)), key=len)
+        found = REPLICATE.findall(path.removeprefix(dep))
+        return int(found[-1]) if found else None
 
 
 @contextmanager
@@ -79,21 +99,21 @@ def guarded(name: str, **items: str) -> Iterator[Stage]:
     """Run a stage of dvc.yaml; `items` are the values of its matrix axes."""
     end_with_dvc()
     declaration = declared(name, items)
-    params, digests = _params(declaration), _digests(declaration)
+    tree = read_yaml()
+    params, digests = _params(declaration, tree), _digests(declaration)
     ASIDE.mkdir(parents=True, exist_ok=True)
     _sweep()
     full = "-".join([name, *items.values()])
-    stage = Stage(full, declaration, params, digests, ASIDE / f"{full}.{os.getpid()}")
+    stage = Stage(full, declaration, tree, params, digests, ASIDE / f"{full}.{os.getpid()}")
     try:
         yield stage
-        _unchanged(stage)
+        stage.check()
         _publish(stage)
     finally:
         shutil.rmtree(stage.aside, ignore_errors=True)
 
 
-def _params(declaration: Declaration) -> dict[str, Any]:
-    tree = read_yaml()
+def _params(declaration: Declaration, tree: dict[str, Any]) -> dict[str, Any]:
     return {key: lookup(tree, key) for key in declaration.params}
 
 
@@ -121,20 +141,12 @@ def _digest(path: Path, version: tuple[int, int]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unchanged(stage: Stage) -> None:
-    params, digests = _params(stage.declaration), _digests(stage.declaration)
-    changed = [f"params.yaml: {k}" for k in params if params[k] != stage.params[k]]
-    both = {*digests, *stage.digests}
-    changed += sorted(p for p in both if digests.get(p) != stage.digests.get(p))
-    if changed:
-        raise Fault(
-            f"stage {stage.name!r}: {', '.join(changed)} changed while it ran; "
-            "its outputs are dropped, run `dvc repro` again"
-        )
-
-
 def _publish(stage: Stage) -> None:
-    missing = sorted(set(stage.declaration.outs) - set(stage.built))
+    missing = [
+        out
+        for out in stage.declaration.outs
+        if out not in stage.built or not stage.built[out].exists()
+    ]
     if missing:
         raise Fault(
             f"dvc.yaml: stage {stage.name!r} lists {', '.join(missing)} but did not write it"
@@ -148,7 +160,8 @@ def _publish(stage: Stage) -> None:
 
 
 def _sweep() -> None:
-    """Remove what killed stages left aside."""
-    for folder in ASIDE.iterdir():
-        if not psutil.pid_exists(int(folder.suffix[1:])):
+    """Remove what killed stages left aside, also one that had this process's number."""
+    for folder in ASIDE.glob("*.*"):
+        pid = folder.suffix[1:]
+        if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,14 @@
 """Train the dense network of every replicate."""
 
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
 import typer
 
 from stages.cli import run
-from stages.data.images import load
+from stages.data.images import Prepared, load
 from stages.files import write_json, write_rows
 from stages.guard import Stage, guarded
 from stages.models.compact import save
@@ -57,7 +57,11 @@ def replicate(
     device = activate(compute)
     about = describe(compute, device)
     key = stage.key(number, environment=about)
-    done = finished(key, lambda place: train(place, dense, every, number, device))
+
+    def work(place: Path) -> None:
+        train(place, dense, every, number, load("data/prepared").to(device), stage.check)
+
+    done = finished(key, work)
     name = f"replicate_{number}"
     for part, target in {
         "final.safetensors": folder / "final" / f"{name}.safetensors",
@@ -70,10 +74,20 @@ def replicate(
         write_json(environment, about)
 
 
-def train(place: Path, dense: Dense, every: int, number: int, device: torch.device) -> None:
-    """Train one replicate to the end, its files and its progress in `place`."""
-    data = load("data/prepared").to(device)
-    training = dense.begin(number, data, device)
+def train(
+    place: Path,
+    dense: Dense,
+    every: int,
+    number: int,
+    data: Prepared,
+    loaded: Callable[[], None],
+) -> None:
+    """Train one replicate to the end, its files and its progress in `place`.
+
+    `loaded` is called when all inputs are in memory.
+    """
+    training = dense.begin(number, data)
+    loaded()
     checkpoints = place / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
 

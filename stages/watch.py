@@ -20,7 +20,7 @@ def end_with_dvc() -> None:
     """End this process when the DVC process that started it, if one did, is gone."""
     dvc = _dvc() if "DVC_STAGE" in os.environ else None
     if dvc is not None:
-        _watch(dvc.is_running, "DVC is gone: this stage stops; run `dvc repro` to go on")
+        _watch(lambda: _alive(dvc), "DVC is gone: this stage stops; run `dvc repro` to go on")
 
 
 def end_with_parent() -> None:
@@ -34,6 +34,13 @@ def _dvc() -> psutil.Process | None:
         if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
             return process
     return None
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _watch(alive: Callable[[], bool], message: str | None) -> None:

@@ -267,6 +267,16 @@ def test_the_files_of_a_replicate_are_those_of_its_folder_too():
     assert key(0) != before
 
 
+def test_a_folder_that_is_called_like_a_replicate_hides_no_file_of_another():
+    """A pruning method may be called replicate_9."""
+    file = Path("masks/replicate_9/networks/replicate_0.bin")
+    file.parent.mkdir(parents=True)
+    file.write_text("network")
+    before = key(0)
+    file.write_text("edited")
+    assert key(0) != before
+
+
 def leave(name):
     folder = ASIDE / name
     folder.mkdir(parents=True)
@@ -297,13 +307,5 @@ def test_what_a_dead_stage_of_the_same_process_number_left_is_swept():
 def test_a_file_of_another_program_aside_does_no_harm():
     ASIDE.mkdir(parents=True)
     (ASIDE / ".DS_Store").write_text("")
-    run()
-    assert published() == NEW
-
-
-def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file():
-    RESULT.mkdir(parents=True)
-    DENSE.parent.mkdir()
-    DENSE.write_text("file")
     run()
     assert published() == NEW

@@ -1,6 +1,7 @@
 """params.yaml -> typed, frozen objects; a fault is one line: key, value, what is allowed."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,14 +17,17 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 T = TypeVar("T")
 
 
-def read_yaml(path: Path | str = PARAMS) -> Any:
-    """Read a YAML file; a Fault when it is missing or no YAML."""
+def read_yaml(path: Path | str = PARAMS) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; a Fault when it is missing or anything else."""
     try:
-        return yaml.load(Path(path).read_bytes(), Loader)
+        tree = yaml.load(Path(path).read_bytes(), Loader)
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run from the project's folder") from None
     except yaml.YAMLError as error:
         raise Fault(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise Fault(f"{path}: it holds {tree!r}; it should be a mapping of keys to values")
+    return tree
 
 
 def lookup(tree: Any, key: str, file: Path | str = PARAMS) -> Any:
@@ -31,8 +35,8 @@ def lookup(tree: Any, key: str, file: Path | str = PARAMS) -> Any:
     value = tree
     for part in key.split(".") if key else ():
         if not isinstance(value, dict) or part not in value:
-            known = value if isinstance(value, dict) else ()
-            raise Fault(f"{file}: {key} is missing; {nearest(part, known)}")
+            known = f"; {nearest(part, value)}" if value and isinstance(value, dict) else ""
+            raise Fault(f"{file}: {key} is missing{known}")
         value = value[part]
     return value
 
@@ -53,7 +57,7 @@ def parse(kind: type[T] | Any, value: Any, key: str = "", file: Path | str = PAR
 def nearest(name: Any, known: Iterable[Any]) -> str:
     """Say which names are valid and which one was probably meant."""
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(str(name), names, n=1)
+    close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
     guess = f"did you mean {close[0]!r}? " if close else ""
     return f"{guess}valid: {', '.join(names)}"
 
@@ -75,15 +79,18 @@ def _told(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, str]]
         case "union_tag_not_found":
             yield f"{where}.{context['discriminator'][1:-1]} is missing", "it has no default"
         case "union_tag_invalid":
-            tag = context["tag"]
-            names = nearest(tag, _names(context["expected_tags"]))
-            yield f"{where}.{context['discriminator'][1:-1]} is {tag!r}", names
+            tag = context["discriminator"][1:-1]
+            value = fault["input"][tag]
+            names = nearest(value, _names(context["expected_tags"]))
+            yield f"{where}.{tag} is {value!r}", names
         case "literal_error":
             names = nearest(fault["input"], _names(context["expected"].replace(" or ", ", ")))
             yield f"{where} is {fault['input']!r}", names
+        case "dict_type" | "model_type" | "model_attributes_type":
+            yield f"{where} is {fault['input']!r}", "it should be a mapping of keys to values"
         case _:
-            rule = fault["msg"].replace("Input should", "it should").removeprefix("Value error, ")
-            yield f"{where} is {fault['input']!r}", rule
+            rule = re.sub("^(Input|String|[A-Z][a-z]+) should", "it should", fault["msg"])
+            yield f"{where} is {fault['input']!r}", rule.removeprefix("Value error, ")
 
 
 def _names(listed: str) -> list[str]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from stages.data.images import Prepared
 from stages.files import load_arrays, read_meta, save_arrays
 from stages.models.registry import Spec, build
@@ -31,10 +29,10 @@ class Dense:
         model = self.model
         return Spec(model.code, model.factory, model.options, data.classes, channels)
 
-    def begin(self, replicate: int, data: Prepared, device: torch.device) -> Run:
+    def begin(self, replicate: int, data: Prepared) -> Run:
         """Return the run of a replicate at epoch 0."""
         seed = self.seed + replicate
-        network = build(self.spec(data), seed).to(device)
+        network = build(self.spec(data), seed).to(data.mean.device)
         optimizer = SGD(network, self.recipe.weight_decay, self.recipe.nesterov)
         return Run(network, optimizer, data, self.recipe, self.curve, seed, DENSE)
 

@@ -15,15 +15,18 @@ def activate(compute: Compute) -> torch.device:
     name = compute.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name != "cpu" and not torch.cuda.is_available():
+    device = torch.device(name)
+    count = 0 if name == "cpu" else torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
         raise Fault(
-            f"params.yaml: compute.device is {name!r}; no CUDA device here, use cpu or auto"
+            f"params.yaml: compute.device is {name!r}; this machine has {count} CUDA devices, "
+            "use cpu or auto"
         )
-    if name != "cpu" or compute.threads > 1:  # one CPU thread has nothing to race, and this is slow
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-        torch.backends.cudnn.benchmark = False
-    return torch.device(name)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # as torch.use_deterministic_algorithms(True), which imports torch's compiler and takes 1.5 s
+    torch.set_deterministic_debug_mode("error")
+    torch.backends.cudnn.benchmark = False
+    return device
 
 
 def describe(compute: Compute, device: torch.device) -> dict[str, Any]:

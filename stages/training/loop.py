@@ -1,5 +1,6 @@
 """The training loop: what an epoch is, and the run that dense training and retraining share."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from stages.metrics.accuracy import top1
 from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve, steps_per_epoch
 from stages.training.inference import logits
+from stages.training.masks import check_masks
 from stages.training.optimizer import SGD
 from stages.training.order import epoch_tables, layer_seed
 
@@ -48,6 +50,7 @@ class Run:
                 f"params.yaml: train.recipe.batch_size is {self.recipe.batch_size}; that makes "
                 f"{steps} steps an epoch, the learning-rate curve has {self.curve.steps_per_epoch}"
             )
+        check_optimizer(self.network, self.optimizer)
         self.augmenter = Augmenter(self.data.train.images, self.recipe.augment.pad)
 
     def advance(self) -> float:
@@ -77,8 +80,14 @@ class Run:
             )
             total += loss.detach()
         self.epoch += 1
-        check_masks(self.network, self.masks)
-        return float(total) / self.curve.steps_per_epoch
+        loss_mean = float(total) / self.curve.steps_per_epoch
+        if not math.isfinite(loss_mean):
+            raise Fault(
+                f"training diverged: the loss of epoch {self.epoch} is {loss_mean}; "
+                "lower the learning rate"
+            )
+        check_masks(dict(self.network.named_parameters()), self.masks)
+        return loss_mean
 
     def accuracy(self, images: ImageSet) -> float | None:
         """Return the top-1 accuracy of the network as it is now; None for an empty set."""
@@ -94,7 +103,7 @@ class Run:
         """Return all that the run needs to go on from here: weights, buffers and momentum."""
         tensors = {f"network/{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"velocity/{k}": v for k, v in self.optimizer.velocity().items()}
-        return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray], epoch: int) -> None:
         """Go back to a `state()` taken at the end of epoch `epoch`."""
@@ -114,9 +123,16 @@ def split_state(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Tensor], di
     return parts["network"], parts["velocity"]
 
 
-def check_masks(network: nn.Module, masks: Mapping[str, Tensor]) -> None:
-    """Raise a Fault that names the first layer with a pruned weight that is not zero."""
-    for name, mask in masks.items():
-        revived = int((network.get_parameter(name)[~mask] != 0).sum())
-        if revived:
-            raise Fault(f"{name}: {revived} pruned weights are not zero after training")
+def check_optimizer(network: nn.Module, optimizer: SGD) -> None:
+    """Raise a Fault that names the first layer whose parameter the optimizer does not hold.
+
+    After surgery an optimizer may still hold the parameters from before: they would train and the
+    network's would stand still.
+    """
+    held = {id(parameter) for parameter in optimizer.parameters}
+    live = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    for name, parameter in live.items():
+        if id(parameter) not in held:
+            raise Fault(f"{name}: the optimizer does not hold this parameter of the network")
+    if len(held) > len(live):
+        raise Fault(f"the optimizer holds {len(held) - len(live)} parameters of no layer")

@@ -35,6 +35,8 @@ class SGD:
         ]
         self.masked = [self.names.index(name) for name in masks or {}]
         self.masks = [mask.to(named[name]) for name, mask in (masks or {}).items()]
+        if self.masks:
+            torch._foreach_mul_([self.buffers[i] for i in self.masked], self.masks)
 
     @torch.no_grad()
     def step(self, lr: float | Tensor, momentum: float | Tensor) -> None:

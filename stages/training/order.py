@@ -13,7 +13,8 @@ from torch import Tensor
 from stages.params.recipe import Recipe
 from stages.schedules.curve import steps_per_epoch
 
-DENSE, RETRAIN, PRUNE = 0, 1, 2
+DENSE, PRUNE, RETRAIN = 0, 1, 2
+"""Streams of chance; the rounds of iterative pruning retrain on RETRAIN, RETRAIN + 1, and so on."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def finished(key: str, compute: Callable[[Path], None]) -> Path:
             partial = folder.with_suffix(".partial")
             partial.mkdir(exist_ok=True)
             compute(partial)
+            for left in partial.rglob(".*.tmp"):  # of a write that was killed
+                left.unlink()
             partial.rename(folder)
     return folder
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from stages.files import load_arrays, read_meta
 from stages.models import compact
 from stages.training.loop import split_state
+from stages.training.order import RETRAIN, layer_seed
 
 Kind = Literal["final", "rewound", "fresh"]
 
@@ -29,7 +30,8 @@ def start(kind: Kind, pruned: Path, name: str, checkpoint: Path, seed: int) -> S
     """Return the start of replicate `name` of the pruned networks in the folder `pruned`.
 
     final: the pruned network itself (Han 2015). rewound: surviving weights and momentum as in
-    `checkpoint` (Frankle 2019, Renda 2020). fresh: drawn anew from `seed` (Liu 2019).
+    `checkpoint` (Frankle 2019, Renda 2020). fresh: drawn anew from `seed`, not as
+    the dense run began, which would be the lottery ticket (Liu 2019).
     """
     network_file = pruned / "networks" / f"{name}.safetensors"
     selection = pruned / "masks" / f"{name}.safetensors"
@@ -37,7 +39,8 @@ def start(kind: Kind, pruned: Path, name: str, checkpoint: Path, seed: int) -> S
     arrays = load_arrays(selection)
     masks = {k: torch.from_numpy(mask) for k, mask in arrays.items()} if by_weight else {}
     if kind == "fresh":
-        return Start(_masked(compact.fresh(network_file, seed), masks), masks)
+        drawn = compact.fresh(network_file, layer_seed(seed, RETRAIN, 0))
+        return Start(_masked(drawn, masks), masks)
     network = compact.load(network_file)
     if kind == "final":
         return Start(network, masks)

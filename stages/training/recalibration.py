@@ -1,0 +1,29 @@
+"""BatchNorm statistics taken anew: what pruning alone spoils, and retraining mends on the way."""
+
+import copy
+
+import torch
+from torch import nn
+
+from stages.data.augment import normalise
+from stages.data.images import Prepared
+
+
+@torch.no_grad()
+def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Module:
+    """Return a copy whose BatchNorm layers hold the mean statistics of the training images.
+
+    Images are not augmented; batches weigh the same, the short last one is dropped. A network
+    without BatchNorm comes back as it is.
+    """
+    network = copy.deepcopy(network)
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+        layer.train()
+    images = data.train.images
+    batch_size = min(batch_size, len(images))
+    for part in images[: len(images) // batch_size * batch_size].split(batch_size):
+        network(normalise(part, data.mean, data.std))
+    return network.eval()

@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import pytest
+
+from stages.data.images import ImageSet
+from stages.training import fit as module
+from stages.training.fit import PROGRESS, Record, end, fit
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a process."""
+
+
+@pytest.fixture(params=["saved after every epoch", "saved as it pays"])
+def saving(request, monkeypatch):
+    if request.param == "saved after every epoch":
+        monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+
+
+def killed_at(epoch):
+    def after(run):
+        if run.epoch == epoch:
+            raise KilledError
+
+    return after
+
+
+@pytest.fixture
+def undisturbed(begin, tmp_path, snapshot):
+    run = begin()
+    return fit(run, tmp_path / "undisturbed", "whole"), snapshot(run)
+
+
+@pytest.mark.parametrize("epoch", range(1, 5))
+def test_a_killed_run_goes_on_to_the_same_bits(
+    epoch, undisturbed, begin, tmp_path, snapshot, same, saving
+):
+    record, state = undisturbed
+    with pytest.raises(KilledError):
+        fit(begin(), tmp_path, "killed", killed_at(epoch))
+    resumed = begin()
+    again = fit(resumed, tmp_path, "resumed")
+    assert same(snapshot(resumed), state)
+    assert again.history == record.history
+    assert same(again.selected, record.selected)
+    assert again.best == record.best
+
+
+def test_a_resumed_run_does_not_train_what_it_had_trained(begin, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    seen = []
+    with pytest.raises(KilledError):
+        fit(begin(), tmp_path, "killed", killed_at(3))
+    fit(begin(), tmp_path, "resumed", lambda run: seen.append(run.epoch))
+    assert seen == [3, 4]
+
+
+def test_a_run_killed_after_its_last_epoch_only_hands_out_its_record(
+    undisturbed, begin, tmp_path, snapshot, same, monkeypatch
+):
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    fit(begin(), tmp_path, "whole")
+    resumed = begin()
+    again = fit(resumed, tmp_path, "resumed", killed_at(4))
+    assert again.history == undisturbed[0].history
+    assert same(snapshot(resumed), undisturbed[1])
+
+
+def test_after_sees_the_run_at_the_end_of_every_epoch(begin, tmp_path, snapshot, same):
+    states = {}
+    fit(begin(), tmp_path, "whole", lambda run: states.update({run.epoch: snapshot(run)}))
+    run = begin()
+    for epoch in (1, 2, 3, 4):
+        run.advance()
+        assert same(states[epoch], snapshot(run))
+    assert len(states) == 4
+
+
+def test_the_history_has_a_row_an_epoch(undisturbed, begin, curve):
+    history = undisturbed[0].history
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert [row["lr"] for row in history] == curve.lr[::3].tolist()
+    assert [row["momentum"] for row in history] == curve.momentum[::3].tolist()
+    run = begin()
+    for row in history:
+        assert row["train_loss"] == run.advance()
+        assert row["validation_accuracy"] == run.accuracy(run.data.validation)
+        assert row["test_accuracy"] == run.accuracy(run.data.test)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "chosen"),
+    [
+        ((0.2, 0.8, 0.5, 0.6), 2),
+        ((0.2, 0.8, 0.5, 0.8), 4),
+        ((0.0, 0.0, 0.0, 0.0), 4),
+        ((0.9, 0.8, 0.7, 0.6), 1),
+        ((None, None, None, None), 4),
+    ],
+)
+def test_the_best_on_validation_is_selected_the_later_of_two(
+    accuracies, chosen, begin, snapshot, same
+):
+    run, record = begin(), Record()
+    networks = {}
+    for epoch, accuracy in enumerate(accuracies, 1):
+        run.advance()
+        answers = {id(run.data.validation): accuracy, id(run.data.test): 1 / epoch}
+        run.accuracy = lambda images, answers=answers: answers[id(images)]
+        record.add(run, 0.5)
+        state = snapshot(run)
+        networks[epoch] = {k[8:]: v for k, v in state.items() if k.startswith("network/")}
+    assert same(record.selected, networks[chosen])
+    assert not any(same(record.selected, networks[e]) for e in networks if e != chosen)
+
+
+def test_the_test_images_select_nothing(undisturbed, begin, tmp_path, data, same):
+    shuffled = ImageSet(data.test.images, data.test.labels.roll(1))
+    other = begin(data=replace(data, test=shuffled))
+    assert same(fit(other, tmp_path, "other").selected, undisturbed[0].selected)
+
+
+def test_ended_progress_is_gone(begin, tmp_path):
+    fit(begin(), tmp_path, "whole")
+    assert (tmp_path / PROGRESS).exists()
+    end(tmp_path)
+    end(tmp_path)
+    assert list(tmp_path.iterdir()) == []
