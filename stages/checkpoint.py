@@ -1,5 +1,6 @@
 """Give later stages the dense network as it was at the epochs that rewinding arms ask for."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from stages.params.model import Model
 from stages.params.recipe import Recipe
 from stages.schedules.curve import load_curve
 from stages.training.dense import Dense, go_to, save_checkpoint
-from stages.training.environment import activate
+from stages.training.environment import activate, describe
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
@@ -41,10 +42,16 @@ def main() -> None:
 
 def replicate(dense: Dense, epochs: list[int], compute: Compute, folder: Path, number: int) -> None:
     """Write one replicate's checkpoints at `epochs`."""
-    data = load("data/prepared").to(activate(compute))
+    device = activate(compute)
+    if describe(compute, device) != read_json("models/environments/dense.json"):
+        print(
+            "the dense networks were trained in another environment: checkpoints that training did "
+            "not keep are recomputed here, and may differ from its own in the last bits",
+            file=sys.stderr,
+        )
+    training = dense.begin(number, load("data/prepared").to(device))
     name = f"replicate_{number}"
     for epoch in epochs:
-        training = dense.begin(number, data)
         go_to(training, epoch, Path("models/dense/checkpoints") / name)
         save_checkpoint(folder / name, training)
 

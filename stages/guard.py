@@ -53,8 +53,9 @@ class Stage:
             raise Fault(
                 f"dvc.yaml: stage {self.name!r} writes {path} but does not list it as output"
             )
-        self.built[path] = self.aside / str(len(self.built)) / Path(path).name
-        self.built[path].parent.mkdir(parents=True)
+        if path not in self.built:
+            self.built[path] = self.aside / str(len(self.built)) / Path(path).name
+            self.built[path].parent.mkdir(parents=True)
         return self.built[path]
 
     def key(self, replicate: int, **more: Any) -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,16 +24,16 @@ def end_with_dvc() -> None:
         _watch(lambda: _alive(dvc), "DVC is gone: this stage stops; run `dvc repro` to go on")
 
 
-def end_with_parent() -> None:
-    """End this forked process when its parent is gone."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """End this forked process when its parent, a process number, is gone."""
     _watch(lambda: os.getppid() == parent, None)
 
 
 def _dvc() -> psutil.Process | None:
-    for process in psutil.Process().parents():
-        if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
-            return process
+    with suppress(psutil.Error):
+        for process in psutil.Process().parents():
+            if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
+                return process
     return None
 
 

@@ -15,8 +15,9 @@ CHILD = """
 import os, sys, time
 from stages import watch
 watch.SECONDS = 0.05
+parent = os.getpid()
 if os.fork() == 0:
-    watch.end_with_parent()
+    watch.end_with_parent(parent)
     print("ready", flush=True)
     time.sleep(60)
 time.sleep(60)

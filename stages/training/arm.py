@@ -53,6 +53,7 @@ def retrain(
     if scale.exists():
         curve = replace(curve, lr=curve.lr * read_json(scale)["lr_scale"])
     begin = start(about["start"], arm.pruned, name, arm.curve / f"{name}.safetensors", seed)
+    spec = compact.read_spec(arm.pruned / "networks" / f"{name}.safetensors")
     loaded()
     device = data.mean.device
     network = begin.network.to(device)
@@ -62,9 +63,8 @@ def retrain(
     stream = RETRAIN + turn - 1
     run = Run(network, optimizer, data, recipe, curve, seed, stream, masks)
     record = fit(run, place, f"{arm.label} {number}")
-    spec = compact.read_spec(arm.pruned / "networks" / f"{name}.safetensors")
     compact.save(place / "last.safetensors", network, spec)
     network.load_state_dict({k: torch.from_numpy(v) for k, v in record.selected.items()})
     compact.save(place / "selected.safetensors", network, spec)
-    write_rows(place / "history.csv", record.history)
     end(place)
+    write_rows(place / "history.csv", record.history)

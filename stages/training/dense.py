@@ -44,13 +44,13 @@ def save_checkpoint(folder: Path, run: Run) -> None:
 
 
 def go_to(run: Run, epoch: int, kept: Path) -> None:
-    """Bring a run at epoch 0 to the end of `epoch`, from the nearest earlier checkpoint in `kept`.
+    """Bring a run on to the end of `epoch`, from the nearest earlier checkpoint in `kept`.
 
     The result equals, to the bit, the state that the undisturbed run had there.
     """
     files = {read_meta(file)["epoch"]: file for file in kept.glob("epoch_*.safetensors")}
     start = max((e for e in files if e <= epoch), default=0)
-    if start:
+    if start > run.epoch:
         run.restore(load_arrays(files[start]), start)
     while run.epoch < epoch:
         run.advance()

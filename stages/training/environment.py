@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import numpy as np
 import torch
 
 from stages.fault import Fault
@@ -26,6 +27,8 @@ def activate(compute: Compute) -> torch.device:
     # as torch.use_deterministic_algorithms(True), which imports torch's compiler and takes 1.5 s
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+    torch.backends.cuda.matmul.allow_tf32 = False
     return device
 
 
@@ -37,5 +40,6 @@ def describe(compute: Compute, device: torch.device) -> dict[str, Any]:
         "instructions": None if on_gpu else torch.backends.cpu.get_cpu_capability(),
         "threads": compute.threads,
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "precision": "float32",
     }

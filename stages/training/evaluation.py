@@ -1,5 +1,6 @@
 """Logits of a network on every split, and what they say."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def write_logits(
 
 
 def read_scores(path: Path, data: Prepared) -> dict[str, dict[str, Any]]:
-    """Return, by network and split, accuracy and loss from logits; None for an empty split."""
+    """Return accuracy and loss by network and split; None for an empty split or infinite loss."""
     arrays = load_arrays(path)
     scores: dict[str, dict[str, Any]] = {}
     for name in sorted({key.split("/")[0] for key in arrays}):
@@ -46,6 +47,7 @@ def read_scores(path: Path, data: Prepared) -> dict[str, dict[str, Any]]:
     return scores
 
 
-def _scores(array: np.ndarray, part: ImageSet) -> dict[str, float]:
+def _scores(array: np.ndarray, part: ImageSet) -> dict[str, float | None]:
     out = torch.from_numpy(array)
-    return {"accuracy": top1(out, part.labels), "loss": cross_entropy(out, part.labels)}
+    loss = cross_entropy(out, part.labels)
+    return {"accuracy": top1(out, part.labels), "loss": loss if math.isfinite(loss) else None}

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -28,7 +29,12 @@ def run_replicates(task: Task, count: int, threads: int) -> None:
         while waiting or running:
             while waiting and len(running) < workers(threads):
                 reader, writer = fork.Pipe(duplex=False)
-                running[reader] = fork.Process(target=_work, args=(task, waiting.pop(0), writer))
+                number = waiting.pop(0)
+                running[reader] = fork.Process(
+                    target=_work,
+                    args=(task, number, writer, os.getpid()),
+                    name=f"replicate {number}",
+                )
                 running[reader].start()
                 writer.close()
             ready = wait(list(running))
@@ -44,16 +50,19 @@ def workers(threads: int) -> int:
     """Return how many processes of `threads` threads run at a time."""
     text = os.environ.get(WORKERS)
     if text is None:
-        return max(1, len(os.sched_getaffinity(0)) // threads)
+        mine = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+        return max(1, (len(mine(0)) if mine else os.cpu_count() or 1) // threads)
     if not text.isdecimal() or int(text) < 1:
         raise Fault(f"{WORKERS} is {text!r}; it should be a whole number, 1 or more")
     return int(text)
 
 
-def _work(task: Task, replicate: int, writer: Connection) -> None:
-    end_with_parent()
+def _work(task: Task, replicate: int, writer: Connection, parent: int) -> None:
+    end_with_parent(parent)
     try:
         task(replicate)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Fault as fault:
         writer.send(f"{fault}")
     else:
@@ -65,7 +74,7 @@ def _finish(process: BaseProcess, reader: Connection) -> None:
         message = reader.recv()
     except EOFError:
         process.join()
-        message = f"a replicate's process ended with exit code {process.exitcode}"
+        message = f"{process.name}: its process ended with exit code {process.exitcode}"
     process.join()
     if message is not None:
         raise Fault(message)
