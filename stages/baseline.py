@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from torch import nn
 
 from stages.cli import run
 from stages.data.images import Prepared, load
 from stages.files import read_json, write_json
 from stages.guard import guarded
-from stages.metrics.cost import cost
+from stages.metrics.cost import cost, mean
 from stages.models import compact
 from stages.params.compute import Compute
 from stages.params.evaluate import Evaluate
 from stages.schedules.curve import load_curve
 from stages.training.environment import activate
 from stages.training.evaluation import read_scores, write_logits
+from stages.training.recalibration import recalibrated
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
@@ -27,9 +29,12 @@ DIGITS = 6
 @app.command()
 def main(
     method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
+    iterative: Annotated[
+        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
+    ] = False,
 ) -> None:
     """Evaluate the dense networks and those that a method pruned, before any retraining."""
-    with guarded("baseline", method=method) as stage:
+    with guarded("baseline_iterative" if iterative else "baseline", method=method) as stage:
         count, seed = stage.read("seeds", int), stage.read("seed", int)
         compute = stage.read("compute", Compute)
         batch_size = stage.read("evaluate", Evaluate).batch_size
@@ -43,13 +48,15 @@ def main(
             partial(replicate, folders, batch_size, compute, logits), count, compute.threads
         )
         data = load("data/prepared")
-        summary = {
+        summary: dict[str, dict[str, Any]] = {
             name: {
-                **asdict(cost(compact.load(folder / "replicate_0.safetensors"), data.shape)),
+                **asdict(mean([cost(load_network(folder, i), data.shape) for i in range(count)])),
                 "replicates": [scores(logits, name, i, seed, data) for i in range(count)],
             }
             for name, folder in folders.items()
         }
+        anew = [scores(logits, "recalibrated", i, seed, data) for i in range(count)]
+        summary["pruned"]["recalibrated"] = anew
         environment = read_json("models/environments/dense.json")
         granularity = read_json(f"models/pruned/{method}/sizes.json")["granularity"]
         summary["dense"]["epochs"] = load_curve("models/curves/dense.safetensors")[0].epochs
@@ -62,9 +69,16 @@ def replicate(
 ) -> None:
     """Write the logits of one replicate's networks."""
     data = load("data/prepared").to(activate(compute))
-    name = f"replicate_{number}.safetensors"
-    networks = {kind: compact.load(folder / name) for kind, folder in folders.items()}
-    write_logits(logits / name, networks, data, batch_size)
+    networks = {kind: load_network(folder, number) for kind, folder in folders.items()}
+    pruned = networks["pruned"].to(data.mean.device)
+    networks["recalibrated"] = recalibrated(pruned, data, batch_size)
+    path = logits / f"replicate_{number}.safetensors"
+    write_logits(path, networks, data, batch_size)
+
+
+def load_network(folder: Path, number: int) -> nn.Module:
+    """Return the network of a replicate."""
+    return compact.load(folder / f"replicate_{number}.safetensors")
 
 
 def scores(logits: Path, network: str, number: int, seed: int, data: Prepared) -> dict[str, Any]:

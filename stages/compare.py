@@ -24,13 +24,16 @@ REPORTS = Path("reports")
 def main() -> None:
     """Compare all arms and write the report."""
     params = read_yaml()
-    methods, schedules = lookup(params, "prune.methods"), lookup(params, "retrain.schedules")
-    remove_stale(REPORTS / "arms", methods, schedules)
+    remove_stale(
+        REPORTS / "arms",
+        {**lookup(params, "prune.methods"), **lookup(params, "prune.iterative")},
+        lookup(params, "retrain.schedules"),
+    )
     with guarded("compare") as stage:
         settings = stage.read("compare", Compare)
-        methods = stage.read("prune.methods", dict)
+        once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
         schedules = stage.read("retrain.schedules", dict)
-        found = find(read_study(REPORTS, methods, schedules), settings, schedules)
+        found = find(read_study(REPORTS, {**once, **in_rounds}, schedules), settings, schedules)
         write_tables(stage.output("reports/tables"), found)
         write_figures(stage.output("reports/figures"), found)
         write_curves(stage.output("reports/curves"), found.study)

@@ -11,8 +11,8 @@ from stages.fault import Fault
 from stages.files import read_json, write_json
 from stages.guard import guarded
 from stages.params.schedules import SCHEDULE, Schedule
+from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
-from stages.schedules.arms import adaptive_scale
 from stages.schedules.curve import load_curve, save_curve
 from stages.schedules.dense import Dense
 from stages.schedules.registry import ADAPTIVE
@@ -24,9 +24,12 @@ CHECKPOINTS = Path("models/checkpoints")
 @app.command()
 def main(
     method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
+    iterative: Annotated[
+        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
+    ] = False,
 ) -> None:
     """Write every schedule's curves for a pruning method, with the checkpoints they rewind to."""
-    with guarded("curves", method=method) as stage:
+    with guarded("curves_iterative" if iterative else "curves", method=method) as stage:
         schedules = stage.read("retrain.schedules", dict[str, SCHEDULE])
         recorded = load_curve("models/curves/dense.safetensors")[0]
         dense = Dense(recorded.lr, recorded.momentum, recorded.steps_per_epoch)

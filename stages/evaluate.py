@@ -13,7 +13,7 @@ from stages.cli import run
 from stages.data.images import Prepared, load
 from stages.files import read_json, write_json
 from stages.guard import guarded
-from stages.metrics.cost import cost
+from stages.metrics.cost import cost, mean
 from stages.models import compact
 from stages.params.compute import Compute
 from stages.params.evaluate import Evaluate
@@ -31,9 +31,13 @@ POINTS = 200
 def main(
     method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
     schedule: Annotated[str, typer.Option(help="Schedule, a key of retrain.schedules.")],
+    iterative: Annotated[
+        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
+    ] = False,
 ) -> None:
     """Evaluate every replicate of an arm: its last network and the one selected on validation."""
-    with guarded("evaluate", method=method, schedule=schedule) as stage:
+    name = "evaluate_iterative" if iterative else "evaluate"
+    with guarded(name, method=method, schedule=schedule) as stage:
         count, seed = stage.read("seeds", int), stage.read("seed", int)
         compute = stage.read("compute", Compute)
         batch_size = stage.read("evaluate", Evaluate).batch_size
@@ -45,12 +49,13 @@ def main(
         )
         data = load("data/prepared")
         curve, about = load_curve(f"models/curves/{method}/{schedule}/curve.safetensors")
-        last = compact.load(networks / "replicate_0" / "last.safetensors")
+        folders = [networks / f"replicate_{i}" for i in range(count)]
+        costs = [cost(compact.load(f / "last.safetensors"), data.shape) for f in folders]
         summary = {
             "method": method,
             "schedule": schedule,
             **about,
-            **asdict(cost(last, data.shape)),
+            **asdict(mean(costs)),
             "epochs": curve.epochs,
             "steps_per_epoch": curve.steps_per_epoch,
             "curve_points": points(curve),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,13 @@ def cost(network: nn.Module, input_shape: Sequence[int]) -> Cost:
         parameters=sum(row.parameters for row in rows),
         nonzero=sum(row.nonzero for row in rows),
         macs=sum(row.macs for row in rows),
+    )
+
+
+def mean(costs: Sequence[Cost]) -> Cost:
+    """Return the mean cost of replicates, rounded: global criteria prune each differently."""
+    return Cost(
+        *(round(sum(values) / len(values)) for values in zip(*map(astuple, costs), strict=True))
     )
 
 

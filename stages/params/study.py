@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ NOMINAL_STEPS = 10
 class Study(Section):
     """params.yaml: replicate i of `seeds` has the seed `seed + i`."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     seeds: Annotated[int, Field(ge=1)]
     compute: Compute
     data: DATA
@@ -41,7 +41,7 @@ class Study(Section):
 
 def check(study: Study) -> None:
     """Raise a Fault with one line per fault that no section sees alone."""
-    faults = [*_names(study), *_code(study.model), *_curves(study)]
+    faults = [*_names(study), *_code(study.model), *_rounds(study.prune), *_curves(study)]
     if faults:
         raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
 
@@ -60,7 +60,8 @@ def nominal_epochs(schedule: Schedule, study: Study) -> int:
 
 
 def _names(study: Study) -> Iterator[str]:
-    methods, schedules = study.prune.methods, study.retrain.schedules
+    methods = {**study.prune.methods, **study.prune.iterative}
+    schedules = study.retrain.schedules
     compare = study.compare
     for key, name, known in (
         ("prune.method", study.prune.method, methods),
@@ -68,9 +69,20 @@ def _names(study: Study) -> Iterator[str]:
         ("compare.baseline", compare.baseline, schedules),
         ("compare.careful", compare.careful, methods),
         ("compare.random", compare.random, methods),
+        *((f"compare.path.{i}", name, schedules) for i, name in enumerate(compare.path)),
     ):
         if name not in known:
             yield f"{key} is {name!r}; {nearest(name, known)}"
+
+
+def _rounds(prune: Prune) -> Iterator[str]:
+    for name, entry in prune.iterative.items():
+        if name in prune.methods:
+            yield f"prune.iterative.{name}: prune.methods has that name too; rename one"
+        try:
+            entry.methods()
+        except Fault as fault:
+            yield f"prune.iterative.{name}: {fault}"
 
 
 def _code(model: Model) -> Iterator[str]:
@@ -79,12 +91,19 @@ def _code(model: Model) -> Iterator[str]:
         yield f"model.code is {model.code!r}; it should be a Python file of this project"
         return
     try:
-        known = set(_defined(ast.parse(path.read_bytes())))
+        tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         yield f"model.code is {model.code!r}; line {error.lineno} is no Python: {error.msg}"
         return
-    if model.factory not in known:
+    if model.factory not in _defined(tree):
+        known = [node.name for node in tree.body if _is_factory(node)]
         yield f"model.factory is {model.factory!r}; {nearest(model.factory, known)}"
+
+
+def _is_factory(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and any(
+        argument.arg == "num_classes" for argument in node.args.args
+    )
 
 
 def _defined(module: ast.Module) -> Iterator[str]:

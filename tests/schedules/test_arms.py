@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stages.fault import Fault
+from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arms import (
     adaptive_linear,
-    adaptive_scale,
     constant,
     linear,
     onecycle,
