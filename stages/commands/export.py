@@ -1,0 +1,102 @@
+"""A retrained network for use elsewhere: ONNX, TorchScript, or its tensors."""
+
+import importlib.util
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import nn
+
+from stages.cli import run
+from stages.fault import Fault
+from stages.files import read_json, replacing
+from stages.models.compact import load
+
+app = typer.Typer(add_completion=False)
+DESCRIPTION = Path("data/prepared/description.json")
+
+
+class Format(StrEnum):
+    """What `export` can write; state_dict is safetensors."""
+
+    onnx = "onnx"
+    torchscript = "torchscript"
+    state_dict = "state_dict"
+
+
+SUFFIX = {Format.onnx: "onnx", Format.torchscript: "pt", Format.state_dict: "safetensors"}
+
+
+class Normalised(nn.Module):
+    """The network behind the normalisation of its training images: takes pixels in [0, 1]."""
+
+    def __init__(self, network: nn.Module, mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits [N, K] of images [N, C, H, W] with pixels from 0 to 1."""
+        return self.network((images - self.mean) / self.std)  # type: ignore[operator]
+
+
+@app.command()
+def main(
+    method: Annotated[str, typer.Option(help="Pruning method.")],
+    schedule: Annotated[str, typer.Option(help="Retraining schedule.")],
+    format: Annotated[Format, typer.Option(help="What to write.")] = Format.onnx,
+    replicate: Annotated[int, typer.Option(min=0, help="Which replicate.")] = 0,
+    selected: Annotated[
+        bool, typer.Option("--selected", help="The network selected on validation, not the last.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="Where to write it.")] = None,
+) -> None:
+    """Write a retrained network; its input are images with pixels from 0 to 1.
+
+    A state_dict holds the network's own tensors, without that normalisation.
+    """
+    folder = Path(f"models/retrained/{method}/{schedule}/replicate_{replicate}")
+    source = folder / f"{'selected' if selected else 'last'}.safetensors"
+    if not source.is_file():
+        raise Fault(f"{source}: no such file; run `dvc repro retrain@{method}-{schedule}`")
+    target = output or Path(f"{method}_{schedule}.{SUFFIX[format]}")
+    export(source, read_json(DESCRIPTION), format, target)
+    print(target)
+
+
+def export(source: Path, about: dict, format: Format, target: Path) -> None:
+    """Write the network in the file `source` to `target`; `about` describes its images."""
+    with replacing(target) as aside:
+        if format is Format.state_dict:
+            shutil.copyfile(source, aside)
+            return
+        network = Normalised(load(source), about["mean"], about["std"]).eval()
+        images = torch.zeros(2, about["channels"], about["height"], about["width"])
+        if format is Format.torchscript:
+            torch.jit.save(torch.jit.trace(network, images), aside)
+            return
+        _export_onnx(network, images, aside)
+
+
+def _export_onnx(network: nn.Module, images: torch.Tensor, target: Path) -> None:
+    if importlib.util.find_spec("onnxscript") is None:
+        raise Fault("--format is 'onnx'; it needs more packages: pip install 'afterprune[export]'")
+    torch.onnx.export(
+        network,
+        (images,),
+        target,
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
+
+
+if __name__ == "__main__":
+    run(app)
