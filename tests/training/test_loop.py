@@ -9,6 +9,7 @@ from stages.data.images import ImageSet
 from stages.fault import Fault
 from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve
+from stages.training.loop import check_optimizer
 from stages.training.masks import check_masks
 from stages.training.optimizer import SGD
 from stages.training.order import DENSE, epoch_tables
@@ -220,3 +221,21 @@ def test_a_run_that_diverges_blames_no_mask(begin, masked, curve):
             run.advance()
     except Fault as fault:
         assert "pruned weights" not in str(fault)  # noqa: PT017
+
+
+def test_an_optimizer_of_the_network_before_surgery_is_a_fault(begin):
+    """Trap 10: it would train parameters of no layer, and the pruned layer would stand still."""
+    run = begin()
+    network = run.network
+    name, stale = next(iter(network.named_parameters()))
+    module = network.get_submodule(name.rpartition(".")[0])
+    module.weight = torch.nn.Parameter(stale.detach()[:1].clone())
+    with pytest.raises(Fault, match=f"^{name}: the optimizer does not hold"):
+        check_optimizer(network, run.optimizer)
+
+
+def test_an_optimizer_that_holds_more_than_the_network_is_a_fault(begin):
+    run = begin()
+    run.optimizer.parameters.append(torch.nn.Parameter(torch.zeros(1)))
+    with pytest.raises(Fault, match="1 parameters of no layer"):
+        check_optimizer(run.network, run.optimizer)
