@@ -57,6 +57,7 @@ def main(
             **about,
             **asdict(mean(costs)),
             "epochs": curve.epochs,
+            **rounds(folders, curve.epochs, mean(costs).macs),
             "steps_per_epoch": curve.steps_per_epoch,
             "curve_points": points(curve),
             "environment": read_json(f"models/environments/{method}/{schedule}.json"),
@@ -65,6 +66,14 @@ def main(
             ],
         }
         write_json(report, summary, DIGITS)
+
+
+def rounds(folders: list[Path], epochs: int, macs: int) -> dict[str, Any]:
+    """Return how often an arm was pruned and retrained, and the forward MACs per training image."""
+    sizes = [[read_json(file)["macs"] for file in f.glob("round_*/sizes.json")] for f in folders]
+    if not sizes[0]:
+        return {"rounds": 1, "training_macs": epochs * macs}
+    return {"rounds": len(sizes[0]), "training_macs": epochs * float(np.mean([*map(sum, sizes)]))}
 
 
 def replicate(networks: Path, batch_size: int, compute: Compute, logits: Path, number: int) -> None:
