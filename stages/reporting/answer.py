@@ -1,28 +1,33 @@
 """The answer in plain words: who wins under which budget, and never more than the numbers allow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stages.params.compare import Compare
+from stages.reporting.ablation_page import sentence
 from stages.reporting.crossing import reading
 from stages.reporting.findings import Findings, Verdict
+from stages.reporting.literature import summary
 from stages.reporting.markdown import code, count, level, listed, mean_sd, signed
-from stages.reporting.measures import last_test, parameters_kept, to_baseline, to_dense
+from stages.reporting.measures import kept_by, last_test, to_dense
 from stages.reporting.results import Study
 from stages.reporting.statistics import Contest, Estimate
 
 MOST_NAMES = 3
 NOBODY = "no schedule"
+ANCHOR = "the-claims-of-the-literature"
 
 
 def answer(found: Findings) -> str:
     """The first section: a line that sums up; one per contest, per method's lone arms; crossing."""
     study, settings = found.study, found.settings
     contested = [verdict for verdict in found.verdicts if verdict.contest.margins]
-    lines = [_sentence(study, settings, verdict) for verdict in contested]
+    lines = [_sentence(found, verdict) for verdict in contested]
     for method in study.methods:
         alone = [v for v in found.verdicts if v.method == method and not v.contest.margins]
         lines += [_alone(study, settings, alone)] if alone else []
+    lines += [sentence(ablation) for ablation in found.ablations]
     lines += [reading(found.crossed, settings.confidence)] if found.crossed else []
+    lines += [f"{summary(found.claims)} [Why](#{ANCHOR})."]
     return f"**{_summary(found, contested)}**\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
@@ -39,10 +44,19 @@ def _summary(found: Findings, contested: Sequence[Verdict]) -> str:
         winner = verdict.contest.winner
         groups.setdefault(code(line_of[winner]) if winner else NOBODY, []).append(verdict)
     if len({verdict.epochs for verdict in contested}) > 1:
-        parts = [f"{name} wins {len(group)} of {len(contested)}" for name, group in groups.items()]
-        return f"{_capital(', '.join(parts))} contests (one per pruning method and budget)."
+        return _by_budget(groups, len(contested))
     parts = [f"{name} wins{_where(group, contested)}" for name, group in groups.items()]
     return f"{_capital('; '.join(parts))}."
+
+
+def _by_budget(groups: Mapping[str, Sequence[Verdict]], contests: int) -> str:
+    kind = "contests (one per pruning method and budget)"
+    wins = [f"{name} wins {len(group)}" for name, group in groups.items() if name != NOBODY]
+    if not wins:
+        return f"No schedule wins any of {contests} {kind}."
+    left = len(groups.get(NOBODY, ()))
+    rest = f"; {left} {'has' if left == 1 else 'have'} no winner" if left else ""
+    return f"{_capital(listed(wins))} of {contests} {kind}{rest}."
 
 
 def _where(group: Sequence[Verdict], contested: Sequence[Verdict]) -> str:
@@ -64,19 +78,21 @@ def _single(verdict: Verdict) -> bool:
     return not any(margin.has_interval for margin in verdict.contest.margins.values())
 
 
-def _sentence(study: Study, settings: Compare, verdict: Verdict) -> str:
+def _sentence(found: Findings, verdict: Verdict) -> str:
+    study, settings = found.study, found.settings
     best = study.arms[verdict.method, verdict.contest.best]
     result = f"{mean_sd(last_test(best))} % (n = {len(best.replicates)})"
     return (
         f"{_head(study, verdict.method)}, {count(verdict.epochs, 'epoch')}: "
-        f"{_outcome(verdict.contest, result)}{_against_baseline(study, settings, verdict)} "
+        f"{_outcome(verdict.contest, result)}{_against_baseline(found, verdict)} "
         f"Against the dense network: {_points(to_dense(study, settings, best), settings)}."
     )
 
 
 def _head(study: Study, method: str) -> str:
-    baseline = study.baselines[method]
-    return f"**{method}**, {parameters_kept(baseline.pruned, baseline):.1f} % of the parameters"
+    rounds = study.of(method)[0].rounds
+    turns = f", {rounds} rounds of pruning" if rounds > 1 else ""
+    return f"**{method}**, {kept_by(study, method):.1f} % of the parameters{turns}"
 
 
 def _outcome(contest: Contest, result: str) -> str:
@@ -111,16 +127,16 @@ def _crowd(contest: Contest) -> str:
     return f"{share} of its {rivals} rivals, {listed(names[:MOST_NAMES])} the closest"
 
 
-def _against_baseline(study: Study, settings: Compare, verdict: Verdict) -> str:
-    best = study.arms[verdict.method, verdict.contest.best]
-    baseline = study.arms[verdict.method, settings.baseline]
-    if best.schedule == baseline.schedule:
+def _against_baseline(found: Findings, verdict: Verdict) -> str:
+    best = found.study.arms[verdict.method, verdict.contest.best]
+    difference, baseline = found.to_baseline(best), found.baseline_of(best)
+    if difference is None:
         return " It is the baseline arm."
     if verdict.contest.winner and list(verdict.contest.margins) == [baseline.schedule]:
         return ""
     budget = "" if best.epochs == baseline.epochs else f" of {count(baseline.epochs, 'epoch')}"
-    difference = _points(to_baseline(study, settings, best), settings)
-    return f" Against the baseline {code(settings.baseline)}{budget} alone: {difference}."
+    told = _points(difference, found.settings)
+    return f" Against the baseline {code(baseline.schedule)}{budget} alone: {told}."
 
 
 def _alone(study: Study, settings: Compare, verdicts: Sequence[Verdict]) -> str:

@@ -3,7 +3,7 @@
 from stages.params.compare import Compare
 from stages.reporting.findings import Comparison, Crossed
 from stages.reporting.markdown import code, level, mean_sd, table, with_interval
-from stages.reporting.measures import last_test, parameters_kept
+from stages.reporting.measures import kept_by, last_test
 from stages.reporting.results import Study
 
 SAME_SIZE = 1.0
@@ -104,10 +104,7 @@ def _relation(item: Comparison, first: str, second: str) -> str:
 
 
 def _sizes(study: Study, settings: Compare) -> str:
-    kept = [
-        parameters_kept(study.baselines[method].pruned, study.baselines[method])
-        for method in (settings.careful, settings.random)
-    ]
+    kept = [kept_by(study, method) for method in (settings.careful, settings.random)]
     if abs(kept[0] - kept[1]) <= SAME_SIZE:
         return ""
     return (

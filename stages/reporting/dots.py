@@ -1,4 +1,4 @@
-"""The figure of every arm: accuracies and paired differences, one row per arm."""
+"""The figure of every arm: curve, accuracies and paired differences, one row per arm."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stages.reporting.lines import Curve, lr_axis
 from stages.reporting.statistics import Estimate
 from stages.reporting.style import DENSE, GREY, PRUNED, RULES, WIDTH, Look
 
 
 @dataclass(frozen=True)
 class Row:
-    """One arm: every replicate's accuracy, their mean, the paired difference to the baseline."""
+    """One arm: curve, every replicate's accuracy, their mean, the difference to the baseline."""
 
+    curve: Curve
     replicates: Sequence[float]
     mean: Estimate
     difference: Estimate | None
@@ -34,11 +36,12 @@ class Field:
 def arms_figure(
     fields: Sequence[Field], styles: Mapping[str, Look], baseline: str, confidence: float
 ) -> Figure:
-    """Draw every arm of every method: accuracies on the left, paired differences on the right.
+    """Draw every arm of every method: its curve, its accuracies, its paired difference.
 
-    Left: each replicate, the mean and its interval; dense and pruned accuracy as lines. Right:
-    the difference to the baseline arm of the same method, with its interval. Intervals that
-    would dwarf the data are cut at the edge of the panel.
+    Left: the learning rate over the arm's own run, all on one scale. Middle: each replicate, the
+    mean and its interval; dense and pruned accuracy as lines. Right: the difference to the baseline
+    arm of the same method, with its interval. Intervals that would dwarf the data are cut at the
+    edge of the panel.
     """
     counts = [len(field.rows) + 0.6 for field in fields]
     with rc_context(RULES):
@@ -46,27 +49,47 @@ def arms_figure(
         figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04)
         cells = figure.subplots(
             len(fields),
-            2,
+            3,
             squeeze=False,
             sharex="col",
             height_ratios=counts,
-            width_ratios=[1.15, 1],
+            width_ratios=[0.16, 1.15, 1],
         )
-        _limit(cells[0, 0], [values for field in fields for values in _left_extent(field)])
-        _limit(cells[0, 1], [values for field in fields for values in _right_extent(field)])
-        for (left, right), field in zip(cells, fields, strict=True):
+        limit(cells[0, 1], [values for field in fields for values in _left_extent(field)])
+        limit(cells[0, 2], [values for field in fields for values in _right_extent(field)])
+        logarithmic, *ends = lr_axis(_rates(fields))
+        for (curves, left, right), field in zip(cells, fields, strict=True):
+            _curves(curves, field, styles, logarithmic, *ends)
             _accuracies(left, field, styles)
             _differences(right, field, styles)
-        cells[-1, 0].set_xlabel(
+        cells[-1, 0].set_xlabel("LR (log)" if logarithmic else "LR")
+        cells[-1, 1].set_xlabel(
             f"test accuracy after the last epoch, % {_kind(fields, confidence)}"
         )
-        cells[-1, 1].set_xlabel(f"difference to {baseline}, points, paired")
+        cells[-1, 2].set_xlabel(f"difference to {baseline}, points, paired")
     return figure
 
 
-def _accuracies(cell: Axes, field: Field, styles: Mapping[str, Look]) -> None:
-    _rows(cell, field)
+def _curves(
+    cell: Axes, field: Field, styles: Mapping[str, Look], logarithmic: bool, low: float, high: float
+) -> None:
+    rows(cell, list(field.rows))
     cell.set_title(field.title, pad=13)
+    cell.set_xticks([])
+    cell.spines["bottom"].set_visible(False)
+    for position, (name, row) in enumerate(field.rows.items()):
+        lr = np.clip(row.curve.lr, low, high)
+        height = np.log(lr / low) / np.log(high / low) if logarithmic else lr / high
+        done = np.linspace(0, 1, len(lr))
+        cell.plot(done, position + 0.36 - 0.72 * height, color=styles[name].color, linewidth=1)
+
+
+def _rates(fields: Sequence[Field]) -> np.ndarray:
+    return np.concatenate([row.curve.lr for field in fields for row in field.rows.values()])
+
+
+def _accuracies(cell: Axes, field: Field, styles: Mapping[str, Look]) -> None:
+    rows(cell, list(field.rows), labels=False)
     cell.axvline(field.dense, **DENSE)
     _note(cell, f"dense {field.dense:.1f}", field.dense, "data", "center")
     left, right = cell.get_xlim()
@@ -78,7 +101,7 @@ def _accuracies(cell: Axes, field: Field, styles: Mapping[str, Look]) -> None:
     _note(cell, text, float(crowded), "axes fraction", "right" if crowded else "left")
     for position, (name, row) in enumerate(field.rows.items()):
         color = styles[name].color
-        _interval(cell, position, row.mean, color)
+        interval(cell, position, row.mean, color)
         cell.plot(
             row.replicates,
             [position] * len(row.replicates),
@@ -93,22 +116,23 @@ def _accuracies(cell: Axes, field: Field, styles: Mapping[str, Look]) -> None:
 
 
 def _differences(cell: Axes, field: Field, styles: Mapping[str, Look]) -> None:
-    _rows(cell, field)
-    cell.tick_params(labelleft=False)
+    rows(cell, list(field.rows), labels=False)
     cell.axvline(0, color="#222222", linewidth=0.8)
     for position, (name, row) in enumerate(field.rows.items()):
         if row.difference is None:
             cell.text(0, position, " baseline", va="center", fontsize=7, color=GREY)
             continue
-        _interval(cell, position, row.difference, styles[name].color)
+        interval(cell, position, row.difference, styles[name].color)
         cell.plot(
             row.difference.mean, position, marker="o", markersize=4.5, color=styles[name].color
         )
 
 
-def _rows(cell: Axes, field: Field) -> None:
-    cell.set_yticks(range(len(field.rows)), list(field.rows))
-    cell.set_ylim(len(field.rows) - 0.4, -0.6)
+def rows(cell: Axes, names: Sequence[str], labels: bool = True) -> None:
+    """Give a panel one row per name, the first on top."""
+    cell.set_yticks(range(len(names)), names)
+    cell.tick_params(labelleft=labels)
+    cell.set_ylim(len(names) - 0.4, -0.6)
     cell.grid(visible=False, axis="y")
     cell.tick_params(axis="y", length=0)
     cell.spines["left"].set_visible(False)
@@ -127,7 +151,8 @@ def _note(cell: Axes, text: str, x: float, unit: str, side: str) -> None:
     )
 
 
-def _interval(cell: Axes, position: int, value: Estimate, color: str) -> None:
+def interval(cell: Axes, position: int, value: Estimate, color: str) -> None:
+    """Draw an interval into a row, with arrows where it leaves the panel."""
     if not value.has_interval:
         return
     cell.plot([value.low, value.high], [position] * 2, color=color, linewidth=1.6, alpha=0.55)
@@ -148,7 +173,8 @@ def _right_extent(field: Field) -> list[tuple[Sequence[float], Estimate]]:
     return [((0.0, value.mean), value) for value in differences] or [((0.0,), zero)]
 
 
-def _limit(cell: Axes, extents: Sequence[tuple[Sequence[float], Estimate]]) -> None:
+def limit(cell: Axes, extents: Sequence[tuple[Sequence[float], Estimate]]) -> None:
+    """Set a panel's range: all points, and intervals as far as they do not dwarf them."""
     points = np.array([point for values, _ in extents for point in values])
     low, high = points.min(), points.max()
     span = max(high - low, 0.2)

@@ -8,8 +8,11 @@ from matplotlib.figure import Figure
 
 from stages.files import write_text
 from stages.params.compare import Compare
+from stages.reporting.ablation_figure import ablation_figure
+from stages.reporting.budgets import has_budgets
 from stages.reporting.dots import Field, Row, arms_figure
-from stages.reporting.findings import Findings, representatives
+from stages.reporting.families import representatives
+from stages.reporting.findings import Findings
 from stages.reporting.lines import (
     Budgets,
     Curve,
@@ -18,7 +21,7 @@ from stages.reporting.lines import (
     epochs_figure,
     lr_figure,
 )
-from stages.reporting.measures import dense_test, last_test, pruned_test, to_baseline, to_dense
+from stages.reporting.measures import dense_test, last_test, pruned_test, to_dense
 from stages.reporting.records import Arm
 from stages.reporting.results import Study
 from stages.reporting.statistics import estimate
@@ -34,15 +37,15 @@ def write_figures(folder: Path, found: Findings) -> None:
 
 
 def draw(found: Findings) -> dict[str, Figure]:
-    """Draw the figures; `budget` only when some schedule was run with several budgets."""
+    """Draw the figures; `budget` and `ablation` only where there is something to draw."""
     study, settings, lines = found.study, found.settings, found.lines
     styles = _styles(lines)
     shown = representatives(study, lines, settings.baseline)
     figures = {
         "arms": arms_figure(
-            [_field(study, settings, method) for method in study.methods],
+            [_field(found, method) for method in study.methods],
             styles,
-            settings.baseline,
+            found.baseline,
             settings.confidence,
         ),
         "epochs": epochs_figure([_traces(study, m, shown) for m in study.methods], styles),
@@ -53,12 +56,9 @@ def draw(found: Findings) -> dict[str, Figure]:
     if has_budgets(lines):
         panels = [_budgets(study, settings, method, lines) for method in study.methods]
         figures["budget"] = budget_figure(panels, styles)
+    if found.ablations:
+        figures["ablation"] = ablation_figure(found.ablations)
     return figures
-
-
-def has_budgets(lines: Lines) -> bool:
-    """Whether some schedule was run with several budgets."""
-    return any(len(names) > 1 for names in lines.values())
 
 
 def to_curve(arm: Arm) -> Curve:
@@ -73,17 +73,13 @@ def _styles(lines: Lines) -> dict[str, Look]:
     return members | by_line
 
 
-def _field(study: Study, settings: Compare, method: str) -> Field:
+def _field(found: Findings, method: str) -> Field:
     rows = {}
-    for arm in study.of(method):
+    for arm in found.study.of(method):
         scores = last_test(arm)
-        is_baseline = arm.schedule == settings.baseline
-        rows[arm.schedule] = Row(
-            scores.tolist(),
-            estimate(scores, settings.confidence),
-            None if is_baseline else to_baseline(study, settings, arm),
-        )
-    baseline = study.baselines[method]
+        spread = estimate(scores, found.settings.confidence)
+        rows[arm.schedule] = Row(to_curve(arm), scores.tolist(), spread, found.to_baseline(arm))
+    baseline = found.study.baselines[method]
     dense, pruned = dense_test(baseline).mean(), pruned_test(baseline).mean()
     return Field(method, float(dense), float(pruned), rows)
 

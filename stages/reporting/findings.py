@@ -1,6 +1,5 @@
 """What a study shows: who wins under which budget, and how pruning and schedule trade off."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,9 +8,13 @@ import pandas as pd
 
 from stages.fault import Fault
 from stages.params.compare import Compare
+from stages.reporting.ablation import Ablation, ablations
+from stages.reporting.claims import judge
+from stages.reporting.families import families
 from stages.reporting.measures import last_test, last_validation
 from stages.reporting.records import Arm
 from stages.reporting.results import Study
+from stages.reporting.scene import Claim, scene
 from stages.reporting.statistics import Contest, Estimate, contest, paired
 
 
@@ -53,7 +56,7 @@ class Crossed:
 class Findings:
     """A study and all that was found in it: what tables, figures and the page are made from.
 
-    `lines` joins the schedules that differ in budget alone.
+    `lines` joins the schedules that differ in budget alone; `ablations` follow `compare.path`.
     """
 
     study: Study
@@ -61,17 +64,40 @@ class Findings:
     verdicts: Sequence[Verdict]
     crossed: Crossed | None
     lines: Mapping[str, Sequence[str]]
+    ablations: Sequence[Ablation]
+    claims: Sequence[Claim]
+
+    @property
+    def baseline(self) -> str:
+        """The label of the baseline arm's line."""
+        return next(line for line, names in self.lines.items() if self.settings.baseline in names)
+
+    def baseline_of(self, arm: Arm) -> Arm:
+        """What an arm is compared with: the baseline's line at its budget, or the baseline arm."""
+        names = [*self.lines[self.baseline], self.settings.baseline]
+        rivals = [self.study.arms[arm.method, name] for name in names]
+        return next((rival for rival in rivals if rival.epochs == arm.epochs), rivals[-1])
+
+    def to_baseline(self, arm: Arm) -> Estimate | None:
+        """An arm's test accuracy minus its baseline's, paired by seed; None for the baseline."""
+        baseline = self.baseline_of(arm)
+        if baseline is arm:
+            return None
+        return paired(last_test(arm), last_test(baseline), self.settings.confidence)
 
 
 def find(study: Study, settings: Compare, schedules: Mapping[str, Any]) -> Findings:
     """Compare all arms; `schedules` are the entries of params.yaml, by name."""
     check_names(study, settings)
+    lines = families(schedules)
     return Findings(
         study,
         settings,
         verdicts(study, settings.confidence),
         cross(study, settings),
-        families(schedules),
+        lines,
+        ablations(study, settings, schedules),
+        judge(scene(study, settings, lines)),
     )
 
 
@@ -81,6 +107,7 @@ def check_names(study: Study, settings: Compare) -> None:
         ("baseline", settings.baseline, study.schedules),
         ("careful", settings.careful, study.methods),
         ("random", settings.random, study.methods),
+        *(("path", name, study.schedules) for name in settings.path),
     ):
         if name not in known:
             raise Fault(f"compare.{key}: {name!r} is none of {', '.join(known)}")
@@ -145,36 +172,5 @@ def cross(study: Study, settings: Compare) -> Crossed | None:
     )
 
 
-def families(schedules: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Join the schedules that differ in `epochs` alone: label -> names, in the given order."""
-    groups: dict[str, list[str]] = {}
-    for name, settings in schedules.items():
-        rest = {key: value for key, value in settings.items() if key != "epochs"}
-        groups.setdefault(json.dumps(rest, sort_keys=True), []).append(name)
-    labels = [_label(names) for names in groups.values()]
-    return {
-        label if labels.count(label) == 1 else names[0]: names
-        for label, names in zip(labels, groups.values(), strict=True)
-    }
-
-
-def representatives(study: Study, lines: Mapping[str, Sequence[str]], baseline: str) -> list[str]:
-    """Of each family the schedule whose budget is nearest to the baseline arm's."""
-    method = study.methods[0]
-    budget = study.arms[method, baseline].epochs
-
-    def distance(schedule: str) -> int:
-        return abs(study.arms[method, schedule].epochs - budget)
-
-    return [min(names, key=distance) for names in lines.values()]
-
-
 def _scores(arms: Sequence[Arm], epochs: int) -> dict[str, pd.Series]:
     return {arm.schedule: last_test(arm) for arm in arms if arm.epochs == epochs}
-
-
-def _label(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    head = names[0].rstrip("0123456789").rstrip("_")
-    return head if all(name.startswith(head) for name in names) else names[0]

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from stages.reporting.momentum import in_brief
 from stages.reporting.statistics import Estimate
 from stages.reporting.style import (
     DENSE,
@@ -25,6 +26,7 @@ from stages.reporting.style import (
 )
 
 MOST_BANDS = 6
+MOST_TICKS = 12
 SUBTITLE: dict[str, Any] = {
     "xycoords": "axes fraction",
     "textcoords": "offset points",
@@ -66,7 +68,7 @@ def lr_figure(curves: Mapping[str, Curve], styles: Mapping[str, Look] | None = N
     leaves the panel at the bottom.
     """
     styles = styles or looks(list(curves))
-    logarithmic, low, high = _lr_axis(np.concatenate([curve.lr for curve in curves.values()]))
+    logarithmic, low, high = lr_axis(np.concatenate([curve.lr for curve in curves.values()]))
     same_length = len({round(curve.epoch[-1]) for curve in curves.values()}) == 1
     with rc_context(RULES):
         figure, cells = grid(len(curves), 4, 1.45, sharey=True, sharex=same_length)
@@ -74,7 +76,7 @@ def lr_figure(curves: Mapping[str, Curve], styles: Mapping[str, Look] | None = N
             rates = np.maximum(curve.lr, low / 10) if logarithmic else curve.lr
             cell.plot(curve.epoch, rates, color=styles[name].color)
             cell.set_title(f"{name}\n", fontsize=8.5, pad=0)
-            cell.annotate(_momentum(curve), (0, 1), (0, 3), **SUBTITLE)
+            cell.annotate(f"momentum {in_brief(curve.momentum)}", (0, 1), (0, 3), **SUBTITLE)
             cell.set_xlim(0, math.ceil(curve.epoch[-1]))
             cell.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         if logarithmic:
@@ -83,6 +85,15 @@ def lr_figure(curves: Mapping[str, Curve], styles: Mapping[str, Look] | None = N
         cells[0].set_ylim(low, high)
         label(figure, "epoch", "learning rate")
     return figure
+
+
+def lr_axis(rates: np.ndarray) -> tuple[bool, float, float]:
+    """Return whether an axis of these learning rates is logarithmic, and its two ends."""
+    top = float(rates.max())
+    positive = rates[rates > 0]
+    if not positive.size or top / positive.min() <= 30:
+        return False, -0.04 * top, 1.1 * top or 1.0
+    return True, max(float(positive.min()), 1e-5 * top) / 1.6, 1.6 * top
 
 
 def epochs_figure(panels: Sequence[Traces], styles: Mapping[str, Look]) -> Figure:
@@ -123,28 +134,11 @@ def budget_figure(panels: Sequence[Budgets], styles: Mapping[str, Look]) -> Figu
                 _budget_line(cell, points, styles[name], shift * (index - (len(names) - 1) / 2))
             cell.axhline(0, **DENSE)
             cell.set_title(panel.title)
-            cell.xaxis.set_major_locator(MaxNLocator(integer=True))
+            ticks = sorted({epochs for points in panel.difference.values() for epochs in points})
+            cell.set_xticks(ticks[:: math.ceil(len(ticks) / MOST_TICKS)])
         label(figure, "epochs of retraining", "difference to dense, points")
         legend(figure, names)
     return figure
-
-
-def _lr_axis(rates: np.ndarray) -> tuple[bool, float, float]:
-    top = float(rates.max())
-    positive = rates[rates > 0]
-    if not positive.size or top / positive.min() <= 30:
-        return False, -0.04 * top, 1.1 * top or 1.0
-    return True, max(float(positive.min()), 1e-5 * top) / 1.6, 1.6 * top
-
-
-def _momentum(curve: Curve) -> str:
-    low, high = min(curve.momentum), max(curve.momentum)
-    if high - low < 1e-9:
-        return f"momentum {high:.4g}"
-    first, last = curve.momentum[0], curve.momentum[-1]
-    if low < min(first, last):
-        return f"momentum {first:.2f} → {low:.2f} → {last:.2f}"
-    return f"momentum {low:.2f} to {high:.2f}"
 
 
 def _trace(cell: Axes, array: np.ndarray, look: Look, relative: bool, band: bool) -> None:

@@ -1,6 +1,7 @@
 """What a result file says, as percent by seed: the series that the statistics work on."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -14,6 +15,12 @@ def last_test(arm: Arm) -> pd.Series:
     """Test accuracy after the last epoch, in percent: the headline measure."""
     values = {run.seed: 100 * run.last.test.accuracy for run in arm.replicates}
     return pd.Series(values, name=_name(arm), dtype=float)
+
+
+def mean_test(arms: Sequence[Arm]) -> pd.Series:
+    """Test accuracy after the last epoch, in percent, averaged by seed over arms."""
+    scores = pd.concat([last_test(arm) for arm in arms], axis=1).mean(axis=1)
+    return scores.rename(" and ".join(_name(arm) for arm in arms))
 
 
 def last_validation(arm: Arm) -> pd.Series:
@@ -59,6 +66,18 @@ def dense_test(baseline: Baseline) -> pd.Series:
     return untrained_test(baseline.dense, f"the dense network of {baseline.method}")
 
 
+def recalibrated_test(baseline: Baseline) -> pd.Series:
+    """The same with BatchNorm statistics taken anew, in percent."""
+    values = {point.seed: 100 * point.test.accuracy for point in baseline.pruned.recalibrated}
+    return pd.Series(values, name=f"the recalibrated network of {baseline.method}", dtype=float)
+
+
+def kept_by(study: Study, method: str) -> float:
+    """Parameters that a method keeps, after its last round if it prunes in rounds, in percent."""
+    arm, baseline = study.of(method)[0], study.baselines[method]
+    return parameters_kept(arm if arm.rounds > 1 else baseline.pruned, baseline)
+
+
 def pruned_test(baseline: Baseline) -> pd.Series:
     """Test accuracy of the pruned network before retraining, in percent."""
     return untrained_test(baseline.pruned, f"the pruned network of {baseline.method}")
@@ -79,15 +98,9 @@ def macs_kept(network: Network, baseline: Baseline) -> float:
 def training_cost(arm: Arm, baseline: Baseline) -> float:
     """MACs spent on retraining, in percent of those spent on dense training.
 
-    Epochs times MACs per image; both runs see the same images in an epoch.
+    Both runs see the same images in an epoch; the rounds of iterative pruning add up.
     """
-    return 100 * arm.epochs * arm.macs / (baseline.dense.epochs * baseline.dense.macs)
-
-
-def to_baseline(study: Study, settings: Compare, arm: Arm) -> Estimate:
-    """An arm's test accuracy minus the baseline arm's, paired by seed, in points."""
-    baseline = study.arms[arm.method, settings.baseline]
-    return paired(last_test(arm), last_test(baseline), settings.confidence)
+    return 100 * arm.training_macs / (baseline.dense.epochs * baseline.dense.macs)
 
 
 def to_dense(study: Study, settings: Compare, arm: Arm) -> Estimate:

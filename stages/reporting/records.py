@@ -78,13 +78,18 @@ class Network(Record):
 
 
 class Arm(Network):
-    """`reports/arms/<method>/<schedule>.json`."""
+    """`reports/arms/<method>/<schedule>.json`.
+
+    `epochs` are those of each of `rounds`; `training_macs` are forward MACs per training image.
+    """
 
     method: str
     schedule: str
     start: str
     curve: str
     epochs: int
+    rounds: int
+    training_macs: float
     steps_per_epoch: int
     environment: dict[str, Any]
     curve_points: Curve
@@ -106,6 +111,12 @@ class Pruned(Network):
     replicates: tuple[Point, ...] = Field(min_length=1)
 
 
+class Spoiled(Pruned):
+    """The pruned network, raw and with BatchNorm statistics taken anew."""
+
+    recalibrated: tuple[Point, ...] = Field(min_length=1)
+
+
 class Dense(Pruned):
     """The network before pruning."""
 
@@ -119,4 +130,4 @@ class Baseline(Record):
     granularity: str
     environment: dict[str, Any]
     dense: Dense
-    pruned: Pruned
+    pruned: Spoiled

@@ -1,27 +1,27 @@
 """reports/README.md: the page that answers how to retrain after pruning."""
 
+from stages.reporting import ablation_page, budgets, literature
 from stages.reporting.answer import answer
+from stages.reporting.budgets import has_budgets
 from stages.reporting.crossing import crossing
 from stages.reporting.environment import environment
-from stages.reporting.figures import has_budgets
 from stages.reporting.findings import Findings
 from stages.reporting.lines import MOST_BANDS
 from stages.reporting.markdown import code, count, level, listed, mean_sd, table, with_interval
 from stages.reporting.measures import (
     best_test,
-    dense_test,
     last_test,
     last_validation,
-    macs_kept,
-    parameters_kept,
-    pruned_test,
     selected_test,
-    to_baseline,
     to_dense,
     training_cost,
 )
+from stages.reporting.networks import networks
+from stages.reporting.rankings import rankings
+from stages.reporting.rankings import section as rankings_section
+from stages.reporting.reading import reading
 from stages.reporting.records import Arm
-from stages.reporting.results import Study
+from stages.reporting.results import Study, repeated
 
 
 def report(found: Findings) -> str:
@@ -30,10 +30,14 @@ def report(found: Findings) -> str:
     sections = {
         "Answer": answer(found),
         "Every arm": _arms(found),
+        **_ablation(found),
+        **_budgets(found),
         "Does the schedule outweigh the pruning method?": crossing(study, settings, found.crossed),
-        "Before retraining": _networks(study),
+        **_rankings(found),
+        "The claims of the literature": literature.section(found.claims, settings),
+        "Before retraining": networks(study),
         "How accuracy returns": _curves(found),
-        "How to read this": _reading(found),
+        "How to read this": reading(found),
         "Environment": environment(study),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
@@ -55,17 +59,18 @@ def _arms(found: Findings) -> str:
     study, settings = found.study, found.settings
     bars = (
         f"bars are {level(settings.confidence)} intervals (an arrow: cut at the edge)"
-        if _repeated(study)
+        if repeated(study)
         else "without intervals, since there is one replicate"
     )
     figure = _figure(
         "arms",
         "Every arm",
-        "Left: test accuracy; open dots are replicates, ticks their means. Right: the paired "
-        f"difference to {code(settings.baseline)} of the same method. {bars.capitalize()}.",
+        "Left: the learning rate over the arm's own run. Middle: test accuracy; open dots are "
+        "replicates, ticks their means. Right: the paired difference to "
+        f"{code(found.baseline)} of the same method{_same_budget(found)}. {bars.capitalize()}.",
     )
     tables = [f"### {code(method)}\n\n{_method_table(found, method)}" for method in study.methods]
-    return "\n\n".join([figure, *tables, _all_tables()])
+    return "\n\n".join([figure, *tables, _all_tables(found)])
 
 
 def _method_table(found: Findings, method: str) -> str:
@@ -79,13 +84,13 @@ def _method_table(found: Findings, method: str) -> str:
 
 def _arm_row(found: Findings, arm: Arm, validated: bool, wins: bool) -> list[str]:
     study, settings = found.study, found.settings
-    is_baseline = arm.schedule == settings.baseline
-    name = code(arm.schedule) + (" (baseline)" if is_baseline else "")
+    to_baseline = found.to_baseline(arm)
+    name = code(arm.schedule) + ("" if to_baseline else " (baseline)")
     return [
         f"**{name}**" if wins else name,
         str(arm.epochs),
         f"**{mean_sd(last_test(arm))}**" if wins else mean_sd(last_test(arm)),
-        "–" if is_baseline else with_interval(to_baseline(study, settings, arm)),
+        with_interval(to_baseline) if to_baseline else "–",
         with_interval(to_dense(study, settings, arm)),
         *([mean_sd(selected_test(arm))] if validated else []),
         mean_sd(best_test(arm)),
@@ -94,63 +99,64 @@ def _arm_row(found: Findings, arm: Arm, validated: bool, wins: bool) -> list[str
     ]
 
 
-def _all_tables() -> str:
-    names = ["arms", "paired", "winners", "crossed", "baselines"]
+def _same_budget(found: Findings) -> str:
+    return " and budget, where it has that budget" if has_budgets(found.lines) else ""
+
+
+def _all_tables(found: Findings) -> str:
+    names = ["arms", "paired", "winners", "crossed", "claims", "baselines"]
+    names += ["rankings"] * (rankings(found.study, found.settings) is not None)
+    names += ["budgets"] * has_budgets(found.lines) + ["ablation"] * bool(found.ablations)
     return "As CSV: " + listed([f"[{name}](tables/{name}.csv)" for name in names]) + "."
 
 
-def _networks(study: Study) -> str:
-    rows = [
-        (
-            name,
-            mean_sd(scores),
-            f"{network.parameters:,}",
-            f"{parameters_kept(network, baseline):.1f}",
-            f"{network.macs / 1e6:,.1f} M",
-            f"{macs_kept(network, baseline):.1f}",
-            str(len(scores)),
-        )
-        for baseline in study.baselines.values()
-        for name, network, scores in (
-            ("dense", baseline.dense, dense_test(baseline)),
-            (f"pruned by {code(baseline.method)}", baseline.pruned, pruned_test(baseline)),
-        )
-    ]
-    header = ["Network", "Test, %", "Parameters", "kept, %", "MACs", "kept, %", "n"]
-    convention = (
-        "MACs are the multiply-accumulates of convolutions and linear layers for one image: one "
-        "multiplication and one addition count as one, and weights that are zero count too."
+def _ablation(found: Findings) -> dict[str, str]:
+    if not found.ablations:
+        return {}
+    figure = _figure(
+        "ablation",
+        "One change at a time",
+        "Open dots are replicates, full dots their means, bars the intervals of the table.",
     )
-    if any(baseline.granularity == "weight" for baseline in study.baselines.values()):
-        convention += " Weights that a mask holds at zero are not among the parameters kept."
-    return f"{table(header, dict.fromkeys(rows))}\n\n{convention}"
+    return {"One change at a time": f"{figure}\n\n{ablation_page.section(found.ablations)}"}
+
+
+def _budgets(found: Findings) -> dict[str, str]:
+    if not has_budgets(found.lines):
+        return {}
+    figure = _figure(
+        "budget",
+        "Accuracy against epochs of retraining",
+        "Schedules that differ in epochs alone are joined; bars are intervals, points are set "
+        "apart sideways.",
+    )
+    return {"Accuracy against budget": f"{figure}\n\n{budgets.section(found)}"}
+
+
+def _rankings(found: Findings) -> dict[str, str]:
+    ranked = rankings(found.study, found.settings)
+    if ranked is None:
+        return {}
+    text = rankings_section(ranked, found.settings.confidence)
+    return {"Does the pruning method still matter under the best schedule?": text}
 
 
 def _curves(found: Findings) -> str:
+    nearest = " Of each schedule the budget nearest to the baseline's is shown."
+    note = nearest if has_budgets(found.lines) else ""
     parts = [
         _figure(
             "epochs",
             "Test accuracy by epoch",
-            f"{_lines(found)} Low values early in training may fall below the axis.",
+            f"{_lines(found)} Low values early in training may fall below the axis.{note}",
         ),
         _figure("learning_rates", "Learning rate by epoch", _learning_rates(found)),
     ]
-    if has_budgets(found.lines):
-        parts.insert(
-            0,
-            _figure(
-                "budget",
-                "Accuracy against epochs of retraining",
-                "Schedules that differ in epochs alone are joined; bars are intervals, points "
-                "are set apart sideways. The two figures below show of each the budget nearest to "
-                "the baseline's.",
-            ),
-        )
     return "\n\n".join(parts)
 
 
 def _lines(found: Findings) -> str:
-    if not _repeated(found.study):
+    if not repeated(found.study):
         return "Each line is one replicate."
     if len(found.lines) > MOST_BANDS:
         return "Lines are means over replicates."
@@ -162,40 +168,6 @@ def _learning_rates(found: Findings) -> str:
     if len(found.study.methods) == 1:
         return f"{text}."
     return f"{text}; a schedule that adapts to the pruned network differs between methods."
-
-
-def _repeated(study: Study) -> bool:
-    return any(len(arm.replicates) > 1 for arm in study.arms.values())
-
-
-def _reading(found: Findings) -> str:
-    confidence = level(found.settings.confidence)
-    validated = any(last_validation(arm).notna().any() for arm in found.study.arms.values())
-    selected = (
-        "**Selected** is test accuracy at the epoch that validation picks. " if validated else ""
-    )
-    lines = [
-        "**Test** is top-1 test accuracy after the last epoch, mean ± sample standard deviation "
-        f"over n replicates: the headline. {selected}**Best of test** is the highest test "
-        "accuracy of any epoch; it has seen the test data, and its lead over **Test** is that "
-        "bias. It decides nothing here.",
-        "A replicate is a seed. Replicate i of every arm starts from dense network i, and all "
-        "arms of a method share its mask, so arms are compared **in pairs by seed**.",
-        f"Brackets hold {confidence} t-intervals of the paired difference, each by itself. An arm "
-        "**wins** only if it beats every other arm of the same method and epochs with intervals "
-        f"that hold {confidence} together (Bonferroni).",
-        "Which arm is highest is read off the same test data, so its lead is a little flattered; "
-        "fresh seeds settle a close call.",
-        "Intervals cover variation between seeds, not the finite test set. With two or three "
-        "seeds they are wide; one seed gives none.",
-        "**Cost** is the MACs spent on retraining in percent of those spent on dense training.",
-    ]
-    if any(arm.start == "fresh" for arm in found.study.arms.values()):
-        lines.append(
-            "Arms that start fresh train the pruned network from random weights: controls, never "
-            "chosen as the best schedule."
-        )
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _figure(name: str, title: str, caption: str) -> str:

@@ -34,6 +34,11 @@ class Study:
         return [arm for (name, _), arm in self.arms.items() if name == method]
 
 
+def repeated(study: Study) -> bool:
+    """Whether some arm has several replicates."""
+    return any(len(arm.replicates) > 1 for arm in study.arms.values())
+
+
 def read_study(folder: Path, methods: Iterable[str], schedules: Iterable[str]) -> Study:
     """Read all arms and baselines below `folder`; a Fault names every file that is missing."""
     methods, schedules = list(methods), list(schedules)

@@ -121,9 +121,23 @@ def label(figure: Figure, x: str, y: str) -> None:
     figure.supylabel(y, fontsize=8.5, color="#333333")
 
 
+def settle(figure: Figure) -> None:
+    """Lay out a figure for good, on round coordinates.
+
+    The last bits of a layout differ between processes, and the names of clip paths with them.
+    """
+    with rc_context(RULES):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for cell in figure.axes:
+        left, bottom, width, height = (round(float(x), 6) for x in cell.get_position().bounds)
+        cell.set_position((left, bottom, width, height))
+
+
 def svg(figure: Figure) -> str:
     """Draw a figure as SVG without date, version or random identifiers."""
     buffer = io.StringIO()
+    settle(figure)
     with rc_context(RULES):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     lines = buffer.getvalue().splitlines()

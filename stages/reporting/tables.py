@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from stages.files import write_text
-from stages.params.compare import Compare
+from stages.reporting.ablation import ablation_table
+from stages.reporting.budgets import budgets_table, has_budgets
 from stages.reporting.findings import Comparison, Crossed, Findings, Verdict
+from stages.reporting.literature import claims_table
 from stages.reporting.measures import (
     best_test,
     dense_test,
@@ -18,21 +20,23 @@ from stages.reporting.measures import (
     macs_kept,
     parameters_kept,
     pruned_test,
+    recalibrated_test,
     selected_test,
-    to_baseline,
     to_dense,
     training_cost,
 )
+from stages.reporting.rankings import ranking_table, rankings
 from stages.reporting.records import Arm, Baseline
 from stages.reporting.results import Study
 from stages.reporting.statistics import Estimate, estimate
 
 DECIMALS = 3
+NOTHING = Estimate(math.nan, math.nan, 0, math.nan, math.nan)
 
 
-def arms_table(study: Study, settings: Compare) -> pd.DataFrame:
+def arms_table(found: Findings) -> pd.DataFrame:
     """Every arm: settings, accuracies, paired differences, size and cost of retraining."""
-    return pd.DataFrame([_arm_row(study, settings, arm) for arm in study.arms.values()])
+    return pd.DataFrame([_arm_row(found, arm) for arm in found.study.arms.values()])
 
 
 def baselines_table(study: Study) -> pd.DataFrame:
@@ -55,38 +59,30 @@ def baselines_table(study: Study) -> pd.DataFrame:
             for name, network, scores in (
                 ("dense", baseline.dense, dense_test(baseline)),
                 ("pruned", baseline.pruned, pruned_test(baseline)),
+                ("recalibrated", baseline.pruned, recalibrated_test(baseline)),
             )
         ]
     )
 
 
-def paired_table(study: Study, settings: Compare) -> pd.DataFrame:
-    """Every arm against the baseline arm of its method, paired by seed, not adjusted."""
-    return pd.DataFrame(
-        [
-            {
-                "method": arm.method,
-                "schedule": arm.schedule,
-                "baseline": settings.baseline,
-                "replicates": difference.n,
-                **_interval("difference_points", difference),
-                "difference_points_sd": difference.sd,
-                "confidence_percent": 100 * settings.confidence,
-            }
-            for arm in study.arms.values()
-            if arm.schedule != settings.baseline
-            for difference in [to_baseline(study, settings, arm)]
-        ],
-        columns=[
-            "method",
-            "schedule",
-            "baseline",
-            "replicates",
-            *_interval_names("difference_points"),
-            "difference_points_sd",
-            "confidence_percent",
-        ],
-    )
+def paired_table(found: Findings) -> pd.DataFrame:
+    """Every arm against its baseline, paired by seed, not adjusted."""
+    name = "difference_points"
+    columns = ["method", "schedule", "baseline", "replicates", *_interval_names(name)]
+    rows = [
+        {
+            "method": arm.method,
+            "schedule": arm.schedule,
+            "baseline": found.baseline_of(arm).schedule,
+            "replicates": difference.n,
+            **_interval(name, difference),
+            f"{name}_sd": difference.sd,
+            "confidence_percent": 100 * found.settings.confidence,
+        }
+        for arm in found.study.arms.values()
+        if (difference := found.to_baseline(arm))
+    ]
+    return pd.DataFrame(rows, columns=[*columns, f"{name}_sd", "confidence_percent"])
 
 
 def winners_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -126,12 +122,19 @@ def crossed_table(study: Study, crossed: Crossed | None) -> pd.DataFrame:
 def write_tables(folder: Path, found: Findings) -> None:
     """Write every table of the study as CSV."""
     tables = {
-        "arms": arms_table(found.study, found.settings),
+        "arms": arms_table(found),
         "baselines": baselines_table(found.study),
-        "paired": paired_table(found.study, found.settings),
+        "paired": paired_table(found),
         "winners": winners_table(found.verdicts),
         "crossed": crossed_table(found.study, found.crossed),
+        "claims": claims_table(found.claims),
     }
+    if (ranked := rankings(found.study, found.settings)) is not None:
+        tables["rankings"] = ranking_table(ranked)
+    if has_budgets(found.lines):
+        tables["budgets"] = budgets_table(found.study, found.settings, found.lines)
+    if found.ablations:
+        tables["ablation"] = ablation_table(found.ablations)
     for name, table in tables.items():
         write_text(folder / f"{name}.csv", as_csv(table))
 
@@ -147,21 +150,24 @@ def fixed(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].map(_decimal) for name in floats})
 
 
-def _arm_row(study: Study, settings: Compare, arm: Arm) -> dict[str, object]:
+def _arm_row(found: Findings, arm: Arm) -> dict[str, object]:
+    study, settings = found.study, found.settings
     baseline: Baseline = study.baselines[arm.method]
+    to_baseline = found.to_baseline(arm) or NOTHING
     return {
         "method": arm.method,
         "schedule": arm.schedule,
         "start": arm.start,
         "curve": arm.curve,
         "epochs": arm.epochs,
+        "rounds": arm.rounds,
         "replicates": len(arm.replicates),
         **_mean_and_sd("test_top1_percent", last_test(arm)),
         **_mean_and_sd("selected_test_top1_percent", selected_test(arm)),
         **_mean_and_sd("best_of_test_top1_percent", best_test(arm)),
         **_mean_and_sd("validation_top1_percent", last_validation(arm)),
         "test_loss_mean": float(last_loss(arm).mean(skipna=False)),
-        **_interval("difference_to_baseline_points", to_baseline(study, settings, arm)),
+        **_interval("difference_to_baseline_points", to_baseline),
         **_interval("difference_to_dense_points", to_dense(study, settings, arm)),
         "parameters_kept_percent": parameters_kept(arm, baseline),
         "macs_kept_percent": macs_kept(arm, baseline),

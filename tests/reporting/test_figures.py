@@ -31,6 +31,7 @@ def test_a_schedule_has_one_colour_in_every_figure(make_study):
     assert colors(figures["epochs"].axes[0])[2] == style
     assert colors(figures["epochs"].axes[1])[2] == style
     assert colors(figures["arms"].axes[0])[-1] == style
+    assert colors(figures["arms"].axes[1])[-1] == style
 
 
 def test_twelve_schedules_look_different():
@@ -40,9 +41,19 @@ def test_twelve_schedules_look_different():
 
 def test_dots_show_every_replicate(make_study):
     found = study_of(make_study(["l1"], ["finetune"], seeds=4), ["l1"], ["finetune"])
-    drawn = [line.get_xdata() for line in draw(found)["arms"].axes[0].get_lines()]
+    drawn = [line.get_xdata() for line in draw(found)["arms"].axes[1].get_lines()]
     accuracies = [100 * r.last.test.accuracy for r in found.study.arms["l1", "finetune"].replicates]
     assert any(len(xs) == 4 and np.allclose(xs, accuracies) for xs in drawn)
+
+
+def test_every_row_has_its_curve_on_one_scale(make_study):
+    schedules = ["finetune", "onecycle"]
+    figure = draw(study_of(make_study(["l1"], schedules), ["l1"], schedules))["arms"]
+    small, cycle = (line.get_ydata() for line in figure.axes[0].get_lines())
+    # rows count downwards: 0 is finetune's, 1 onecycle's; a large rate is drawn high in its row
+    assert np.ptp(small) == pytest.approx(0)
+    assert 0.64 < min(cycle) < 0.68
+    assert 1 - min(cycle) > 0 - small[0] > 1 - max(cycle)
 
 
 def test_rates_over_decades_have_a_logarithmic_axis():
@@ -88,7 +99,7 @@ def test_arm_names_do_not_overlap_in_a_large_study(make_study):
     schedules = ["finetune", "onecycle", "onecycle_high_momentum", "linear", "scaled", "cosine"]
     figure = draw(study_of(make_study(methods, schedules), methods, schedules))["arms"]
     figure.draw_without_rendering()
-    for cell in figure.axes[::2]:
+    for cell in figure.axes[::3]:
         boxes = [label.get_window_extent() for label in cell.get_yticklabels()]
         assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
         assert min(box.x0 for box in boxes) >= 0

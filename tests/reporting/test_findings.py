@@ -4,7 +4,8 @@ import pytest
 
 from stages.fault import Fault
 from stages.params.compare import Compare
-from stages.reporting.findings import choose, cross, families, find, representatives, verdicts
+from stages.reporting.families import families, representatives
+from stages.reporting.findings import choose, cross, find, verdicts
 from stages.reporting.results import read_study
 
 METHODS = ["l1", "random"]
@@ -127,3 +128,47 @@ def test_a_line_is_shown_at_the_budget_nearest_to_the_baseline(make_study):
     study = read_study(folder, ["l1"], schedules)
     lines = {"finetune": ["finetune"], "cycle": ["scaled", "onecycle"]}
     assert representatives(study, lines, "finetune") == ["finetune", "onecycle"]
+
+
+def test_a_path_is_walked_in_consecutive_differences(make_study):
+    schedules = ["finetune", "scaled", "onecycle"]
+    folder = make_study(["l1"], schedules)
+    change(folder, "l1", "finetune", test=[0.90, 0.91, 0.92])
+    change(folder, "l1", "scaled", test=[0.91, 0.92, 0.93])
+    change(folder, "l1", "onecycle", test=[0.93, 0.94, 0.95])
+    entries = {
+        "finetune": {"curve": "warmup_decay", "decay": "constant"},
+        "scaled": {"curve": "warmup_decay", "decay": "step"},
+        "onecycle": {"curve": "warmup_decay", "decay": "step", "final_lr": 1e-5},
+    }
+    settings = Compare(baseline="finetune", careful="l1", random="l1", path=schedules)
+    found = find(read_study(folder, ["l1"], schedules), settings, entries).ablations
+    (way,) = found
+    assert [step.difference.mean for step in way.steps] == pytest.approx([1, 2])
+    assert way.whole.difference.mean == pytest.approx(3)
+    assert [step.changes for step in way.steps] == [
+        ["decay: constant → step"],
+        ["final_lr: default → 1e-05"],
+    ]
+    # two steps hold together at 95 % when each holds at 97.5 %
+    assert [step.confidence for step in way.steps] == pytest.approx([0.975, 0.975])
+
+
+def test_an_arm_is_held_against_the_baseline_of_its_budget(make_study):
+    schedules = ["finetune", "scaled", "onecycle", "linear"]
+    folder = make_study(["l1"], schedules)
+    change(folder, "l1", "scaled", epochs=40)
+    change(folder, "l1", "onecycle", epochs=40)
+    entries = {
+        "finetune": {"curve": "a"},
+        "scaled": {"curve": "a", "epochs": 40},
+        "onecycle": {"curve": "b", "epochs": 40},
+        "linear": {"curve": "c", "epochs": 20},
+    }
+    change(folder, "l1", "linear", epochs=20)
+    settings = Compare(baseline="finetune", careful="l1", random="l1")
+    found = find(read_study(folder, ["l1"], schedules), settings, entries)
+    arms = {name: found.study.arms["l1", name] for name in schedules}
+    assert found.baseline_of(arms["onecycle"]) is arms["scaled"]
+    assert found.baseline_of(arms["linear"]) is arms["finetune"]
+    assert found.to_baseline(arms["scaled"]) is None

@@ -137,7 +137,28 @@ def test_contests_of_several_budgets_are_counted_by_line(make_study):
     }
     text = page(folder, ["l1"], schedules, entries)
     assert "**`onecycle` wins 2 of 2 contests (one per pruning method and budget).**" in text
-    assert "figures/budget.svg" in text
+    assert "figures/budget.svg" in section(text, "Accuracy against budget")
+    set_accuracies(folder, "l1", "scaled", [0.95, 0.90, 0.92], epochs=40)
+    text = page(folder, ["l1"], schedules, entries)
+    assert "**`onecycle` wins 1 of 2 contests (one per pruning method and budget); 1 has no" in text
+    set_accuracies(folder, "l1", "finetune", [0.95, 0.91, 0.92])
+    text = page(folder, ["l1"], schedules, entries)
+    assert "**No schedule wins any of 2 contests (one per pruning method and budget).**" in text
+
+
+def test_an_ablation_has_its_section_and_its_sentence_in_the_answer(two):
+    path = ["finetune", "onecycle"]
+    text = page(two, ["l1", "random"], path, path=path)
+    assert "figures/ablation.svg" in section(text, "One change at a time")
+    assert "- **From `finetune` to `onecycle`** on `l1`: +2.00 [" in section(text, "Answer")
+    assert "[ablation](tables/ablation.csv)" in text
+    assert "One change at a time" not in page(two, ["l1", "random"], path)
+
+
+def test_the_claims_of_the_literature_are_summed_up_in_the_answer(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "Of the literature's claims, " in section(text, "Answer")
+    assert section(text, "The claims of the literature").count("\n1. ") == 1
 
 
 def test_different_environments_are_a_warning_that_names_the_arm(two):
@@ -193,7 +214,7 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     make_study(["l1", "random"], ["finetune", "onecycle", "linear"])
     tree = {
         "compare": {"baseline": "finetune", "careful": "l1", "random": "random"},
-        "prune": {"methods": {"l1": {}, "random": {}}},
+        "prune": {"methods": {"l1": {}, "random": {}}, "iterative": {}},
         "retrain": {"schedules": {"finetune": {"curve": "a"}, "onecycle": {"curve": "b"}}},
     }
 
@@ -208,8 +229,8 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     compare.main()
     reports = tmp_path / "built/reports"
     text = (reports / "README.md").read_text()
-    links = re.findall(r"\]\(([^)]+)\)", text)
-    assert len(links) == 8
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert len(links) == 9
     assert all((reports / link).is_file() for link in links)
     assert len(list((reports / "curves").iterdir())) == 4
     assert str(tmp_path) not in text

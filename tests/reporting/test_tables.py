@@ -28,7 +28,7 @@ def found(make_study):
 
 
 def test_every_arm_is_a_row_in_percent(found):
-    table = arms_table(found.study, SETTINGS).set_index(["method", "schedule"])
+    table = arms_table(found).set_index(["method", "schedule"])
     assert len(table) == 4
     runs = found.study.arms["l1", "onecycle"].replicates
     accuracies = [100 * run.last.test.accuracy for run in runs]
@@ -43,7 +43,7 @@ def test_every_arm_is_a_row_in_percent(found):
 
 
 def test_the_difference_to_dense_is_paired_by_seed(found):
-    row = arms_table(found.study, SETTINGS).iloc[0]
+    row = arms_table(found).iloc[0]
     arm, dense = found.study.arms["l1", "finetune"], found.study.baselines["l1"].dense
     pairs = zip(arm.replicates, dense.replicates, strict=True)
     differences = [100 * (run.last.test.accuracy - point.test.accuracy) for run, point in pairs]
@@ -51,7 +51,7 @@ def test_the_difference_to_dense_is_paired_by_seed(found):
 
 
 def test_the_baseline_has_no_row_among_the_comparisons_with_it(found):
-    table = paired_table(found.study, SETTINGS)
+    table = paired_table(found)
     assert table["schedule"].tolist() == ["onecycle", "onecycle"]
     assert (table["difference_points_low"] < table["difference_points_mean"]).all()
 
@@ -93,7 +93,14 @@ def test_tables_are_equal_bytes_when_written_twice(found, tmp_path):
     for name in ("one", "two"):
         write_tables(tmp_path / name, found)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["arms.csv", "baselines.csv", "crossed.csv", "paired.csv", "winners.csv"]
+    assert names == [
+        "arms.csv",
+        "baselines.csv",
+        "claims.csv",
+        "crossed.csv",
+        "paired.csv",
+        "winners.csv",
+    ]
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
