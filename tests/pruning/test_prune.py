@@ -11,12 +11,12 @@ from stages.models.resnet import resnet8, resnet20
 from stages.pruning import structured
 from stages.pruning.channels import Group, Member
 from stages.pruning.distance import distance
-from stages.training.masks import check_masks
 from stages.pruning.prune import prune, widths_without_data
 from stages.pruning.registry import CRITERIA
 from stages.pruning.structured import group_scores, structure
 from stages.pruning.surgery import compact_form
 from stages.pruning.unstructured import masked
+from stages.training.masks import check_masks
 from tests.pruning import networks
 from tests.pruning.helpers import filters, lived_in, random_batches, weights
 
