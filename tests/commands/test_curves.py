@@ -2,7 +2,6 @@ import csv
 import io
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +159,4 @@ def test_nothing_heavy_is_imported_for_numbers():
         "import sys; from stages.commands import curves; "
         "sys.exit(bool({'torch', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules)))"
     )
-    start = time.process_time()
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
-    assert time.process_time() - start < 1
