@@ -38,7 +38,7 @@ def main(
         count, seed = stage.read("seeds", int), stage.read("seed", int)
         compute = stage.read("compute", Compute)
         batch_size = stage.read("evaluate", Evaluate).batch_size
-        logits = stage.output(f"models/evaluated/{method}/baseline")
+        logits = stage.output(f"models/baselines/{method}")
         report = stage.output(f"reports/baselines/{method}.json")
         folders = {
             "dense": Path("models/dense/final"),

@@ -1,6 +1,6 @@
 """Evaluate the retrained networks of one arm."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,9 +48,11 @@ def main(
             partial(replicate, networks, batch_size, compute, logits), count, compute.threads
         )
         data = load("data/prepared")
-        curve, about = load_curve(f"models/curves/{method}/{schedule}/curve.safetensors")
+        source = Path(f"models/curves/{method}/{schedule}")
+        curve, about = load_curve(source / "curve.safetensors")
         folders = [networks / f"replicate_{i}" for i in range(count)]
         costs = [cost(compact.load(f / "last.safetensors"), data.shape) for f in folders]
+        factors = [lr_scale(source, folder) for folder in folders]
         summary = {
             "method": method,
             "schedule": schedule,
@@ -59,13 +61,22 @@ def main(
             "epochs": curve.epochs,
             **rounds(folders, curve.epochs, mean(costs).macs),
             "steps_per_epoch": curve.steps_per_epoch,
-            "curve_points": points(curve),
+            "curve_points": points(replace(curve, lr=curve.lr * np.mean(factors))),
             "environment": read_json(f"models/environments/{method}/{schedule}.json"),
             "replicates": [
-                {"seed": seed + i, **scores(logits, networks, i, data)} for i in range(count)
+                {"seed": seed + i, "lr_scale": factors[i], **scores(logits, networks, i, data)}
+                for i in range(count)
             ],
         }
         write_json(report, summary, DIGITS)
+
+
+def lr_scale(curve: Path, replicate: Path) -> float:
+    """Return what a replicate multiplied its curve by, in its last round: 1 if not adaptive."""
+    name = f"{replicate.name}.json"
+    turns = {int(f.parts[-5].removeprefix("round_")): f for f in replicate.glob(f"*/*/*/*/{name}")}
+    own = turns[max(turns)] if turns else curve / name
+    return float(read_json(own)["lr_scale"]) if own.exists() else 1.0
 
 
 def rounds(folders: list[Path], epochs: int, macs: int) -> dict[str, Any]:

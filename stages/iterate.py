@@ -109,8 +109,10 @@ def iterate(
             about = sizes(network, smaller, pruned, data.shape)
             write_json(folder / "sizes.json", about)
             write_pruned(folder, name, smaller, spec, kept, masks)
-            arm = replace(plan.arm, pruned=folder, curve=round_curve(folder, plan.arm, name, about))
+            curve = round_curve(folder, plan.arm, name, about)
+            arm = replace(plan.arm, pruned=folder, curve=curve)
             retrain(folder, arm, number, data, loaded, turn)
+            (curve / f"{name}.safetensors").unlink(missing_ok=True)
     for file in ("last.safetensors", "selected.safetensors", "history.csv"):
         shutil.copyfile(folder / file, place / file)
 
@@ -118,7 +120,10 @@ def iterate(
 def round_curve(folder: Path, arm: Arm, name: str, about: dict[str, Any]) -> Path:
     """Return the arm's curve for a round: an adaptive one is scaled by the round's own distance."""
     curve = folder / "curves" / arm.curve.parent.name / arm.curve.name
-    shutil.copytree(arm.curve, curve, dirs_exist_ok=True)
+    curve.mkdir(parents=True, exist_ok=True)
+    for file in ("curve.safetensors", f"{name}.json", f"{name}.safetensors"):
+        if (arm.curve / file).exists():
+            shutil.copyfile(arm.curve / file, curve / file)
     scale = curve / f"{name}.json"
     if scale.exists():
         epochs = load_curve(curve / "curve.safetensors")[0].epochs

@@ -74,9 +74,12 @@ def main(
     schedule: Annotated[
         list[str] | None, typer.Option(help="A key of retrain.schedules; repeatable. Default: all.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="T. Default: the schedule's own.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="T. Default: the schedule's own.")
+    ] = None,
     steps_per_epoch: Annotated[
-        int | None, typer.Option(help=f"Default: data/prepared's; {ASSUMED_STEPS} without it.")
+        int | None,
+        typer.Option(min=1, help=f"Default: data/prepared's; {ASSUMED_STEPS} without it."),
     ] = None,
     params: Annotated[Path, typer.Option(help="Another params.yaml, a preset say.")] = PARAMS,
     distance: Annotated[
@@ -84,7 +87,7 @@ def main(
     ] = None,
     fraction_pruned: Annotated[float, typer.Option(help="s of adaptive_linear.")] = 1.0,
     flops_ratio: Annotated[
-        float | None, typer.Option(help="Dense / pruned FLOPs, for budgets of dense_macs.")
+        float | None, typer.Option(min=1.0, help="Dense / pruned FLOPs, for budgets of dense_macs.")
     ] = None,
     csv: Annotated[
         bool, typer.Option("--csv", help="Print step and epoch (from 0), lr and momentum, exactly.")
@@ -99,13 +102,22 @@ def main(
     default: int = parse(int, lookup(tree, "retrain.epochs", params), "retrain.epochs", params)
     budget, moved = Budget(epochs, default, flops_ratio), Moved(distance, fraction_pruned)
     entries = _entries(tree, schedule, params)
-    drawn = {name: draw(name, entry, dense, budget, moved) for name, entry in entries.items()}
+    drawn, reasons = {}, []
+    for name, entry in entries.items():
+        try:
+            drawn[name] = draw(name, entry, dense, budget, moved)
+        except Fault as fault:
+            reasons.append(f"{fault}")
+    if reasons and (schedule or not drawn):
+        raise Fault("\n".join(reasons))
     if csv:
         sys.stdout.write(as_csv(drawn))
     if plot:
         write_figure(plot, drawn)
     if not (csv or plot):
         print(f"{summary(drawn)}\n\n{steps} steps per epoch ({source})")
+    for reason in reasons:
+        print(reason, file=sys.stderr)
 
 
 def draw(name: str, schedule: Schedule, dense: Dense, budget: Budget, moved: Moved) -> Drawn:

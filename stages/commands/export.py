@@ -63,7 +63,7 @@ def main(
     source = folder / f"{'selected' if selected else 'last'}.safetensors"
     if not source.is_file():
         raise Fault(f"{source}: no such file; run `dvc repro retrain@{method}-{schedule}`")
-    target = output or Path(f"{method}_{schedule}.{SUFFIX[format]}")
+    target = output or Path(f"{method}-{schedule}.{SUFFIX[format]}")
     export(source, read_json(DESCRIPTION), format, target)
     print(target)
 

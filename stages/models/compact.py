@@ -101,10 +101,15 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
 
 
 def _reset(network: nn.Module) -> None:
-    for module in network.modules():
+    for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
         if reset is not None:
             reset()
+        elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
+            raise Fault(
+                f"{name}.{own[0]}: start: fresh cannot draw it anew; "
+                "give the network's file a function initialise(network)"
+            )
 
 
 def _resize(name: str, module: nn.Module, own: Mapping[str, tuple[Tensor, Shape]]) -> None:

@@ -16,6 +16,8 @@ from stages.pruning.method import Allocation, Granularity, Method, Scope
 from stages.pruning.registry import ALLOCATIONS, CRITERIA
 
 Share = Annotated[float, Gt(0), Lt(1)]
+ONCE = frozenset({"n_m", "plan", "target", "widths"})
+"""Allocations that ask for a size, which the first round reaches."""
 
 
 class Entry(Section):
@@ -63,6 +65,8 @@ class Iterative(Entry):
         method = self.method()
         given = method.allocation
         amount = "ratio" if method.granularity == "filter" else "sparsity"
+        if self.rounds != 1 and given.kind in ONCE:
+            raise Fault(f"rounds: allocation {given.kind!r} removes nothing after round 1")
         if isinstance(self.rounds, int) and amount not in given.options:
             return [method] * self.rounds
         if amount not in given.options:

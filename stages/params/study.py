@@ -73,6 +73,10 @@ def _names(study: Study) -> Iterator[str]:
     ):
         if name not in known:
             yield f"{key} is {name!r}; {nearest(name, known)}"
+    if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
+        yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
+    if "dense" in methods:
+        yield "prune.methods.dense: the name stands for the network before pruning; rename it"
 
 
 def _rounds(prune: Prune) -> Iterator[str]:
@@ -121,15 +125,34 @@ def _defined(module: ast.Module) -> Iterator[str]:
 def _curves(study: Study) -> Iterator[str]:
     """Draw every curve over a few steps an epoch, and yield what keeps one from being drawn."""
     train = study.train
+    last = max(train.schedule.arm().options.get("milestones", ()), default=0)
+    if last >= train.epochs:
+        yield f"train.schedule.milestones has {last}; the dense run ends at epoch {train.epochs}"
     try:
         dense = train.curve(NOMINAL_STEPS)
     except Fault as fault:
         yield f"train.schedule: {fault}"
         return
     for name, schedule in study.retrain.schedules.items():
+        arm = schedule.arm()
+        if schedule.epochs == "dense_macs":
+            if arm.start == "rewound" or arm.curve == "replay":
+                yield (
+                    f"retrain.schedules.{name}.epochs is 'dense_macs', longer than the dense run; "
+                    "allowed with curve: stretch"
+                )
+                continue
+            if study.prune.iterative:
+                yield (
+                    f"retrain.schedules.{name}.epochs is 'dense_macs'; iterative methods know "
+                    "their MACs after the last round alone, give a number"
+                )
         epochs = nominal_epochs(schedule, study)
+        last = max(arm.options.get("milestones", ()), default=0)
+        if last >= epochs:
+            yield f"retrain.schedules.{name}.milestones has {last}; the arm ends at epoch {epochs}"
         try:
-            rewind_epoch(schedule.arm(), epochs, train.epochs)
-            schedule.arm().curves(epochs, NOMINAL_STEPS, dense)
+            rewind_epoch(arm, epochs, train.epochs)
+            arm.curves(epochs, NOMINAL_STEPS, dense)
         except Fault as fault:
             yield f"retrain.schedules.{name}: {fault}"

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,11 +54,44 @@ def check_equivalence(
         raise Fault(f"surgery: the compact network gives logits {shapes} of the masked one")
     difference = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1))
     if not difference <= tolerance:
+        layer = _first_difference(masked, compact, images, tolerance)
         raise Fault(
-            f"surgery: logits of the compact and the masked network differ by {difference:.2g}; "
-            f"at most {tolerance:.2g} is allowed"
+            f"surgery: logits of the compact and the masked network differ by {difference:.2g}, "
+            f"first at {layer}; at most {tolerance:.2g} is allowed"
         )
     return difference
+
+
+def _first_difference(
+    masked: nn.Module, compact: nn.Module, images: Tensor, tolerance: float
+) -> str:
+    """Name the first convolution or linear layer whose output has another sum in both networks.
+
+    Channels that are gone from the one are silent in the other, so sums over channels agree.
+    """
+    ours, theirs = (_sums(network, images) for network in (compact, masked))
+    for name, whole in theirs.items():
+        limit = tolerance * float(whole.abs().max().clamp(min=1))
+        if name not in ours or not float((ours[name] - whole).abs().max()) <= limit:
+            return name
+    return "the logits alone"
+
+
+def _sums(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    sums: dict[str, Tensor] = {}
+
+    def watch(name: str, module: nn.Module) -> None:
+        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
+            sums.setdefault(name, output.sum(1))
+
+        module.register_forward_hook(hook)
+
+    network = copy.deepcopy(network).double()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            watch(name, module)
+    _logits(network, images.double())
+    return sums
 
 
 def _logits(network: nn.Module, images: Tensor) -> Tensor:

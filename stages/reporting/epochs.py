@@ -15,7 +15,7 @@ from stages.reporting.tables import as_csv
 def write_curves(folder: Path, study: Study) -> None:
     """Write one CSV per arm, the folder that `dvc plots` draws."""
     for (method, schedule), arm in study.arms.items():
-        write_text(folder / f"{method}_{schedule}.csv", as_csv(epoch_table(arm)))
+        write_text(folder / f"{method}-{schedule}.csv", as_csv(epoch_table(arm)))
 
 
 def epoch_table(arm: Arm) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from stages.reporting.results import Study
@@ -32,7 +33,8 @@ def representatives(study: Study, lines: Mapping[str, Sequence[str]], baseline: 
 
 
 def _label(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    head = names[0].rstrip("0123456789").rstrip("_")
-    return head if all(name.startswith(head) for name in names) else names[0]
+    """Return the words that all names begin with, without numbers; the first name if none."""
+    words = zip(*(name.rstrip("0123456789").split("_") for name in names), strict=False)
+    common = takewhile(lambda same: len(set(same)) == 1, words)
+    head = "_".join(word for word, *_ in common).rstrip("_")
+    return names[0] if len(names) == 1 else head or names[0]

@@ -49,6 +49,7 @@ class Run(Record):
     """One replicate of an arm."""
 
     seed: int
+    lr_scale: float
     last: Splits
     selected: Selected | None
     test_best: Peak

@@ -164,10 +164,19 @@ def _lines(found: Findings) -> str:
 
 
 def _learning_rates(found: Findings) -> str:
-    text = f"As used with {code(found.settings.careful)}"
-    if len(found.study.methods) == 1:
-        return f"{text}."
-    return f"{text}; a schedule that adapts to the pruned network differs between methods."
+    text = f"As used with {code(found.settings.careful)}."
+    adapted = {
+        arm.schedule: [run.lr_scale for run in arm.replicates]
+        for arm in found.study.of(found.settings.careful)
+        if any(run.lr_scale != 1 for run in arm.replicates)
+    }
+    for name, scales in adapted.items():
+        listing = ", ".join(f"{scale:.2f}" for scale in scales)
+        text += (
+            f" {code(name)} adapts to how far pruning moved each replicate: drawn at the mean of "
+            f"its scales ({listing})."
+        )
+    return text
 
 
 def _figure(name: str, title: str, caption: str) -> str:

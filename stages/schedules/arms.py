@@ -18,7 +18,10 @@ Divisor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 def constant(
     total_steps: int, steps_per_epoch: int, dense: Dense, *, lr: PeakLR = "last"
 ) -> Values:
-    """Fine-tuning: one learning rate for the whole budget (Han 2015)."""
+    """Fine-tuning: one learning rate for the whole budget (Han 2015).
+
+    Le & Hua's code and Zimmer's FT (2023) are both `lr: last`, eta_min.
+    """
     return np.full(total_steps, dense.resolve(lr, "lr"))
 
 

@@ -120,7 +120,6 @@ def test_steps_per_epoch_are_those_of_the_prepared_data(call, tmp_path):
     [
         (["--schedule", "onecyle"], "--schedule is 'onecyle'; did you mean 'onecycle'?"),
         (["--schedule", "lr_rewind", "--epochs", "161"], "lr_rewind: replay: 161 epochs, more"),
-        (["--schedule", "scaled", "--epochs", "0"], "scaled: scaled: 0 steps at 100 per epoch"),
         (["--csv"], "--csv takes one --schedule of finetune, weight_rewind"),
         (["--plot", "curves.gif"], "--plot is curves.gif; it should end in .pdf, .png, .svg"),
     ],

@@ -271,3 +271,19 @@ def test_kept_survives_its_flat_form():
     kept = {"a.weight": {0: np.array([1]), 1: np.array([0, 2])}, "b": {0: np.array([3])}}
     assert flat(kept).keys() == {"a.weight/0", "a.weight/1", "b/0"}
     assert nested(flat(kept)) == kept
+
+
+def test_a_parameter_that_nothing_can_draw_anew_is_a_fault(tmp_path, monkeypatch):
+    """Else a fresh start would keep what training made of it."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(
+        "import torch\nfrom torch import nn\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, num_classes, in_channels):\n"
+        "        super().__init__()\n"
+        "        self.gain = nn.Parameter(torch.ones(3))\n"
+    )
+    spec = Spec("own.py", "Net", {}, 3, 1)
+    save("net.safetensors", build(spec, 0), spec)
+    with pytest.raises(Fault, match=r"gain: start: fresh cannot draw it anew"):
+        fresh("net.safetensors", 1)

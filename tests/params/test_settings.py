@@ -102,3 +102,40 @@ def test_a_seed_that_torch_cannot_take_is_a_fault(seed):
 def test_decay_is_finite():
     (told,) = faults("train.recipe.weight_decay", float("inf"))
     assert told.startswith("params.yaml: train.recipe.weight_decay is inf; it should be")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("compare.path", ["scaled"], "compare.path is ['scaled']; it should hold two or more"),
+        (
+            "retrain.schedules.mine",
+            {"curve": "step", "milestones": [50]},
+            "retrain.schedules.mine.milestones has 50; the arm ends at epoch 8",
+        ),
+        ("train.schedule.milestones", [10, 20], "train.schedule.milestones has 20; the dense run"),
+        (
+            "retrain.schedules.mine",
+            {"curve": "replay", "epochs": "dense_macs"},
+            "retrain.schedules.mine.epochs is 'dense_macs', longer than the dense run",
+        ),
+        (
+            "prune.iterative.again",
+            {
+                "granularity": "weight",
+                "criterion": "magnitude",
+                "allocation": {"kind": "n_m", "n": 2, "m": 4},
+                "rounds": 3,
+            },
+            "prune.iterative.again: rounds: allocation 'n_m' removes nothing after round 1",
+        ),
+    ],
+)
+def test_what_no_section_sees_alone_is_a_line(key, value, line):
+    (told,) = faults(key, value)
+    assert told.startswith(f"params.yaml: {line}")
+
+
+def test_no_method_is_called_dense():
+    told = faults("prune.methods.dense", TREE["prune"]["methods"]["l1"])
+    assert any("prune.methods.dense: the name stands for" in line for line in told)

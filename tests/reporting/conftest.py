@@ -80,6 +80,7 @@ def arm(method: str, schedule: str, seeds: int, epochs: int = 72, validation: bo
         replicates.append(
             {
                 "seed": seed,
+                "lr_scale": 1.0,
                 "last": scores,
                 "selected": picked if validation else None,
                 "test_best": {"epoch": int(test.argmax()) + 1, "accuracy": float(test.max())},

@@ -48,6 +48,7 @@ def arm(method, name, epochs, percent, noise):
             "replicates": [
                 {
                     "seed": seed,
+                    "lr_scale": 1.0,
                     "last": splits(percent + extra),
                     "selected": None,
                     "test_best": {"epoch": 1, "accuracy": 1.0},

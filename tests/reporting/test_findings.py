@@ -109,6 +109,21 @@ def test_schedules_that_differ_in_epochs_alone_are_one_line():
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [
+        (("scratch_e", "scratch_b"), "scratch"),
+        (("cycle5", "cycle17"), "cycle"),
+        (("cycle", "cycle_long"), "cycle"),
+        (("slow_cycle_5", "slow_cycle_17"), "slow_cycle"),
+        (("constant", "cosine"), "constant"),
+    ],
+)
+def test_a_line_is_called_by_what_its_names_begin_with(names, label):
+    entries = {name: {"curve": "a", "epochs": i} for i, name in enumerate(names)}
+    assert list(families(entries)) == [label]
+
+
 def test_lines_with_one_label_keep_their_own_names():
     lines = families(
         {

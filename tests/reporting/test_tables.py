@@ -121,7 +121,7 @@ def test_an_arm_by_epoch_has_its_learning_rates_and_mean_accuracies(found):
 def test_without_validation_its_column_is_empty(make_study, tmp_path):
     study = read_study(make_study(["l1"], ["finetune"], validation=False), ["l1"], ["finetune"])
     write_curves(tmp_path / "curves", study)
-    table = pd.read_csv(tmp_path / "curves/l1_finetune.csv")
+    table = pd.read_csv(tmp_path / "curves/l1-finetune.csv")
     assert table.columns.tolist() == ["epoch", "lr", "test_accuracy", "validation_accuracy"]
     assert table["validation_accuracy"].isna().all()
     assert (table["lr"] == 0.001).all()
