@@ -1,0 +1,31 @@
+"""A colleague's clean clone takes every network from the remote."""
+
+import pytest
+
+from tests.pipeline.conftest import CHANGE
+from tests.pipeline.project import ran, restored
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_clone_runs_nothing(clone):
+    assert ran(clone.dvc("repro", "--pull")) == set()
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_a_clone_without_its_lock_trains_nothing(clone):
+    before = clone.files("reports")
+    (clone.folder / "dvc.lock").unlink()
+    said = clone.dvc("repro", "--pull")
+    arms = ("l1-onecycle", "l1-weight_rewind")
+    evaluations = {"baseline@l1", *(f"evaluate@{arm}" for arm in arms)}
+    assert ran(said) == {*evaluations, "headline", "compare"}
+    assert restored(said) >= {"train", "checkpoint", "prune@l1", *(f"retrain@{a}" for a in arms)}
+    assert clone.files("reports") == before
+
+
+def test_a_clone_with_one_arm_changed_reports_what_everyone_would(clone, changed):
+    clone.set(*CHANGE)
+    said = clone.dvc("repro", "--pull", "--allow-missing")
+    assert ran(said) == changed.ran
+    assert clone.files("reports") == changed.project.files("reports")

@@ -1,0 +1,79 @@
+"""`dvc exp run`: the headline chosen anew, arms added and removed, mistakes told in one line."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from tests.pipeline.project import ran, restored, wait_until
+
+MINE = "+retrain.schedules.mine={curve: onecycle, max_lr: 0.05}"
+
+
+def headline(project):
+    return json.loads((project.folder / "reports/headline.json").read_text())
+
+
+def test_another_headline_trains_nothing(project):
+    old = headline(project)
+    said = project.dvc("exp", "run", "--set-param", "retrain.schedule=weight_rewind")
+    assert ran(said) == {"validate", "headline"}
+    new = headline(project)
+    assert old["retrained"] != new["retrained"]
+    metrics = json.loads(project.dvc("metrics", "diff", "--json"))["reports/headline.json"]
+    assert {key: (change["old"], change["new"]) for key, change in metrics.items()} == {
+        key: (old[key], new[key]) for key in new if old[key] != new[key]
+    }
+    params = json.loads(project.dvc("params", "diff", "--json"))["params.yaml"]
+    assert params == {"retrain.schedule": {"old": "onecycle", "new": "weight_rewind"}}
+
+
+def test_an_arm_is_added_and_removed(project):
+    before = project.files("reports")
+    said = project.dvc("exp", "run", "--set-param", MINE)
+    arm = {"retrain@l1-mine", "evaluate@l1-mine"}
+    assert ran(said) == {"validate", "curves@l1", *arm, "compare"}
+    assert "`mine`" in (project.folder / "reports/README.md").read_text()
+    said = project.dvc("exp", "run", "--set-param", "~retrain.schedules.mine")
+    assert ran(said) == {"compare"}
+    assert restored(said) == {"validate", "curves@l1"}
+    assert project.files("reports") == before
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_an_unknown_schedule_is_told_in_a_line(project, where):
+    before = project.files("reports")
+    command = ("exp", "run", *where, "--set-param", "retrain.schedule=nonsense")
+    lines = project.dvc(*command, code=255).splitlines()
+    assert "params.yaml: retrain.schedule is 'nonsense'; valid: onecycle, weight_rewind" in lines
+    assert "to undo `dvc exp run -S`: touch params.yaml && git checkout params.yaml" in lines
+    assert ran("\n".join(lines)) == {"validate"}
+    assert project.files("reports") == before
+
+
+def test_a_small_number_arrives_as_a_number(project):
+    said = project.dvc("exp", "run", "--set-param", "train.lr=1e-5", "validate")
+    assert ran(said) == {"validate"}
+    assert re.search(r"^  lr: 1e-05$", (project.folder / "params.yaml").read_text(), re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_queue_of_experiments_can_be_compared(project):
+    schedules = ("onecycle", "weight_rewind")
+    names = f"retrain.schedule={','.join(schedules)}"
+    project.dvc("exp", "run", "--queue", "--set-param", names)
+    project.dvc("queue", "start")
+    wait_until(lambda: "Queued" not in (now := queue(project)) and "Running" not in now, 120)
+    assert queue(project).count("Success") == 2
+    table = project.dvc("exp", "show", "--only-changed", "--drop", "reports/.*", "--csv")
+    rows = list(csv.DictReader(table.splitlines()))
+    assert {"retrained", "retrain.schedule"} <= rows[0].keys()
+    assert {row["retrain.schedule"] for row in rows if row["State"] == "Success"} == {*schedules}
+    project.dvc("plots", "diff", "HEAD")
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    assert all(f"reports/curves/l1-{schedule}.csv" in page for schedule in schedules)
+
+
+def queue(project):
+    return project.dvc("queue", "status")

@@ -1,0 +1,113 @@
+"""Stages that are edited or killed while they run, and replicates that outlive it."""
+
+import fcntl
+import os
+import signal
+from contextlib import ExitStack, contextmanager
+
+import psutil
+import pytest
+
+from tests.pipeline.project import ran, wait_until
+
+WAITING = "another process computes this replicate: waiting for it\n"
+
+
+@contextmanager
+def held(project):
+    """Hold the lock of every known replicate: a stage that computes one starts and waits."""
+    with ExitStack() as stack:
+        for path in (project.folder / ".state").glob("*.lock"):
+            fcntl.flock(stack.enter_context(path.open()), fcntl.LOCK_EX)
+        yield
+
+
+def start_train(project):
+    """Start `dvc repro` of the dense training; return when its replicates wait for a lock."""
+    process = project.start("dvc", "repro", "--force", "--single-item", "train")
+    for line in process.stdout:
+        if line == WAITING:
+            return process
+    raise AssertionError("train ended early")
+
+
+def alive(project):
+    """Return the processes that work in the project's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(project.folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_code_edited_while_a_stage_runs_drops_its_outputs(project):
+    lock = (project.folder / "dvc.lock").read_bytes()
+    with held(project):
+        process = start_train(project)
+        project.append("stages/training/loop.py", "# edited\n")
+    said, _ = process.communicate()
+    assert process.returncode != 0
+    assert (
+        "stage 'train': stages/training/loop.py changed while it ran; "
+        "its outputs are dropped, run `dvc repro` again\n"
+    ) in said
+    assert not (project.folder / "models/dense").exists()
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+    assert not any((project.folder / "build/aside").iterdir())
+
+
+def test_code_edited_while_a_stage_starts_drops_its_outputs(project):
+    """Between Python's reading of the code and the guard's."""
+    script = (
+        "import stages.dense_curve as stage\n"
+        "with open('stages/schedules/decays.py', 'a') as file: file.write('# edited')\n"
+        "stage.run(stage.app)"
+    )
+    said = project.run("python", "-c", script, code=1)
+    assert "stages/schedules/decays.py changed" in said
+
+
+def test_a_killed_dvc_takes_its_trainers_along(project):
+    before = project.outputs()
+    with held(project):
+        process = start_train(project)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not alive(project))
+    assert ran(project.dvc("repro", "--force", "--single-item", "train")) == {"train"}
+    assert project.outputs() == before
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_training_ends_as_if_it_had_not_been(project, tmp_path):
+    project.set("train.epochs", 200)
+    undisturbed = project.copy(tmp_path / "undisturbed")
+    process = project.start("dvc", "repro", "train")
+    state = project.folder / ".state"
+    wait_until(lambda: list(state.glob("*.partial/progress.safetensors")))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not alive(project))
+    assert list(state.glob("*.partial/progress.safetensors"))
+    for each in (project, undisturbed):
+        assert "train" in ran(each.dvc("repro", "train"))
+    assert project.outputs() == undisturbed.outputs()
+
+
+def test_one_more_seed_trains_one_more_replicate(project):
+    state = project.folder / ".state"
+
+    def finished():
+        return {path: path.stat().st_mtime_ns for path in state.iterdir() if path.is_dir()}
+
+    before = finished()
+    dense = project.files("models/dense")
+    project.set("seeds", 3)
+    assert ran(project.dvc("repro", "train")) == {"validate", "train"}
+    after = finished()
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+    assert dense.items() <= project.files("models/dense").items()
