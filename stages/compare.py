@@ -25,7 +25,7 @@ def main() -> None:
     """Compare all arms and write the report."""
     params = read_yaml()
     remove_stale(
-        REPORTS / "arms",
+        REPORTS,
         {**lookup(params, "prune.methods"), **lookup(params, "prune.iterative")},
         lookup(params, "retrain.schedules"),
     )

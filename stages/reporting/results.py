@@ -73,13 +73,12 @@ def read_baseline(folder: Path, method: str) -> Baseline:
 
 
 def remove_stale(folder: Path, methods: Iterable[str], schedules: Iterable[str]) -> list[Path]:
-    """Delete the arm files below `folder` that no current arm produces, and folders left empty."""
-    methods, schedules = set(methods), set(schedules)
-    stale = sorted(
-        path
-        for path in folder.glob("*/*.json")
-        if path.parent.name not in methods or path.stem not in schedules
-    )
+    """Delete results below `folder` that no current method or arm produces, and empty folders."""
+    methods, schedules = list(methods), list(schedules)
+    current = {baseline_path(folder, method) for method in methods}
+    current |= {arm_path(folder, m, s) for m in methods for s in schedules}
+    found = {*folder.glob("arms/*/*.json"), *folder.glob("baselines/*.json")}
+    stale = sorted(found - current)
     for path in stale:
         path.unlink()
         if not any(path.parent.iterdir()):

@@ -14,6 +14,7 @@ from stages.training.loop import Run
 
 PROGRESS = "progress.safetensors"
 SAVING_SHARE = 0.05
+COLUMNS = ("epoch", "lr", "momentum", "train_loss", "validation_accuracy", "test_accuracy")
 
 
 @dataclass
@@ -89,4 +90,5 @@ def _resume(run: Run, path: Path) -> Record:
     chosen = {k for k in arrays if k.startswith("selected/")}
     run.restore({k: v for k, v in arrays.items() if k not in chosen}, meta["epoch"])
     selected = {k.removeprefix("selected/"): arrays[k] for k in chosen}
-    return Record(meta["history"], selected, meta["best"])
+    history = [{name: row[name] for name in COLUMNS} for row in meta["history"]]
+    return Record(history, selected, meta["best"])

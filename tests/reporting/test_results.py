@@ -68,11 +68,12 @@ def test_stale_arms_go_and_nothing_else(make_study):
     folder = make_study(METHODS, SCHEDULES)
     keepsake = folder / "arms/random/notes.txt"
     keepsake.write_text("mine")
-    removed = remove_stale(folder / "arms", ["l1"], ["finetune"])
-    assert [str(path.relative_to(folder / "arms")) for path in removed] == [
-        "l1/onecycle.json",
-        "random/finetune.json",
-        "random/onecycle.json",
+    removed = remove_stale(folder, ["l1"], ["finetune"])
+    assert [str(path.relative_to(folder)) for path in removed] == [
+        "arms/l1/onecycle.json",
+        "arms/random/finetune.json",
+        "arms/random/onecycle.json",
+        "baselines/random.json",
     ]
     left = sorted(path.name for path in (folder / "arms").rglob("*") if path.is_file())
     assert left == ["finetune.json", "notes.txt"]
@@ -80,7 +81,7 @@ def test_stale_arms_go_and_nothing_else(make_study):
 
 def test_a_folder_left_empty_goes_too(make_study):
     folder = make_study(METHODS, SCHEDULES)
-    remove_stale(folder / "arms", ["l1"], SCHEDULES)
+    remove_stale(folder, ["l1"], SCHEDULES)
     assert [path.name for path in (folder / "arms").iterdir()] == ["l1"]
 
 
