@@ -10,7 +10,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+import stages
 from stages.declaration import Declaration, declared
 from stages.fault import Fault
 from stages.params.load import lookup, parse, read_yaml
@@ -102,6 +104,7 @@ def guarded(name: str, **items: str) -> Iterator[Stage]:
     declaration = declared(name, items)
     tree = read_yaml()
     params, digests = _params(declaration, tree), _digests(declaration)
+    _check_start(name, digests)
     ASIDE.mkdir(parents=True, exist_ok=True)
     _sweep()
     full = "-".join([name, *items.values()])
@@ -112,6 +115,20 @@ def guarded(name: str, **items: str) -> Iterator[Stage]:
         _publish(stage)
     finally:
         shutil.rmtree(stage.aside, ignore_errors=True)
+
+
+def _check_start(name: str, paths: Iterable[str]) -> None:
+    """Raise a Fault when code was edited after this process began to read it.
+
+    Imports take seconds before the digests are taken: what ran may be what stood there before.
+    """
+    code = [path for path in paths if path.endswith(".py")]
+    now = time.time_ns()  # a file from the future, of a clock that is ahead, was not edited now
+    edited = [path for path in code if stages.STARTED_NS < Path(path).stat().st_mtime_ns <= now]
+    if edited:
+        raise Fault(
+            f"stage {name!r}: {', '.join(edited)} changed while it started; run `dvc repro` again"
+        )
 
 
 def _params(declaration: Declaration, tree: dict[str, Any]) -> dict[str, Any]:

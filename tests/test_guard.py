@@ -309,3 +309,24 @@ def test_a_file_of_another_program_aside_does_no_harm():
     (ASIDE / ".DS_Store").write_text("")
     run()
     assert published() == NEW
+
+
+def test_code_edited_after_python_began_to_read_it_is_refused(monkeypatch):
+    """Imports come before the first digest; the old code would be recorded as the new."""
+    run(text="old")
+    file = Path("code/sub/b.py")
+    monkeypatch.setattr("stages.STARTED_NS", file.stat().st_mtime_ns - 1)
+    with pytest.raises(Fault, match=r"code/sub/b\.py changed while it started"):
+        run(text="new")
+    assert published()["models/dense/old.bin"] == "old"
+
+
+def test_code_that_a_clock_ahead_has_dated_is_no_edit(monkeypatch):
+    file = Path("code/sub/b.py")
+    status = file.stat()
+    for path in Path("code").rglob("*.py"):
+        os.utime(path, ns=(0, status.st_mtime_ns - 10**9))
+    monkeypatch.setattr("stages.STARTED_NS", status.st_mtime_ns - 1)
+    os.utime(file, ns=(0, status.st_mtime_ns + 10**12))
+    run(text="new")
+    assert published()["models/dense/new.bin"] == "new"

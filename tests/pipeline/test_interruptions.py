@@ -59,6 +59,18 @@ def test_code_edited_while_a_stage_runs_drops_its_outputs(project):
     assert not any((project.folder / "build/aside").iterdir())
 
 
+def test_code_edited_while_a_stage_starts_drops_its_outputs(project):
+    """Between Python's reading of the code and the guard's."""
+    script = (
+        "import stages.dense_curve as stage\n"
+        "with open('stages/schedules/decays.py', 'a') as file: file.write('# edited')\n"
+        "stage.run(stage.app)"
+    )
+    said = project.run("python", "-c", script, code=1)
+    assert "stages/schedules/decays.py changed while it started" in said
+
+
+@pytest.mark.slow
 def test_a_killed_dvc_takes_its_trainers_along(project):
     before = project.outputs()
     with held(project):
@@ -86,6 +98,7 @@ def test_a_run_killed_while_training_ends_as_if_it_had_not_been(project, tmp_pat
     assert project.outputs() == undisturbed.outputs()
 
 
+@pytest.mark.slow
 def test_one_more_seed_trains_one_more_replicate(project):
     state = project.folder / ".state"
 
