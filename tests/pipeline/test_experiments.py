@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +14,26 @@ MINE = "+retrain.schedules.mine={curve: onecycle, max_lr: 0.05}"
 
 def headline(project):
     return json.loads((project.folder / "reports/headline.json").read_text())
+
+
+def an_arm_is_added_and_removed(project):
+    before = project.files("reports")
+    said = project.dvc("exp", "run", "--set-param", MINE)
+    arm = {"retrain@l1-mine", "evaluate@l1-mine"}
+    assert ran(said) == {"validate", "curves@l1", *arm, "compare"}
+    assert "`mine`" in (project.folder / "reports/README.md").read_text()
+    said = project.dvc("exp", "run", "--set-param", "~retrain.schedules.mine")
+    assert ran(said) == {"compare"}
+    assert restored(said) == {"validate", "curves@l1"}
+    assert project.files("reports") == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def meanwhile(study, tmp_path_factory):
+    """Run the longest test on the second core, beside the others of this file."""
+    project = study.project.copy(tmp_path_factory.mktemp("arm") / "project")
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(an_arm_is_added_and_removed, project)
 
 
 def test_another_headline_trains_nothing(project):
@@ -27,18 +48,6 @@ def test_another_headline_trains_nothing(project):
     }
     params = json.loads(project.dvc("params", "diff", "--json"))["params.yaml"]
     assert params == {"retrain.schedule": {"old": "onecycle", "new": "weight_rewind"}}
-
-
-def test_an_arm_is_added_and_removed(project):
-    before = project.files("reports")
-    said = project.dvc("exp", "run", "--set-param", MINE)
-    arm = {"retrain@l1-mine", "evaluate@l1-mine"}
-    assert ran(said) == {"validate", "curves@l1", *arm, "compare"}
-    assert "`mine`" in (project.folder / "reports/README.md").read_text()
-    said = project.dvc("exp", "run", "--set-param", "~retrain.schedules.mine")
-    assert ran(said) == {"compare"}
-    assert restored(said) == {"validate", "curves@l1"}
-    assert project.files("reports") == before
 
 
 @pytest.mark.parametrize("where", [(), ("--temp",)])
@@ -56,6 +65,10 @@ def test_a_small_number_arrives_as_a_number(project):
     said = project.dvc("exp", "run", "--set-param", "train.lr=1e-5", "validate")
     assert ran(said) == {"validate"}
     assert re.search(r"^  lr: 1e-05$", (project.folder / "params.yaml").read_text(), re.MULTILINE)
+
+
+def test_an_arm_is_added_and_removed(meanwhile):
+    meanwhile.result()
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """What runs again after a change: what depends on it, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.pipeline.project import ran
@@ -47,35 +49,15 @@ def register(project, path, before, name, function):
     )
 
 
-def test_the_headline_needs_one_arm_alone(study):
-    assert study.for_headline == {
-        *("validate", "prepare", "dense_curve", "train", "checkpoint"),
-        *("prune@l1", "curves@l1", "retrain@l1-onecycle"),
-        *("baseline@l1", "evaluate@l1-onecycle", "headline"),
-    }
-    rest = {"retrain@l1-weight_rewind", "evaluate@l1-weight_rewind", "compare"}
-    assert study.after_headline == rest
+def one_number(project):
+    project.set("retrain.schedules.onecycle.max_lr", 0.05)
 
 
-def test_nothing_runs_twice(project):
-    said = project.dvc("repro")
-    assert ran(said) == set()
-    assert said.endswith("Data and pipelines are up to date.\n")
-
-
-def test_a_number_of_one_arm_reruns_that_arm(changed):
-    assert changed.ran == {
-        *("validate", "curves@l1", "retrain@l1-onecycle", "evaluate@l1-onecycle"),
-        *("headline", "compare"),
-    }
-
-
-def test_the_retraining_budget_reruns_nothing_before_the_rewind_points(project):
+def budget(project):
     project.set("retrain.epochs", 1)
-    assert ran(project.dvc("repro", "curves@l1")) == {"validate", "checkpoint", "curves@l1"}
 
 
-def test_new_code_trains_nothing_again(project):
+def new_code(project):
     """A curve, a criterion, a network, a data source, a metric and a word of the report."""
     project.append("stages/schedules/decays.py", CURVE)
     register(
@@ -93,8 +75,53 @@ def test_new_code_trains_nothing_again(project):
     project.append("stages/models/linear.py", NETWORK)
     project.append("stages/metrics/nothing.py", '"""No metric."""\n')
     project.append("stages/reporting/markdown.py", "\n# a word\n")
-    said = project.dvc("repro", *TRAINING)
-    assert ran(said) == {"validate", "prepare", "dense_curve", "prune@l1", "curves@l1"}
+
+
+EDITS = {one_number: (), budget: ("curves@l1",), new_code: TRAINING}
+
+
+@pytest.fixture(scope="module")
+def reran(study, tmp_path_factory):
+    """Return the stages that each edit of a copy of the study reran; two copies at a time."""
+
+    def rerun(edit):
+        project = study.project.copy(tmp_path_factory.mktemp(edit.__name__) / "project")
+        edit(project)
+        return ran(project.dvc("repro", *EDITS[edit]))
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(EDITS, pool.map(rerun, EDITS), strict=True))
+
+
+def test_the_headline_needs_one_arm_alone(study):
+    assert study.for_headline == {
+        *("validate", "prepare", "dense_curve", "train", "checkpoint"),
+        *("prune@l1", "curves@l1", "retrain@l1-onecycle"),
+        *("baseline@l1", "evaluate@l1-onecycle", "headline"),
+    }
+    rest = {"retrain@l1-weight_rewind", "evaluate@l1-weight_rewind", "compare"}
+    assert study.after_headline == rest
+
+
+def test_nothing_runs_twice(project):
+    said = project.dvc("repro")
+    assert ran(said) == set()
+    assert said.endswith("Data and pipelines are up to date.\n")
+
+
+def test_a_number_of_one_arm_reruns_that_arm(reran):
+    assert reran[one_number] == {
+        *("validate", "curves@l1", "retrain@l1-onecycle", "evaluate@l1-onecycle"),
+        *("headline", "compare"),
+    }
+
+
+def test_the_retraining_budget_reruns_nothing_before_the_rewind_points(reran):
+    assert reran[budget] == {"validate", "checkpoint", "curves@l1"}
+
+
+def test_new_code_trains_nothing_again(reran):
+    assert reran[new_code] == {"validate", "prepare", "dense_curve", "prune@l1", "curves@l1"}
 
 
 @pytest.mark.slow
