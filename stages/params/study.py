@@ -10,7 +10,7 @@ from pydantic import Field
 from stages.fault import Fault
 from stages.params.compare import Compare
 from stages.params.compute import Compute
-from stages.params.data import DATA
+from stages.params.data import DATA, Data
 from stages.params.evaluate import Evaluate
 from stages.params.load import PARAMS, nearest
 from stages.params.model import Model
@@ -41,7 +41,13 @@ class Study(Section):
 
 def check(study: Study) -> None:
     """Raise a Fault with one line per fault that no section sees alone."""
-    faults = [*_names(study), *_code(study.model), *_rounds(study.prune), *_curves(study)]
+    faults = [
+        *_names(study),
+        *_root(study.data),
+        *_code(study.model),
+        *_rounds(study.prune),
+        *_curves(study),
+    ]
     if faults:
         raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
 
@@ -77,6 +83,11 @@ def _names(study: Study) -> Iterator[str]:
         yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
     if "dense" in methods:
         yield "prune.methods.dense: the name stands for the network before pruning; rename it"
+
+
+def _root(data: Data) -> Iterator[str]:
+    if not Path(data.root).exists():
+        yield f"data.root is {data.root!r}; it should be a folder that exists"
 
 
 def _rounds(prune: Prune) -> Iterator[str]:

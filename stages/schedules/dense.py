@@ -59,13 +59,16 @@ class Dense(Curve):
         "last" is a Fault where the dense curve ends near 0 (cosine, one-cycle, linear): an arm
         would train at a learning rate of nearly 0, and everything would beat it. Near 0 means that
         the last learning rate, or the next one were the curve to fall on as in its last step, is
-        below 1/2000 of the largest.
+        below 1/2000 of the largest. After a plateau the last step is a drop of a step curve, which
+        does not fall on.
         """
         if lr == "max":
             return self.max
         if lr != "last":
             return float(lr)
-        next_lr = 2 * self.last - float(self.lr[-2:][0])
+        before = self.lr[-3:-1]
+        dropped = len(before) == 2 and before[0] == before[1]
+        next_lr = self.last if dropped else 2 * self.last - float(self.lr[-2:][0])
         if min(self.last, next_lr) < NEAR_ZERO * self.max:
             raise Fault(
                 f"{option}: 'last' is {self.last:.2g}, for the dense curve ends near 0; "

@@ -82,6 +82,7 @@ def test_an_arm_longer_than_the_dense_run_cannot_rewind():
 
 def test_code_that_is_no_python_tells_its_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("data/raw").mkdir(parents=True)
     Path("net.py").write_text("def net(:\n")
     (told,) = faults("model.code", "net.py")
     assert "line 1" in told
@@ -107,6 +108,7 @@ def test_decay_is_finite():
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
+        ("data.root", "data/nope", "data.root is 'data/nope'; it should be a folder that exists"),
         ("compare.path", ["scaled"], "compare.path is ['scaled']; it should hold two or more"),
         (
             "retrain.schedules.mine",

@@ -55,6 +55,17 @@ def test_the_bound_of_last_is_a_2000th_of_the_largest():
         ending(1.0, 0.00049, 0.00049).resolve("last")
 
 
+def test_last_is_taken_where_a_step_curve_drops_on_its_very_last_step():
+    lr = step(12, 1, Dense.constant(0.1, 0.9, 1), milestones=(6, 11))
+    assert Dense(lr, np.full(12, 0.9), 1).resolve("last") == pytest.approx(0.001)
+
+
+def test_last_is_refused_where_a_step_curve_drops_to_nearly_0():
+    lr = step(12, 1, Dense.constant(0.1, 0.9, 1), milestones=(6, 11), factor=0.01)
+    with pytest.raises(Fault, match="ends near 0"):
+        Dense(lr, np.full(12, 0.9), 1).resolve("last")
+
+
 def test_arms_that_use_last_refuse_a_dense_curve_that_ends_near_0(cosine_run):
     with pytest.raises(Fault, match=r"^lr: 'last'"):
         constant(10, 10, cosine_run)
