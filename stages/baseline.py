@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from torch import nn
 
-from stages.cli import run
+from stages.cli import IterativeFlag, MethodName, run
 from stages.data.images import Prepared, load
 from stages.files import read_json, write_json
 from stages.guard import guarded
@@ -18,20 +18,17 @@ from stages.params.compute import Compute
 from stages.params.evaluate import Evaluate
 from stages.schedules.curve import load_curve
 from stages.training.environment import activate
-from stages.training.evaluation import read_scores, write_logits
+from stages.training.evaluation import DIGITS, read_scores, write_logits
 from stages.training.recalibration import recalibrated
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
-DIGITS = 6
 
 
 @app.command()
 def main(
-    method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
-    iterative: Annotated[
-        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
-    ] = False,
+    method: MethodName,
+    iterative: IterativeFlag = False,
 ) -> None:
     """Evaluate the dense networks and those that a method pruned, before any retraining."""
     with guarded("baseline_iterative" if iterative else "baseline", method=method) as stage:

@@ -2,11 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from stages.cli import run
+from stages.cli import IterativeFlag, MethodName, run
 from stages.fault import Fault
 from stages.files import read_json, write_json
 from stages.guard import guarded
@@ -23,10 +23,8 @@ CHECKPOINTS = Path("models/checkpoints")
 
 @app.command()
 def main(
-    method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
-    iterative: Annotated[
-        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
-    ] = False,
+    method: MethodName,
+    iterative: IterativeFlag = False,
 ) -> None:
     """Write every schedule's curves for a pruning method, with the checkpoints they rewind to."""
     with guarded("curves_iterative" if iterative else "curves", method=method) as stage:

@@ -3,13 +3,13 @@
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import typer
 
-from stages.cli import run
+from stages.cli import IterativeFlag, MethodName, ScheduleName, run
 from stages.data.images import Prepared, load
 from stages.files import read_json, write_json
 from stages.guard import guarded
@@ -19,21 +19,18 @@ from stages.params.compute import Compute
 from stages.params.evaluate import Evaluate
 from stages.schedules.curve import Curve, load_curve
 from stages.training.environment import activate
-from stages.training.evaluation import read_scores, write_logits
+from stages.training.evaluation import DIGITS, read_scores, write_logits
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
-DIGITS = 6
 POINTS = 200
 
 
 @app.command()
 def main(
-    method: Annotated[str, typer.Option(help="Pruning method, a key of prune.methods.")],
-    schedule: Annotated[str, typer.Option(help="Schedule, a key of retrain.schedules.")],
-    iterative: Annotated[
-        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
-    ] = False,
+    method: MethodName,
+    schedule: ScheduleName,
+    iterative: IterativeFlag = False,
 ) -> None:
     """Evaluate every replicate of an arm: its last network and the one selected on validation."""
     name = "evaluate_iterative" if iterative else "evaluate"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import typer
 
-from stages.cli import run
+from stages.cli import MethodName, ScheduleName, run
 from stages.data.images import Prepared, load
 from stages.files import write_json
 from stages.guard import Stage, guarded
@@ -23,10 +23,9 @@ from stages.pruning.prune import prune
 from stages.pruning.step import apply, calibration_batches, composed, sizes, write_pruned
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.curve import load_curve
-from stages.training.arm import Arm, retrain
-from stages.training.environment import activate, describe
+from stages.training import keeping
+from stages.training.arm import ArmFiles, retrain
 from stages.training.order import PRUNE, layer_seed
-from stages.training.recovery import collect, finished
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
@@ -38,13 +37,13 @@ class Plan:
 
     methods: list[Method]
     calibration: Calibration
-    arm: Arm
+    arm: ArmFiles
 
 
 @app.command()
 def main(
-    method: Annotated[str, typer.Option(help="Iterative method, a key of prune.iterative.")],
-    schedule: Annotated[str, typer.Option(help="Schedule, a key of retrain.schedules.")],
+    method: MethodName,
+    schedule: ScheduleName,
 ) -> None:
     """Prune every dense replicate in rounds and retrain it under a schedule after each.
 
@@ -52,7 +51,7 @@ def main(
     Rewinding arms go back to the same dense epoch in each round.
     """
     with guarded("iterate", method=method, schedule=schedule) as stage:
-        arm = Arm(
+        arm = ArmFiles(
             Path(),
             Path(f"models/curves/{method}/{schedule}"),
             stage.read("train.recipe", Recipe),
@@ -71,16 +70,12 @@ def replicate(
     stage: Stage, plan: Plan, compute: Compute, folder: Path, environment: Path, number: int
 ) -> None:
     """Iterate one replicate, or take it from the finished ones, and lay out its files."""
-    device = activate(compute)
-    about = describe(compute, device)
 
-    def work(place: Path) -> None:
+    def work(place: Path, device: torch.device) -> None:
         iterate(place, plan, number, load("data/prepared").to(device), stage.check)
 
-    done = finished(stage.key(number, environment=about), work)
-    collect(done, folder / f"replicate_{number}")
-    if number == 0:
-        write_json(environment, about)
+    done = keeping.kept(stage.key, compute, number, environment, work)
+    shutil.copytree(done, folder / f"replicate_{number}")
 
 
 def iterate(
@@ -117,7 +112,7 @@ def iterate(
         shutil.copyfile(folder / file, place / file)
 
 
-def round_curve(folder: Path, arm: Arm, name: str, about: dict[str, Any]) -> Path:
+def round_curve(folder: Path, arm: ArmFiles, name: str, about: dict[str, Any]) -> Path:
     """Return the arm's curve for a round: an adaptive one is scaled by the round's own distance."""
     curve = folder / "curves" / arm.curve.parent.name / arm.curve.name
     curve.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,12 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 
-from stages.cli import run
+from stages.cli import IterativeFlag, MethodName, run
 from stages.data.images import load
 from stages.files import read_json, write_json
 from stages.guard import guarded
@@ -28,10 +27,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    name: Annotated[str, typer.Option("--method", help="Pruning method, a key of prune.methods.")],
-    iterative: Annotated[
-        bool, typer.Option("--iterative", help="The method is a key of prune.iterative.")
-    ] = False,
+    name: MethodName,
+    iterative: IterativeFlag = False,
 ) -> None:
     """Prune every dense replicate by a method: networks, masks and sizes.
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
 import typer
 
 from stages.cli import run
 from stages.data.images import Prepared, load
-from stages.files import write_json, write_rows
+from stages.files import write_rows
 from stages.guard import Stage, guarded
 from stages.models.compact import save
 from stages.params.compute import Compute
@@ -17,10 +18,9 @@ from stages.params.model import Model
 from stages.params.recipe import Recipe
 from stages.schedules.curve import load_curve
 from stages.training.dense import Dense, save_checkpoint
-from stages.training.environment import activate, describe
 from stages.training.fit import end, fit
+from stages.training.keeping import kept
 from stages.training.loop import Run
-from stages.training.recovery import finished
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
@@ -54,14 +54,11 @@ def replicate(
     number: int,
 ) -> None:
     """Train one replicate, or take it from the finished ones, and lay out its files."""
-    device = activate(compute)
-    about = describe(compute, device)
-    key = stage.key(number, environment=about)
 
-    def work(place: Path) -> None:
+    def work(place: Path, device: torch.device) -> None:
         train(place, dense, every, number, load("data/prepared").to(device), stage.check)
 
-    done = finished(key, work)
+    done = kept(stage.key, compute, number, environment, work)
     name = f"replicate_{number}"
     for part, target in {
         "final.safetensors": folder / "final" / f"{name}.safetensors",
@@ -70,8 +67,6 @@ def replicate(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(done / part, target)
     shutil.copytree(done / "checkpoints", folder / "checkpoints" / name)
-    if number == 0:
-        write_json(environment, about)
 
 
 def train(

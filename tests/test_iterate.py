@@ -14,7 +14,7 @@ from stages.params.prune import Calibration
 from stages.params.recipe import Recipe
 from stages.pruning.method import Allocation, Method
 from stages.schedules.curve import Curve, save_curve
-from stages.training.arm import Arm
+from stages.training.arm import ArmFiles
 
 SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 8}, 3, 1)
 FILTERS = Method("filter", "l1", Allocation("uniform", {"ratio": 0.5}))
@@ -50,7 +50,7 @@ def study(tmp_path, monkeypatch, data):
     def run(methods, start="final", place="place"):
         folder = Path("models/curves/m/s")
         save_curve(folder / "curve.safetensors", curve, {"start": start, "curve": "constant"})
-        arm = Arm(Path(), folder, Recipe(batch_size=8, weight_decay=0.01), seed=0)
+        arm = ArmFiles(Path(), folder, Recipe(batch_size=8, weight_decay=0.01), seed=0)
         Path(place).mkdir(exist_ok=True)
         iterate(Path(place), Plan(methods, Calibration(), arm), 0, data, lambda: None)
         return Path(place)

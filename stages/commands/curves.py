@@ -102,12 +102,7 @@ def main(
     default: int = parse(int, lookup(tree, "retrain.epochs", params), "retrain.epochs", params)
     budget, moved = Budget(epochs, default, flops_ratio), Moved(distance, fraction_pruned)
     entries = _entries(tree, schedule, params)
-    drawn, reasons = {}, []
-    for name, entry in entries.items():
-        try:
-            drawn[name] = draw(name, entry, dense, budget, moved)
-        except Fault as fault:
-            reasons.append(f"{fault}")
+    drawn, reasons = draw_all(entries, dense, budget, moved)
     if reasons and (schedule or not drawn):
         raise Fault("\n".join(reasons))
     if csv:
@@ -118,6 +113,19 @@ def main(
         print(f"{summary(drawn)}\n\n{steps} steps per epoch ({source})")
     for reason in reasons:
         print(reason, file=sys.stderr)
+
+
+def draw_all(
+    entries: Mapping[str, Schedule], dense: Dense, budget: Budget, moved: Moved
+) -> tuple[dict[str, Drawn], list[str]]:
+    """Return the schedules that can be drawn, and why the others cannot."""
+    drawn, reasons = {}, []
+    for name, entry in entries.items():
+        try:
+            drawn[name] = draw(name, entry, dense, budget, moved)
+        except Fault as fault:
+            reasons.append(f"{fault}")
+    return drawn, reasons
 
 
 def draw(name: str, schedule: Schedule, dense: Dense, budget: Budget, moved: Moved) -> Drawn:

@@ -19,7 +19,7 @@ from stages.training.start import start
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmFiles:
     """Where an arm's pruned networks and its curve are, and what it shares with every other arm."""
 
     pruned: Path
@@ -35,7 +35,7 @@ class Arm:
 
 def retrain(
     place: Path,
-    arm: Arm,
+    arm: ArmFiles,
     number: int,
     data: Prepared,
     loaded: Callable[[], None],

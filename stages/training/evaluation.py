@@ -14,6 +14,9 @@ from stages.files import load_arrays, save_arrays
 from stages.metrics.accuracy import cross_entropy, top1
 from stages.training.inference import logits
 
+DIGITS = 6
+"""Decimals of the result files in git."""
+
 
 def splits(data: Prepared) -> dict[str, ImageSet]:
     """Return the parts of the data by name."""

@@ -6,7 +6,6 @@ temporary experiment copies share with the project they were made from.
 
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,11 +41,6 @@ def finished(key: str, compute: Callable[[Path], None]) -> Path:
                 left.unlink()
             partial.rename(folder)
     return folder
-
-
-def collect(folder: Path, target: Path) -> None:
-    """Copy a finished result to where a stage builds its output."""
-    shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-import sys
+import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -58,11 +58,10 @@ def workers(threads: int) -> int:
 
 
 def _work(task: Task, replicate: int, writer: Connection, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its replicates
     end_with_parent(parent)
     try:
         task(replicate)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Fault as fault:
         writer.send(f"{fault}")
     else:

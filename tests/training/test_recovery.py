@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.training.recovery import collect, finished, state_folder
+from stages.training.recovery import finished, state_folder
 
 fork = multiprocessing.get_context("fork")
 
@@ -98,13 +98,6 @@ def test_a_killed_process_holds_no_lock(tmp_path):
     process.join()
     finished("key", lambda folder: slow(log, folder))
     assert len(log.read_text().split()) == 2
-
-
-def test_collecting_copies_a_result(tmp_path):
-    done = finished("key", lambda folder: (folder / "result").write_text("42"))
-    collect(done, tmp_path / "outputs" / "replicate_0")
-    assert (tmp_path / "outputs" / "replicate_0" / "result").read_text() == "42"
-    assert (done / "result").exists()
 
 
 @pytest.mark.parametrize(
