@@ -19,6 +19,7 @@ from stages.params.evaluate import Evaluate
 from stages.schedules.curve import load_curve
 from stages.training.environment import activate
 from stages.training.evaluation import DIGITS, read_scores, write_logits
+from stages.training.precision import placed
 from stages.training.recalibration import recalibrated
 from stages.training.replicates import run_replicates
 
@@ -65,10 +66,13 @@ def replicate(
     folders: dict[str, Path], batch_size: int, compute: Compute, logits: Path, number: int
 ) -> None:
     """Write the logits of one replicate's networks."""
-    data = load("data/prepared").to(activate(compute))
-    networks = {kind: load_network(folder, number) for kind, folder in folders.items()}
-    pruned = networks["pruned"].to(data.mean.device)
-    networks["recalibrated"] = recalibrated(pruned, data, batch_size)
+    device = activate(compute)
+    data = load("data/prepared").to(device)
+    networks = {
+        kind: placed(load_network(folder, number), device, compute)
+        for kind, folder in folders.items()
+    }
+    networks["recalibrated"] = recalibrated(networks["pruned"], data, batch_size)
     path = logits / f"replicate_{number}.safetensors"
     write_logits(path, networks, data, batch_size)
 

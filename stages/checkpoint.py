@@ -29,21 +29,21 @@ def main() -> None:
             stage.read("model", Model),
             stage.read("train.recipe", Recipe),
             load_curve("models/curves/dense.safetensors")[0],
+            stage.read("compute", Compute),
             stage.read("seed", int),
         )
         epochs = read_json("build/rewind.json")["epochs"]
-        compute = stage.read("compute", Compute)
         folder = stage.output("models/checkpoints")
         folder.mkdir()
         if epochs:
-            task = partial(replicate, dense, epochs, compute, folder)
-            run_replicates(task, stage.read("seeds", int), compute.threads)
+            task = partial(replicate, dense, epochs, folder)
+            run_replicates(task, stage.read("seeds", int), dense.compute.threads)
 
 
-def replicate(dense: Dense, epochs: list[int], compute: Compute, folder: Path, number: int) -> None:
+def replicate(dense: Dense, epochs: list[int], folder: Path, number: int) -> None:
     """Write one replicate's checkpoints at `epochs`."""
-    device = activate(compute)
-    if describe(compute, device) != read_json("models/environments/dense.json"):
+    device = activate(dense.compute)
+    if describe(dense.compute, device) != read_json("models/environments/dense.json"):
         print(
             "the dense networks were trained in another environment: checkpoints that training did "
             "not keep are recomputed here, and may differ from its own in the last bits",

@@ -20,6 +20,7 @@ from stages.params.evaluate import Evaluate
 from stages.schedules.curve import Curve, load_curve
 from stages.training.environment import activate
 from stages.training.evaluation import DIGITS, read_scores, write_logits
+from stages.training.precision import placed
 from stages.training.replicates import run_replicates
 
 app = typer.Typer(add_completion=False)
@@ -86,9 +87,13 @@ def rounds(folders: list[Path], epochs: int, macs: int) -> dict[str, Any]:
 
 def replicate(networks: Path, batch_size: int, compute: Compute, logits: Path, number: int) -> None:
     """Write the logits of one replicate's networks."""
-    data = load("data/prepared").to(activate(compute))
+    device = activate(compute)
+    data = load("data/prepared").to(device)
     folder = networks / f"replicate_{number}"
-    both = {kind: compact.load(folder / f"{kind}.safetensors") for kind in ("last", "selected")}
+    both = {
+        kind: placed(compact.load(folder / f"{kind}.safetensors"), device, compute)
+        for kind in ("last", "selected")
+    }
     write_logits(logits / f"replicate_{number}.safetensors", both, data, batch_size)
 
 

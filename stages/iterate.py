@@ -55,26 +55,24 @@ def main(
             Path(),
             Path(f"models/curves/{method}/{schedule}"),
             stage.read("train.recipe", Recipe),
+            stage.read("compute", Compute),
             stage.read("seed", int),
         )
         methods = stage.read(f"prune.iterative.{method}", ITERATIVE).methods()
         plan = Plan(methods, stage.read("prune.calibration", Calibration), arm)
-        compute = stage.read("compute", Compute)
         folder = stage.output(f"models/retrained/{method}/{schedule}")
         environment = stage.output(f"models/environments/{method}/{schedule}.json")
-        task = partial(replicate, stage, plan, compute, folder, environment)
-        run_replicates(task, stage.read("seeds", int), compute.threads)
+        task = partial(replicate, stage, plan, folder, environment)
+        run_replicates(task, stage.read("seeds", int), arm.compute.threads)
 
 
-def replicate(
-    stage: Stage, plan: Plan, compute: Compute, folder: Path, environment: Path, number: int
-) -> None:
+def replicate(stage: Stage, plan: Plan, folder: Path, environment: Path, number: int) -> None:
     """Iterate one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
         iterate(place, plan, number, load("data/prepared").to(device), stage.check)
 
-    done = keeping.kept(stage.key, compute, number, environment, work)
+    done = keeping.kept(stage.key, plan.arm.compute, number, environment, work)
     shutil.copytree(done, folder / f"replicate_{number}")
 
 

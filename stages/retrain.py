@@ -30,24 +30,22 @@ def main(
             Path(f"models/pruned/{method}"),
             Path(f"models/curves/{method}/{schedule}"),
             stage.read("train.recipe", Recipe),
+            stage.read("compute", Compute),
             stage.read("seed", int),
         )
-        compute = stage.read("compute", Compute)
         folder = stage.output(f"models/retrained/{method}/{schedule}")
         environment = stage.output(f"models/environments/{method}/{schedule}.json")
-        task = partial(replicate, stage, arm, compute, folder, environment)
-        run_replicates(task, stage.read("seeds", int), compute.threads)
+        task = partial(replicate, stage, arm, folder, environment)
+        run_replicates(task, stage.read("seeds", int), arm.compute.threads)
 
 
-def replicate(
-    stage: Stage, arm: ArmFiles, compute: Compute, folder: Path, environment: Path, number: int
-) -> None:
+def replicate(stage: Stage, arm: ArmFiles, folder: Path, environment: Path, number: int) -> None:
     """Retrain one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
         retrain(place, arm, number, load("data/prepared").to(device), stage.check)
 
-    done = kept(stage.key, compute, number, environment, work)
+    done = kept(stage.key, arm.compute, number, environment, work)
     shutil.copytree(done, folder / f"replicate_{number}")
 
 

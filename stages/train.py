@@ -34,31 +34,25 @@ def main() -> None:
             stage.read("model", Model),
             stage.read("train.recipe", Recipe),
             load_curve("models/curves/dense.safetensors")[0],
+            stage.read("compute", Compute),
             stage.read("seed", int),
         )
         every = stage.read("train.checkpoint_every", int)
-        compute = stage.read("compute", Compute)
         folder = stage.output("models/dense")
         environment = stage.output("models/environments/dense.json")
-        task = partial(replicate, stage, dense, every, compute, folder, environment)
-        run_replicates(task, stage.read("seeds", int), compute.threads)
+        task = partial(replicate, stage, dense, every, folder, environment)
+        run_replicates(task, stage.read("seeds", int), dense.compute.threads)
 
 
 def replicate(
-    stage: Stage,
-    dense: Dense,
-    every: int,
-    compute: Compute,
-    folder: Path,
-    environment: Path,
-    number: int,
+    stage: Stage, dense: Dense, every: int, folder: Path, environment: Path, number: int
 ) -> None:
     """Train one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
         train(place, dense, every, number, load("data/prepared").to(device), stage.check)
 
-    done = kept(stage.key, compute, number, environment, work)
+    done = kept(stage.key, dense.compute, number, environment, work)
     name = f"replicate_{number}"
     for part, target in {
         "final.safetensors": folder / "final" / f"{name}.safetensors",
@@ -90,7 +84,7 @@ def train(
         if training.epoch % every == 0:
             save_checkpoint(checkpoints, training)
 
-    record = fit(training, place, f"dense {number}", keep)
+    record = fit(training, place, "dense", number, keep)
     write_rows(place / "history.csv", record.history)
     save(place / "final.safetensors", training.network, dense.spec(data))
     end(place)

@@ -10,6 +10,7 @@ from stages.iterate import Plan, iterate
 from stages.metrics.cost import cost
 from stages.models import compact
 from stages.models.registry import Spec, build
+from stages.params.compute import Compute
 from stages.params.prune import Calibration
 from stages.params.recipe import Recipe
 from stages.pruning.method import Allocation, Method
@@ -50,7 +51,7 @@ def study(tmp_path, monkeypatch, data):
     def run(methods, start="final", place="place"):
         folder = Path("models/curves/m/s")
         save_curve(folder / "curve.safetensors", curve, {"start": start, "curve": "constant"})
-        arm = ArmFiles(Path(), folder, Recipe(batch_size=8, weight_decay=0.01), seed=0)
+        arm = ArmFiles(Path(), folder, Recipe(batch_size=8, weight_decay=0.01), Compute(), seed=0)
         Path(place).mkdir(exist_ok=True)
         iterate(Path(place), Plan(methods, Calibration(), arm), 0, data, lambda: None)
         return Path(place)

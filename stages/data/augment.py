@@ -28,6 +28,18 @@ class Augmenter:
         return torch.where(flip[:, None, None, None], images.flip(-1), images)
 
 
+def augment(images: Tensor, pad: int, top: Tensor, left: Tensor, flip: Tensor | None) -> Tensor:
+    """Return uint8 images [B, C, H, W] cropped at (top, left) [B] after zero-padding, flipped."""
+    height, width = images.shape[-2:]
+    if pad:
+        windows = F.pad(images, (pad,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+        rows = torch.arange(len(images), device=images.device)
+        images = windows[rows, :, top, left]
+    if flip is None:
+        return images
+    return torch.where(flip[:, None, None, None], images.flip(-1), images)
+
+
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Return uint8 images [B, C, H, W] as floats, (pixel / 255 - mean) / std per channel."""
     scale = (1 / (255 * std)).view(-1, 1, 1)

@@ -1,6 +1,6 @@
 """The section `compute`: where and how training runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,10 +8,15 @@ from stages.params.section import Section
 
 
 class Compute(Section):
-    """Device and threads; both can change the last bits of a result, so they are parameters.
+    """Device and arithmetic; all but `graph` can change the last bits of a result.
 
     `threads` are those of one replicate on a CPU; replicates run side by side in processes.
+    `precision` is that of the training step: weights, updates and evaluation stay float32.
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     threads: Annotated[int, Field(ge=1)] = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    graph: bool = True
+    deterministic: bool = True

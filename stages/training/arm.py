@@ -9,12 +9,14 @@ import torch
 from stages.data.images import Prepared
 from stages.files import read_json, write_rows
 from stages.models import compact
+from stages.params.compute import Compute
 from stages.params.recipe import Recipe
 from stages.schedules.curve import load_curve
 from stages.training.fit import end, fit
 from stages.training.loop import Run
 from stages.training.optimizer import SGD
 from stages.training.order import RETRAIN
+from stages.training.precision import placed
 from stages.training.start import start
 
 
@@ -25,6 +27,7 @@ class ArmFiles:
     pruned: Path
     curve: Path
     recipe: Recipe
+    compute: Compute
     seed: int
 
     @property
@@ -56,13 +59,13 @@ def retrain(
     spec = compact.read_spec(arm.pruned / "networks" / f"{name}.safetensors")
     loaded()
     device = data.mean.device
-    network = begin.network.to(device)
+    network = placed(begin.network, device, arm.compute)
     masks = {key: mask.to(device) for key, mask in begin.masks.items()}
     recipe = arm.recipe
     optimizer = SGD(network, recipe.weight_decay, recipe.nesterov, masks, begin.velocity)
     stream = RETRAIN + turn - 1
-    run = Run(network, optimizer, data, recipe, curve, seed, stream, masks)
-    record = fit(run, place, f"{arm.label} {number}")
+    run = Run(network, optimizer, data, recipe, curve, seed, stream, masks, arm.compute)
+    record = fit(run, place, arm.label, number)
     compact.save(place / "last.safetensors", network, spec)
     network.load_state_dict({k: torch.from_numpy(v) for k, v in record.selected.items()})
     compact.save(place / "selected.safetensors", network, spec)

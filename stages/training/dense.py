@@ -6,12 +6,14 @@ from pathlib import Path
 from stages.data.images import Prepared
 from stages.files import load_arrays, read_meta, save_arrays
 from stages.models.registry import Spec, build
+from stages.params.compute import Compute
 from stages.params.model import Model
 from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve
 from stages.training.loop import Run
 from stages.training.optimizer import SGD
 from stages.training.order import DENSE
+from stages.training.precision import placed
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Dense:
     model: Model
     recipe: Recipe
     curve: Curve
+    compute: Compute
     seed: int
 
     def spec(self, data: Prepared) -> Spec:
@@ -31,10 +34,10 @@ class Dense:
 
     def begin(self, replicate: int, data: Prepared) -> Run:
         """Return the run of a replicate at epoch 0."""
-        seed = self.seed + replicate
-        network = build(self.spec(data), seed).to(data.mean.device)
-        optimizer = SGD(network, self.recipe.weight_decay, self.recipe.nesterov)
-        return Run(network, optimizer, data, self.recipe, self.curve, seed, DENSE)
+        seed, recipe, compute = self.seed + replicate, self.recipe, self.compute
+        network = placed(build(self.spec(data), seed), data.mean.device, compute)
+        optimizer = SGD(network, recipe.weight_decay, recipe.nesterov)
+        return Run(network, optimizer, data, recipe, self.curve, seed, DENSE, compute=compute)
 
 
 def save_checkpoint(folder: Path, run: Run) -> None:

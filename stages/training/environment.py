@@ -9,11 +9,43 @@ import torch
 from stages.fault import Fault
 from stages.params.compute import Compute
 
+BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")
+"""Instructions for bfloat16, by torch's names."""
+
 
 def activate(compute: Compute) -> torch.device:
-    """Make this process compute as the settings say, deterministically; return its device."""
+    """Make this process compute as the settings say; return its device."""
     torch.set_num_threads(compute.threads)
-    name = compute.device
+    device = _device(compute.device)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # as torch.use_deterministic_algorithms, which imports torch's compiler and takes 1.5 s
+    torch.set_deterministic_debug_mode("error" if compute.deterministic else "default")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not compute.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return device
+
+
+def describe(compute: Compute, device: torch.device) -> dict[str, Any]:
+    """Return what an environment.json holds; equal environments give equal bits.
+
+    Where `deterministic` is false not even equal environments do.
+    """
+    on_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        "instructions": None if on_gpu else _instructions(compute),
+        "threads": compute.threads,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "precision": compute.precision,
+        "channels_last": compute.channels_last,
+        "deterministic": compute.deterministic,
+    }
+
+
+def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
@@ -23,23 +55,15 @@ def activate(compute: Compute) -> torch.device:
             f"params.yaml: compute.device is {name!r}; this machine has {count} CUDA devices, "
             "use cpu or auto"
         )
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # as torch.use_deterministic_algorithms(True), which imports torch's compiler and takes 1.5 s
-    torch.set_deterministic_debug_mode("error")
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-    torch.backends.cuda.matmul.allow_tf32 = False
+    if device.index is not None:
+        torch.cuda.set_device(device)
     return device
 
 
-def describe(compute: Compute, device: torch.device) -> dict[str, Any]:
-    """Return what an environment.json holds; equal environments give equal bits."""
-    on_gpu = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        "instructions": None if on_gpu else torch.backends.cpu.get_cpu_capability(),
-        "threads": compute.threads,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "precision": "float32",
-    }
+def _instructions(compute: Compute) -> str:
+    """Name the widest vectors, and in bfloat16 the instructions for it, which some CPUs lack."""
+    vectors = torch.backends.cpu.get_cpu_capability()
+    if compute.precision == "float32":
+        return vectors
+    able = torch.cpu.get_capabilities()
+    return " ".join([vectors, *(name for name in BFLOAT16 if able.get(name))])

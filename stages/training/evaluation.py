@@ -26,11 +26,12 @@ def splits(data: Prepared) -> dict[str, ImageSet]:
 def write_logits(
     path: Path, networks: Mapping[str, nn.Module], data: Prepared, batch_size: int
 ) -> None:
-    """Write the logits float32 [N, K] of each network on each split, as "network/split"."""
-    device = data.mean.device
+    """Write the logits float32 [N, K] of each network on each split, as "network/split".
+
+    The networks lie where `data` does.
+    """
     arrays: dict[str, np.ndarray] = {}
     for name, network in networks.items():
-        network.to(device)
         for split, part in splits(data).items():
             if len(part.labels):
                 out = logits(network, part.images, data.mean, data.std, batch_size)

@@ -1,10 +1,10 @@
 """A whole run: its epochs, their history, the selected network, recovery after a crash."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from tqdm import tqdm
@@ -14,6 +14,7 @@ from stages.training.loop import Run
 
 PROGRESS = "progress.safetensors"
 SAVING_SHARE = 0.05
+REFRESH_SECONDS = 0.1
 COLUMNS = ("epoch", "lr", "momentum", "train_loss", "validation_accuracy", "test_accuracy")
 
 
@@ -49,20 +50,26 @@ class Record:
             self.selected = {name: t.detach().cpu().numpy().copy() for name, t in tensors}
 
 
-def fit(run: Run, folder: Path, label: str, after: Callable[[Run], None] | None = None) -> Record:
+def fit(
+    run: Run, folder: Path, name: str, number: int, after: Callable[[Run], None] | None = None
+) -> Record:
     """Train `run` to the end of its curve; `after` is called at the end of every epoch.
 
     Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
+    On a terminal it is shown on the line `number` of those that replicates share.
     """
     record = _resume(run, folder / PROGRESS)
     saved = time.monotonic()
     cost = 0.0
-    with tqdm(total=run.curve.epochs, initial=run.epoch, desc=label, disable=None) as bar:
+    with _bar(run, f"{name} {number}", number) as bar:
         while run.epoch < run.curve.epochs:
-            record.add(run, run.advance())
+            begun = time.monotonic()
+            loss = run.advance()
+            speed = run.curve.steps_per_epoch * run.recipe.batch_size / (time.monotonic() - begun)
+            record.add(run, loss)
             if after is not None:
                 after(run)
-            bar.set_postfix(record.history[-1], refresh=False)
+            bar.set_postfix_str(_told(record.history[-1], speed), refresh=False)
             bar.update()
             now = time.monotonic()
             if cost <= SAVING_SHARE * (now - saved):
@@ -75,6 +82,27 @@ def fit(run: Run, folder: Path, label: str, after: Callable[[Run], None] | None 
 def end(folder: Path) -> None:
     """Drop the progress of a run whose results are written."""
     (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":
+    return tqdm(
+        total=run.curve.epochs,
+        initial=run.epoch,
+        desc=label,
+        position=line,
+        leave=False,
+        disable=None,
+        dynamic_ncols=True,
+        mininterval=REFRESH_SECONDS,
+        bar_format="{desc}: epoch {n_fmt}/{total_fmt}{postfix}, {remaining} left",
+    )
+
+
+def _told(row: Mapping[str, Any], speed: float) -> str:
+    held_out = row["validation_accuracy"] is not None
+    part = "validation" if held_out else "test"
+    accuracy = 100 * row[f"{part}_accuracy"]
+    return f"loss {row['train_loss']:.3f}, {part} {accuracy:.1f} %, {speed:,.0f} images/s"
 
 
 def _save(run: Run, record: Record, path: Path) -> None:

@@ -10,9 +10,12 @@ from stages.data.augment import normalise
 def logits(
     network: nn.Module, images: Tensor, mean: Tensor, std: Tensor, batch_size: int
 ) -> Tensor:
-    """Return the logits [N, K] of uint8 images [N, C, H, W], the network in evaluation mode."""
-    training = network.training
+    """Return the logits [N, K] of uint8 images [N, C, H, W], the network in evaluation mode.
+
+    The images may lie elsewhere than network, `mean` and `std`; the logits lie with these.
+    """
+    training, device = network.training, mean.device
     network.eval()
-    parts = [network(normalise(part, mean, std)) for part in images.split(batch_size)]
+    parts = [network(normalise(p.to(device), mean, std)) for p in images.split(batch_size)]
     network.train(training)
     return torch.cat(parts)

@@ -1,25 +1,28 @@
 """The training loop: what an epoch is, and the run that dense training and retraining share."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.data.augment import Augmenter, normalise
 from stages.data.images import ImageSet, Prepared
 from stages.fault import Fault
 from stages.metrics.accuracy import top1
+from stages.params.compute import Compute
 from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve, steps_per_epoch
+from stages.training.graph import captured
 from stages.training.inference import logits
 from stages.training.masks import check_masks
 from stages.training.optimizer import SGD
 from stages.training.order import epoch_tables, layer_seed
+from stages.training.step import Step
 
 EVALUATION_BATCH = 512
 
@@ -40,6 +43,7 @@ class Run:
     seed: int
     stream: int
     masks: Mapping[str, Tensor] = field(default_factory=dict)
+    compute: Compute = field(default_factory=Compute)
     epoch: int = 0
 
     def __post_init__(self) -> None:
@@ -51,43 +55,40 @@ class Run:
                 f"{steps} steps an epoch, the learning-rate curve has {self.curve.steps_per_epoch}"
             )
         check_optimizer(self.network, self.optimizer)
-        self.augmenter = Augmenter(self.data.train.images, self.recipe.augment.pad)
 
     def advance(self) -> float:
         """Train one epoch; return the mean training loss over its images."""
-        tables = epoch_tables(
-            len(self.data.train.labels), self.recipe, self.seed, self.stream, self.epoch
-        )
-        torch.manual_seed(layer_seed(self.seed, self.stream, self.epoch))
-        device = self.data.mean.device
-        index, top, left = (t.to(device) for t in (tables.index, tables.top, tables.left))
-        flip = None if tables.flip is None else tables.flip.to(device)
-        labels = self.data.train.labels[index]
-        first = self.epoch * self.curve.steps_per_epoch
-        total = torch.zeros((), device=device)
+        images = len(self.data.train.labels)
+        tables = epoch_tables(images, self.recipe, self.seed, self.stream, self.epoch)
+        self.step.begin(tables, self.curve, self.epoch)
         self.network.train()
-        for step in range(self.curve.steps_per_epoch):
-            images = self.augmenter.batch(
-                index[step], top[step], left[step], None if flip is None else flip[step]
-            )
-            output = self.network(normalise(images, self.data.mean, self.data.std))
-            loss = F.cross_entropy(
-                output, labels[step], label_smoothing=self.recipe.label_smoothing
-            )
-            loss.backward()
-            self.optimizer.step(
-                float(self.curve.lr[first + step]), float(self.curve.momentum[first + step])
-            )
-            total += loss.detach()
+        with explained():
+            launch = self.launch
+            torch.manual_seed(layer_seed(self.seed, self.stream, self.epoch))
+            for step in range(self.curve.steps_per_epoch):
+                self.step.feed(step)
+                launch()
+            loss = float(self.step.loss) / self.curve.steps_per_epoch
         self.epoch += 1
-        loss_mean = float(total) / self.curve.steps_per_epoch
-        if not math.isfinite(loss_mean):
+        if not math.isfinite(loss):
             raise Fault(
-                f"training diverged: the loss of epoch {self.epoch} is {loss_mean}; "
+                f"training diverged: the loss of epoch {self.epoch} is {loss}; "
                 "lower the learning rate"
             )
         check_masks(dict(self.network.named_parameters()), self.masks)
-        return loss_mean
+        return loss
+
+    @cached_property
+    def step(self) -> Step:
+        """The training step of this run."""
+        return Step(self.network, self.optimizer, self.data, self.recipe, self.compute)
+
+    @cached_property
+    def launch(self) -> Callable[[], None]:
+        """What takes a step: on a GPU the replay of its graph, elsewhere the step itself."""
+        if self.step.device.type == "cuda" and self.compute.graph:
+            return captured(self.step, self.step.state(), self.step.device)
+        return self.step
 
     def accuracy(self, images: ImageSet) -> float | None:
         """Return the top-1 accuracy of the network as it is now; None for an empty set."""
@@ -112,6 +113,26 @@ class Run:
         for name, buffer in self.optimizer.velocity().items():
             buffer.copy_(velocity[name])
         self.epoch = epoch
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what torch says of memory and of determinism into a Fault that names the key."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise Fault(
+            f"{_first_line(error)} Set AFTERPRUNE_WORKERS to a smaller number of replicates at a "
+            "time, or lower train.recipe.batch_size"
+        ) from None
+    except RuntimeError as error:
+        if "deterministic implementation" not in str(error):
+            raise
+        raise Fault(f"params.yaml: compute.deterministic is true; {_first_line(error)}") from None
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).partition("\n")[0]
 
 
 def split_state(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

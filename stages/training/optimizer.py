@@ -29,12 +29,11 @@ class SGD:
         self.names = list(named)
         self.parameters: list[Tensor] = list(named.values())
         self.weight_decay, self.nesterov = weight_decay, nesterov
-        self.buffers = [
-            velocity[name].to(p.device).clone() if velocity else torch.zeros_like(p)
-            for name, p in named.items()
-        ]
+        self.buffers = [torch.zeros_like(p) for p in self.parameters]
+        if velocity:
+            torch._foreach_copy_(self.buffers, [velocity[name] for name in named])
         self.masked = [self.names.index(name) for name in masks or {}]
-        self.masks = [mask.to(named[name]) for name, mask in (masks or {}).items()]
+        self.masks = [torch.zeros_like(named[name]).copy_(m) for name, m in (masks or {}).items()]
         if self.masks:
             torch._foreach_mul_([self.buffers[i] for i in self.masked], self.masks)
 

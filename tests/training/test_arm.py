@@ -10,6 +10,7 @@ from stages.fault import Fault
 from stages.files import load_arrays, read_meta, save_arrays, write_json
 from stages.models import compact
 from stages.models.registry import Spec, build
+from stages.params.compute import Compute
 from stages.schedules.curve import Curve, save_curve
 from stages.training.arm import ArmFiles, retrain
 from stages.training.fit import Record
@@ -32,7 +33,7 @@ def arm(tmp_path, recipe, curve):
         save_arrays(tmp_path / "l1" / "masks" / name, {MASKED: mask}, {"granularity": "weight"})
     folder = tmp_path / "curves" / "l1" / "onecycle"
     save_curve(folder / "curve.safetensors", curve, {"start": "final", "curve": "onecycle"})
-    return ArmFiles(tmp_path / "l1", folder, recipe, seed=5)
+    return ArmFiles(tmp_path / "l1", folder, recipe, Compute(), seed=5)
 
 
 @pytest.fixture

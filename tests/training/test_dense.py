@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stages.params.compute import Compute
 from stages.params.model import Model
 from stages.training.dense import Dense, go_to, save_checkpoint
 
@@ -10,7 +11,7 @@ from stages.training.dense import Dense, go_to, save_checkpoint
 @pytest.fixture
 def dense(recipe, curve):
     model = Model(code="stages/models/resnet.py", factory="resnet8", options={"width": 2})
-    return Dense(model, recipe, curve, seed=5)
+    return Dense(model, recipe, curve, Compute(), seed=5)
 
 
 @pytest.fixture

@@ -59,13 +59,14 @@ def train(during=lambda: None):
         Model(code="net.py", factory="net"),
         Recipe(batch_size=4),
         Curve(np.full(6, 0.1), np.full(6, 0.9), 3),
+        Compute(device="cpu"),
         seed=0,
     )
     with guarded("train") as stage:
         folder = stage.output("models/dense")
         environment = stage.output("models/environments/dense.json")
         during()
-        replicate(stage, dense, 1, Compute(device="cpu"), folder, environment, 0)
+        replicate(stage, dense, 1, folder, environment, 0)
     return load_arrays("models/dense/final/replicate_0.safetensors")
 
 

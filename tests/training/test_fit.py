@@ -1,3 +1,6 @@
+import io
+import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -28,7 +31,7 @@ def killed_at(epoch):
 @pytest.fixture
 def undisturbed(begin, tmp_path, snapshot):
     run = begin()
-    return fit(run, tmp_path / "undisturbed", "whole"), snapshot(run)
+    return fit(run, tmp_path / "undisturbed", "whole", 0), snapshot(run)
 
 
 @pytest.mark.parametrize("epoch", range(1, 5))
@@ -37,9 +40,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 ):
     record, state = undisturbed
     with pytest.raises(KilledError):
-        fit(begin(), tmp_path, "killed", killed_at(epoch))
+        fit(begin(), tmp_path, "killed", 0, killed_at(epoch))
     resumed = begin()
-    again = fit(resumed, tmp_path, "resumed")
+    again = fit(resumed, tmp_path, "resumed", 0)
     assert same(snapshot(resumed), state)
     assert again.history == record.history
     assert same(again.selected, record.selected)
@@ -50,8 +53,8 @@ def test_a_resumed_run_does_not_train_what_it_had_trained(begin, tmp_path, monke
     monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
     seen = []
     with pytest.raises(KilledError):
-        fit(begin(), tmp_path, "killed", killed_at(3))
-    fit(begin(), tmp_path, "resumed", lambda run: seen.append(run.epoch))
+        fit(begin(), tmp_path, "killed", 0, killed_at(3))
+    fit(begin(), tmp_path, "resumed", 0, lambda run: seen.append(run.epoch))
     assert seen == [3, 4]
 
 
@@ -59,16 +62,16 @@ def test_a_run_killed_after_its_last_epoch_only_hands_out_its_record(
     undisturbed, begin, tmp_path, snapshot, same, monkeypatch
 ):
     monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
-    fit(begin(), tmp_path, "whole")
+    fit(begin(), tmp_path, "whole", 0)
     resumed = begin()
-    again = fit(resumed, tmp_path, "resumed", killed_at(4))
+    again = fit(resumed, tmp_path, "resumed", 0, killed_at(4))
     assert again.history == undisturbed[0].history
     assert same(snapshot(resumed), undisturbed[1])
 
 
 def test_after_sees_the_run_at_the_end_of_every_epoch(begin, tmp_path, snapshot, same):
     states = {}
-    fit(begin(), tmp_path, "whole", lambda run: states.update({run.epoch: snapshot(run)}))
+    fit(begin(), tmp_path, "whole", 0, lambda run: states.update({run.epoch: snapshot(run)}))
     run = begin()
     for epoch in (1, 2, 3, 4):
         run.advance()
@@ -117,11 +120,38 @@ def test_the_best_on_validation_is_selected_the_later_of_two(
 def test_the_test_images_select_nothing(undisturbed, begin, tmp_path, data, same):
     shuffled = ImageSet(data.test.images, data.test.labels.roll(1))
     other = begin(data=replace(data, test=shuffled))
-    assert same(fit(other, tmp_path, "other").selected, undisturbed[0].selected)
+    assert same(fit(other, tmp_path, "other", 0).selected, undisturbed[0].selected)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_a_terminal_shows_a_line_of_progress(held_out, begin, tmp_path, data, monkeypatch):
+    if not held_out:
+        empty = ImageSet(data.validation.images[:0], data.validation.labels[:0])
+        data = replace(data, validation=empty)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
+    record = fit(begin(data=data), tmp_path, "l1 onecycle", 2)
+    last = record.history[-1]
+    part = "validation" if held_out else "test"
+    shown = re.escape(
+        f"l1 onecycle 2: epoch 4/4, loss {last['train_loss']:.3f}, "
+        f"{part} {100 * last[f'{part}_accuracy']:.1f} %, "
+    )
+    assert re.search(shown + r"[\d,]+ images/s, 00:00 left", sys.stderr.getvalue())
+
+
+def test_nothing_is_shown_without_a_terminal(begin, tmp_path, capsys):
+    fit(begin(), tmp_path, "l1 onecycle", 0)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_ended_progress_is_gone(begin, tmp_path):
-    fit(begin(), tmp_path, "whole")
+    fit(begin(), tmp_path, "whole", 0)
     assert (tmp_path / PROGRESS).exists()
     end(tmp_path)
     end(tmp_path)

@@ -239,3 +239,33 @@ def test_an_optimizer_that_holds_more_than_the_network_is_a_fault(begin):
     run.optimizer.parameters.append(torch.nn.Parameter(torch.zeros(1)))
     with pytest.raises(Fault, match="1 parameters of no layer"):
         check_optimizer(run.network, run.optimizer)
+
+
+def fails_with(error):
+    def forward(images):
+        raise error
+
+    return forward
+
+
+def test_an_algorithm_that_does_not_repeat_names_the_key(begin, network):
+    net = network()
+    message = "f_backward_cuda does not have a deterministic implementation, but you set\nmore"
+    net.forward = fails_with(RuntimeError(message))
+    expected = r"^params\.yaml: compute\.deterministic is true; f_backward_cuda .* set$"
+    with pytest.raises(Fault, match=expected):
+        begin(network=net).advance()
+
+
+def test_a_full_memory_names_what_needs_less(begin, network):
+    net = network()
+    net.forward = fails_with(torch.OutOfMemoryError("CUDA out of memory.\nmore"))
+    with pytest.raises(Fault, match=r"^CUDA out of memory\. Set AFTERPRUNE_WORKERS .*batch_size$"):
+        begin(network=net).advance()
+
+
+def test_another_error_of_the_network_is_not_disguised(begin, network):
+    net = network()
+    net.forward = fails_with(RuntimeError("shapes do not fit"))
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        begin(network=net).advance()

@@ -1,0 +1,136 @@
+"""All of a captured step but the capture itself, which needs a GPU: a replay is the step here."""
+
+import pytest
+import torch
+from torch import nn
+
+from stages.fault import Fault
+from stages.schedules.curve import Curve
+from stages.training import graph as module
+from stages.training.graph import WARM_UP, captured
+from stages.training.optimizer import SGD
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def steady(network):
+    """A network that draws no random numbers."""
+    return lambda: network(dropout=0)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Stand in for the GPU: record what is captured, and replay it by running it."""
+    steps = []
+
+    def record(step, device):
+        steps.append(step)
+        return step
+
+    monkeypatch.setattr(module, "record", record)
+    return steps
+
+
+def replaying(run):
+    """Make a run on the CPU launch its steps as one on a GPU does."""
+    run.launch = captured(run.step, run.step.state(), CPU)
+    return run
+
+
+def test_replayed_epochs_are_the_eager_ones_to_the_bit(begin, steady, recorded, snapshot, same):
+    eager, graphed = begin(network=steady()), begin(network=steady())
+    losses = [eager.advance() for _ in range(4)]
+    replaying(graphed)
+    assert [graphed.advance() for _ in range(4)] == losses
+    assert same(snapshot(graphed), snapshot(eager))
+    assert recorded == [graphed.step]
+
+
+def test_capture_leaves_every_tensor_as_it_was(begin, steady, recorded):
+    run = begin(network=steady())
+    run.advance()
+    run.step.counter.fill_(2)
+    before = [tensor.clone() for tensor in run.step.state()]
+    captured(run.step, run.step.state(), CPU)
+    assert all(map(torch.equal, before, run.step.state()))
+
+
+def test_an_epoch_of_one_step_can_be_captured(begin, steady, recorded, curve):
+    large = begin().recipe.model_copy(update={"batch_size": 26})
+    run = begin(network=steady(), recipe=large, curve=Curve(curve.lr, curve.momentum, 1))
+    assert replaying(run).launch is run.step
+    assert recorded == [run.step]
+
+
+def test_the_state_of_a_step_is_all_that_it_changes(begin, steady):
+    run = begin(network=steady())
+    run.advance()
+    everything = {**vars(run.step), **dict(run.network.state_dict()), **run.optimizer.velocity()}
+    tensors = {name: t for name, t in everything.items() if isinstance(t, torch.Tensor)}
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+    run.step.counter.zero_()
+    run.step()
+    changed = {name for name, t in tensors.items() if not torch.equal(t, before[name])}
+    kept = {id(tensor) for tensor in run.step.state()}
+    assert len(changed) > 5
+    assert all(id(tensors[name]) in kept for name in changed if name in vars(run.step))
+
+
+def test_it_warms_up_before_it_records(recorded):
+    calls = []
+    captured(lambda: calls.append(len(recorded)), [torch.zeros(1)], CPU)
+    assert calls == [0] * WARM_UP
+    assert len(recorded) == 1
+
+
+def test_a_network_that_draws_random_numbers_runs_eagerly_and_says_so(
+    begin, recorded, capsys, snapshot, same
+):
+    eager, other = begin(), begin()
+    replaying(other)
+    assert other.launch is other.step
+    assert not recorded
+    said = capsys.readouterr().err
+    assert said.startswith("compute.graph: steps run one kernel at a time; ")
+    assert "random numbers" in said
+    assert said.count("\n") == 1
+    assert other.advance() == eager.advance()
+    assert same(snapshot(other), snapshot(eager))
+
+
+def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_why(
+    begin, steady, monkeypatch, capsys
+):
+    def refuse(step, device):
+        step()
+        raise RuntimeError("operation not permitted when stream is capturing\nmore lines")
+
+    monkeypatch.setattr(module, "record", refuse)
+    run = begin(network=steady())
+    before = [tensor.clone() for tensor in run.step.state()]
+    assert captured(run.step, run.step.state(), CPU) is run.step
+    assert all(map(torch.equal, before, run.step.state()))
+    assert capsys.readouterr().err.endswith("when stream is capturing\n")
+
+
+def test_a_fault_of_the_network_is_no_reason_to_run_eagerly(begin, steady, recorded):
+    net = steady()
+    net.add_module("aside", nn.Linear(3, 3))
+    net.forward = net[:6].forward
+    run = begin(network=net, optimizer=SGD(net, 0.0, False))
+    with pytest.raises(Fault, match=r"^aside\.weight: the loss does not depend on it"):
+        captured(run.step, run.step.state(), CPU)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_graph_and_eager_steps_give_the_same_bits(begin, data, steady, snapshot, same):
+    runs = []
+    for graph in (True, False):
+        place = {"network": steady().cuda(), "data": data.to(torch.device("cuda"))}
+        run = begin(**place, compute=begin().compute.model_copy(update={"graph": graph}))
+        losses = [run.advance() for _ in range(4)]
+        runs.append((losses, snapshot(run)))
+        assert (run.launch is run.step) is not graph
+    assert runs[0][0] == runs[1][0]
+    assert same(runs[0][1], runs[1][1])
