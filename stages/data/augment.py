@@ -5,39 +5,31 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class Augmenter:
-    """Random crop after zero-padding and random flip, as torchvision's, of batches of uint8 images.
-
-    The images are padded once; a crop is a gather from a view that holds every window.
-    """
-
-    def __init__(self, images: Tensor, pad: int) -> None:
-        """Take images [N, C, H, W] and the padding in pixels on each side."""
-        height, width = images.shape[-2:]
-        padded = F.pad(images, (pad,) * 4) if pad else images
-        self._windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-
-    def batch(self, index: Tensor, top: Tensor, left: Tensor, flip: Tensor | None) -> Tensor:
-        """Return the images at `index` [B], cropped at (top, left) and flipped where `flip` says.
-
-        Returns uint8 [B, C, H, W].
-        """
-        images = self._windows[index, :, top, left]
-        if flip is None:
-            return images
-        return torch.where(flip[:, None, None, None], images.flip(-1), images)
-
-
 def augment(images: Tensor, pad: int, top: Tensor, left: Tensor, flip: Tensor | None) -> Tensor:
-    """Return uint8 images [B, C, H, W] cropped at (top, left) [B] after zero-padding, flipped."""
-    height, width = images.shape[-2:]
-    if pad:
-        windows = F.pad(images, (pad,) * 4).unfold(2, height, 1).unfold(3, width, 1)
-        rows = torch.arange(len(images), device=images.device)
-        images = windows[rows, :, top, left]
-    if flip is None:
-        return images
-    return torch.where(flip[:, None, None, None], images.flip(-1), images)
+    """Random crop after zero-padding and random flip, as torchvision's, of a batch [B, C, H, W].
+
+    Each image is padded by `pad` pixels on each side, cut back to its size at (top, left), int64
+    [B] from 0 to 2 * pad, and mirrored where `flip`, bool [B], says; None mirrors none. Nothing
+    waits for the device, and no shape depends on a value.
+    """
+    cropped = _crop(images, pad, top, left) if pad else images
+    return cropped if flip is None else _mirror(cropped, flip)
+
+
+def _crop(images: Tensor, pad: int, top: Tensor, left: Tensor) -> Tensor:
+    """Select among all windows of the padded batch, numbered by where in memory they begin."""
+    padded = F.pad(images, (pad,) * 4)
+    image, channel, row, column = padded.stride()
+    last = (len(images) - 1) * image + 2 * pad * (row + column)
+    windows = padded.as_strided((last + 1, *images.shape[1:]), (1, channel, row, column))
+    first = torch.arange(len(images), device=images.device) * image
+    return windows.index_select(0, first + top * row + left * column)
+
+
+def _mirror(images: Tensor, flip: Tensor) -> Tensor:
+    count = len(images)
+    which = torch.arange(count, device=images.device) + count * flip
+    return torch.cat((images, images.flip(-1))).index_select(0, which)
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
