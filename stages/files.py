@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,38 @@ def load_arrays(path: Path | str) -> dict[str, np.ndarray]:
     """Read all arrays of a safetensors file; a Fault when it is missing or damaged."""
     with _opened(path) as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def save_rows(
+    path: Path | str, dtype: type[np.generic], shape: Sequence[int], parts: Iterable[np.ndarray]
+) -> None:
+    """Write an array as .npy from consecutive parts of its rows: the whole is never in memory."""
+    kind = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    header = {"descr": kind, "fortran_order": False, "shape": tuple(shape)}
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype).data)
+
+
+def map_array(path: Path | str, dtype: type[np.generic], shape: Sequence[int]) -> np.ndarray:
+    """Map a .npy file: read-only, read from disk where it is touched, shared between processes.
+
+    A Fault when it is missing or damaged, or when its type or shape is another.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
+        raise Fault(f"{path}: no such file; run `dvc repro` to make it") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise Fault(f"{path}: not a readable .npy file ({reason})") from None
+    if (array.dtype, array.shape) != (np.dtype(dtype), tuple(shape)):
+        raise Fault(
+            f"{path}: holds {array.dtype} {list(array.shape)}; "
+            f"it should be {np.dtype(dtype)} {list(shape)}"
+        )
+    return np.asarray(array)
 
 
 def read_meta(path: Path | str) -> dict[str, Any]:

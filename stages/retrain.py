@@ -43,7 +43,8 @@ def replicate(stage: Stage, arm: ArmFiles, folder: Path, environment: Path, numb
     """Retrain one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        retrain(place, arm, number, load("data/prepared").to(device), stage.check)
+        data = load("data/prepared", tell=number == 0).to(device)
+        retrain(place, arm, number, data, stage.check)
 
     done = kept(stage.key, arm.compute, number, environment, work)
     shutil.copytree(done, folder / f"replicate_{number}")

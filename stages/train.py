@@ -50,7 +50,8 @@ def replicate(
     """Train one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        train(place, dense, every, number, load("data/prepared").to(device), stage.check)
+        data = load("data/prepared", tell=number == 0).to(device)
+        train(place, dense, every, number, data, stage.check)
 
     done = kept(stage.key, dense.compute, number, environment, work)
     name = f"replicate_{number}"

@@ -1,13 +1,13 @@
-"""A user's own images: train/<class>/* and test/<class>/*, decoded once with Pillow."""
+"""A user's own images: train/<class>/* and test/<class>/*, decoded with Pillow when asked for."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from stages.data.raw import Raw
 from stages.fault import Fault
@@ -28,7 +28,8 @@ def folder(
 
     `size`: side in pixels; an image is cut around its centre to a square and resized (bilinear).
     None: all images must already have one size. `channels`: 3 for RGB, 1 for grey.
-    Errors: a missing or empty class, classes of test that are not those of train, a broken image.
+    Errors: a missing or empty class, classes of test that are not those of train; a broken image
+    when it is read.
     """
     train, test = _listed(root / "train"), _listed(root / "test")
     if odd := sorted(train.keys() ^ test.keys()):
@@ -36,12 +37,43 @@ def folder(
         raise Fault(f"{absent}: no such folder; train and test need the same classes")
     shape = _first_shape(train) if size is None else (size, size)
     return Raw(
-        _decoded(train, shape, channels, fit=size is not None),
+        Files(_paths(train), channels, *shape, fit=size is not None),
         _labels(train),
-        _decoded(test, shape, channels, fit=size is not None),
+        Files(_paths(test), channels, *shape, fit=size is not None),
         _labels(test),
         tuple(train),
     )
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files that stand for an array; `fit` brings all to one size."""
+
+    paths: list[Path]
+    channels: int
+    height: int
+    width: int
+    fit: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the number of images, channels, height and width."""
+        return len(self.paths), self.channels, self.height, self.width
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        """Decode the files at `index`, int64 [B], in threads; uint8 [B, C, H, W]."""
+        with ThreadPoolExecutor() as pool:
+            return np.stack(list(pool.map(self._decode, index)))
+
+    def _decode(self, position: int) -> np.ndarray:
+        path, size = self.paths[position], (self.height, self.width)
+        pixels = _pixels(path, MODES[self.channels], size if self.fit else None)
+        if pixels.shape[:2] != size:
+            raise Fault(
+                f"{path}: is {_told(pixels.shape)} but the first image is {_told(size)}"
+                " (width x height); set data.size to bring all to one size"
+            )
+        return pixels.reshape(*size, self.channels).transpose(2, 0, 1)
 
 
 def _listed(part: Path) -> Listing:
@@ -66,6 +98,10 @@ def _visible(path: Path, suffixes: set[str] | None = None) -> bool:
     return fits and not path.name.startswith(".")
 
 
+def _paths(listing: Listing) -> list[Path]:
+    return [path for files in listing.values() for path in files]
+
+
 def _labels(listing: Listing) -> np.ndarray:
     return np.repeat(np.arange(len(listing)), [len(files) for files in listing.values()])
 
@@ -73,27 +109,6 @@ def _labels(listing: Listing) -> np.ndarray:
 def _first_shape(listing: Listing) -> tuple[int, int]:
     first = next(iter(listing.values()))[0]
     return _pixels(first, "L").shape
-
-
-def _decoded(listing: Listing, shape: tuple[int, int], channels: int, fit: bool) -> np.ndarray:
-    """Decode all files into uint8 [N, C, *shape], in threads that each fill their own rows."""
-    paths = [path for files in listing.values() for path in files]
-    images = np.empty((len(paths), channels, *shape), dtype=np.uint8)
-
-    def decode(row: int) -> None:
-        pixels = _pixels(paths[row], MODES[channels], shape if fit else None)
-        if pixels.shape[:2] != shape:
-            raise Fault(
-                f"{paths[row]}: is {_told(pixels.shape)} but the first image is {_told(shape)}"
-                " (width x height); set data.size to bring all to one size"
-            )
-        images[row] = pixels.reshape(*shape, channels).transpose(2, 0, 1)
-
-    with ThreadPoolExecutor() as pool:
-        rows = pool.map(decode, range(len(paths)))
-        for _ in tqdm(rows, desc="decode", total=len(paths), unit="image", disable=None):
-            pass
-    return images
 
 
 def _pixels(path: Path, mode: str, shape: tuple[int, int] | None = None) -> np.ndarray:

@@ -1,6 +1,8 @@
-"""The prepared images in memory, as torch tensors."""
+"""The prepared images as torch tensors."""
 
+import warnings
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Self
 
@@ -8,19 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.files import load_arrays, read_json
+from stages.data.memory import mention_size
+from stages.files import map_array, read_json
+
+PARTS = "train", "validation", "test"
+SHARE = 0.5
+"""The largest part of a GPU's free memory that images may take; replicates share it."""
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images, uint8 [N, C, H, W], and labels, int64 [N]."""
+    """Images, uint8 [N, C, H, W], to read only, and labels, int64 [N]."""
 
     images: Tensor
     labels: Tensor
 
-    def to(self, device: torch.device) -> Self:
-        """Return the same set on a device."""
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+    def to(self, device: torch.device, images: bool = True) -> Self:
+        """Return the same set on a device; `images` false leaves those where they are."""
+        moved = self.images.to(device) if images else self.images
+        return replace(self, images=moved, labels=self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -40,31 +48,43 @@ class Prepared:
         channels, height, width = self.train.images.shape[1:]
         return channels, height, width
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of all images."""
+        return sum(getattr(self, part).images.nbytes for part in PARTS)
+
     def to(self, device: torch.device) -> Self:
-        """Return the same data on a device."""
-        parts = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        """Return the same data on a device; images too large for a GPU stay, and that is said."""
+        fits = True
+        if device.type == "cuda":
+            room = int(SHARE * torch.cuda.mem_get_info(device)[0])
+            fits = self.nbytes <= room
+            mention_size(self.nbytes, room, "sent to the GPU")
+        parts = {part: getattr(self, part).to(device, images=fits) for part in PARTS}
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
 
-def load(folder: Path | str) -> Prepared:
-    """Read data/prepared; a Fault when a file is missing or damaged.
+def load(folder: Path | str, tell: bool = False) -> Prepared:
+    """Open data/prepared; a Fault when a file is missing, damaged or not as the description says.
 
-    Without a validation part the training images are not copied.
+    Images are mapped, not copied: they are read where they are touched, and forked processes share
+    them. Writing to them kills the process. `tell`: say so when they are larger than memory.
     """
-    arrays = load_arrays(Path(folder) / "images.safetensors")
-    about = read_json(Path(folder) / "description.json")
-    images, labels = arrays["train_images"], arrays["train_labels"]
+    folder = Path(folder)
+    about = read_json(folder / "description.json")
+    shape = about["channels"], about["height"], about["width"]
+    if tell:
+        mention_size(sum(about[part] for part in PARTS) * prod(shape))
     return Prepared(
-        train=_part(images, labels, arrays["train_index"]),
-        validation=_part(images, labels, arrays["validation_index"]),
-        test=ImageSet(*map(torch.from_numpy, (arrays["test_images"], arrays["test_labels"]))),
+        **{part: _part(folder, part, (about[part], *shape)) for part in PARTS},
         mean=torch.tensor(about["mean"]),
         std=torch.tensor(about["std"]),
         classes=len(about["classes"]),
     )
 
 
-def _part(images: np.ndarray, labels: np.ndarray, index: np.ndarray) -> ImageSet:
-    if len(index) < len(labels):
-        images, labels = images[index], labels[index]
-    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels))
+def _part(folder: Path, part: str, shape: tuple[int, ...]) -> ImageSet:
+    images = map_array(folder / f"{part}_images.npy", np.uint8, shape)
+    labels = map_array(folder / f"{part}_labels.npy", np.int64, shape[:1])
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # of memory to read only
+        return ImageSet(torch.from_numpy(images), torch.from_numpy(labels.copy()))

@@ -29,6 +29,16 @@ def stratified(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
+def limited(labels: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
+    """Return the positions of at most `limit` labels, drawn in proportion to the classes.
+
+    None keeps all. Sorted int64.
+    """
+    if limit is None or limit >= len(labels):
+        return np.arange(len(labels))
+    return stratified(labels, limit, seed)
+
+
 def holdout(
     labels: np.ndarray, fraction: float, seed: int, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,25 +2,22 @@
 
 import numpy as np
 
-CHUNK = 256
 
-
-def channel_statistics(images: np.ndarray, index: np.ndarray) -> tuple[list[float], list[float]]:
+def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Return mean and population standard deviation per channel of pixels / 255.
 
-    Of uint8 images [N, C, H, W], only those in `index` count. Both follow in integers from a
-    histogram of the 256 values. A constant channel gets 1.0, so that dividing by it is safe.
+    The images are uint8 [N, C, H, W]. Both follow in integers from a histogram of the 256 values.
+    A constant channel gets 1.0, so that dividing by it is safe.
     """
-    moments = [_moments(histogram) for histogram in _histograms(images, index)]
+    moments = [_moments(histogram) for histogram in _histograms(images)]
     return [mean for mean, _ in moments], [std for _, std in moments]
 
 
-def _histograms(images: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _histograms(images: np.ndarray) -> np.ndarray:
     counts = np.zeros((images.shape[1], 256), dtype=np.int64)
-    for start in range(0, len(index), CHUNK):
-        chunk = images[index[start : start + CHUNK]]
-        for channel, count in enumerate(counts):
-            count += np.bincount(chunk[:, channel].ravel(), minlength=256)
+    for image in images:
+        for count, channel in zip(counts, image, strict=True):
+            count += np.bincount(channel.ravel(), minlength=256)
     return counts
 
 

@@ -28,9 +28,11 @@ def calibration_batches(data: Prepared, calibration: Calibration, seed: int) -> 
     """Draw the normalised training images, not augmented, that criteria look at."""
     count = calibration.batches * calibration.batch_size
     order = np.random.default_rng([seed, PRUNE]).permutation(len(data.train.labels))[:count]
-    index = torch.from_numpy(order).to(data.mean.device)
-    images = normalise(data.train.images[index], data.mean, data.std)
-    parts = (t.split(calibration.batch_size) for t in (images, data.train.labels[index]))
+    index = torch.from_numpy(order)
+    drawn = data.train.images[index.to(data.train.images.device)].to(data.mean.device)
+    labels = data.train.labels[index.to(data.mean.device)]
+    images = normalise(drawn, data.mean, data.std)
+    parts = (t.split(calibration.batch_size) for t in (images, labels))
     return list(zip(*parts, strict=True))
 
 

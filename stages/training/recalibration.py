@@ -25,5 +25,5 @@ def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Modu
     images = data.train.images
     batch_size = min(batch_size, len(images))
     for part in images[: len(images) // batch_size * batch_size].split(batch_size):
-        network(normalise(part, data.mean, data.std))
+        network(normalise(part.to(data.mean.device), data.mean, data.std))
     return network.eval()

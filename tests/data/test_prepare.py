@@ -1,14 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
+from stages import prepare as module
 from stages.data.images import load
 from stages.data.raw import Raw
 from stages.data.sources import SOURCES
 from stages.fault import Fault
-from stages.files import load_arrays, read_json
+from stages.files import read_json, save_rows
 from stages.params.data import DATA, Data
 from stages.params.load import parse
 from stages.prepare import prepare
@@ -20,6 +23,10 @@ def settings(**keys) -> Data:
 
 def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def read(folder, name):
+    return np.load(folder / f"{name}.npy")
 
 
 @pytest.fixture
@@ -36,7 +43,10 @@ def made(tmp_path):
 
 def test_twice_gives_the_same_bytes(made):
     first = content(made())
-    assert set(first) == {"images.safetensors", "description.json"}
+    kinds = {"images", "labels", "index"}
+    parts = {"train", "validation", "test"}
+    arrays = {f"{part}_{kind}.npy" for part in parts for kind in kinds}
+    assert set(first) == {*arrays, "description.json"}
     assert content(made()) == first
     assert content(made(seed=1)) != first
 
@@ -59,17 +69,62 @@ def test_the_description(made):
 
 def test_loaded_sets_are_disjoint_and_complete(made):
     folder = made(validation=0.2)
-    data, arrays = load(folder), load_arrays(folder / "images.safetensors")
+    data = load(folder)
+    index = {part: read(folder, f"{part}_index") for part in ("train", "validation", "test")}
     assert data.train.images.shape == (720, 1, 8, 8)
     assert data.validation.images.shape == (180, 1, 8, 8)
     assert data.test.images.shape == (897, 1, 8, 8)
     assert data.train.images.dtype == torch.uint8
     assert data.train.labels.dtype == torch.int64
-    both = np.concatenate([arrays["train_index"], arrays["validation_index"]])
+    both = np.concatenate([index["train"], index["validation"]])
     assert np.sort(both).tolist() == list(range(900))
-    held = arrays["train_images"][arrays["validation_index"]]
-    assert torch.equal(data.validation.images, torch.from_numpy(held))
+    raw = SOURCES["digits"](folder, folder)
+    for part, images, labels in (
+        ("train", raw.train_images, raw.train_labels),
+        ("validation", raw.train_images, raw.train_labels),
+        ("test", raw.test_images, raw.test_labels),
+    ):
+        assert np.array_equal(getattr(data, part).images, images[index[part]])
+        assert np.array_equal(getattr(data, part).labels, labels[index[part]])
     assert data.classes == 10
+
+
+def test_blocks_of_any_size_give_the_same_bytes(made, monkeypatch):
+    whole = content(made())
+    monkeypatch.setattr(module, "BLOCK", 1000)
+    assert content(made()) == whole
+
+
+def test_images_are_mapped_and_not_copied(made):
+    folder = made()
+    data = load(folder)
+    mapped = [m.path for m in psutil.Process().memory_maps() if str(folder) in m.path]
+    assert sorted(Path(path).name for path in mapped) == sorted(
+        f"{part}_images.npy" for part in ("train", "validation", "test")
+    )
+    del data
+
+
+def test_images_that_are_replaced_stay_what_they_were_when_loaded(made):
+    folder = made()
+    data, before = load(folder), load(folder).train.images.clone()
+    save_rows(folder / "train_images.npy", np.uint8, before.shape, [255 - before.numpy()])
+    assert torch.equal(data.train.images, before)
+    assert not torch.equal(load(folder).train.images, before)
+
+
+@pytest.mark.parametrize("scarce", [True, False])
+def test_images_larger_than_memory_are_said_to_be_read_from_disk(scarce, made, monkeypatch, capsys):
+    memory = psutil.virtual_memory()._replace(available=100_000 if scarce else 200_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    folder = made()
+    load(folder)
+    load(folder, tell=True)
+    line = (
+        "the images take 0.0 GB, 0.0 GB of memory are free: "
+        "they are read from disk as they are needed\n"
+    )
+    assert capsys.readouterr().err == 2 * scarce * line
 
 
 def test_statistics_are_of_the_training_part_alone(made):
@@ -107,9 +162,12 @@ def test_the_test_images_take_part_in_no_choice(made, monkeypatch):
     digits = SOURCES["digits"]
     monkeypatch.setitem(SOURCES, "digits", other)
     changed = made(train_limit=300)
-    for name in ("train_images", "train_labels", "train_index", "validation_index"):
-        one, two = (load_arrays(f / "images.safetensors")[name] for f in (plain, changed))
-        assert np.array_equal(one, two)
+    one, two = (
+        {name: text for name, text in content(folder).items() if name.startswith(("train", "val"))}
+        for folder in (plain, changed)
+    )
+    assert len(one) == 6
+    assert one == two
     one, two = (read_json(folder / "description.json") for folder in (plain, changed))
     assert (one["mean"], one["std"]) == (two["mean"], two["std"])
     assert two["test"] == 7
@@ -145,5 +203,54 @@ def test_bad_settings_are_one_line(keys, message):
 
 
 def test_a_missing_preparation_is_a_fault(tmp_path):
-    with pytest.raises(Fault, match=r"images.safetensors: no such file"):
+    with pytest.raises(Fault, match=r"description.json: no such file"):
         load(tmp_path)
+
+
+def shorten(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def retype(path):
+    np.save(path, np.load(path).astype(np.int16))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (Path.unlink, r"test_images\.npy: no such file; run `dvc repro`"),
+        (shorten, r"test_images\.npy: not a readable \.npy file"),
+        (
+            lambda path: path.write_bytes(b"no array"),
+            r"test_images\.npy: not a readable \.npy file",
+        ),
+        (retype, r"test_images\.npy: holds int16 \[897, 1, 8, 8\]; it should be uint8 \[897, 1"),
+        (
+            lambda path: np.save(path, np.load(path)[:5]),
+            r"test_images\.npy: holds uint8 \[5, 1, 8, 8\]; it should be uint8 \[897, 1, 8, 8\]",
+        ),
+        (
+            lambda path: np.save(path, np.array([{}]), allow_pickle=True),
+            r"test_images\.npy: not a readable \.npy file",
+        ),
+    ],
+)
+def test_a_damaged_preparation_is_a_fault_of_one_line(damage, message, made):
+    folder = made()
+    damage(folder / "test_images.npy")
+    with pytest.raises(Fault, match=message) as fault:
+        load(folder)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("free", "resident"), [(10**9, True), (200_000, False)])
+def test_images_too_large_for_a_gpu_stay_where_they_are(free, resident, made, monkeypatch, capsys):
+    moved = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device: moved.append(self.ndim) or self)
+    load(made()).to(torch.device("cuda"))
+    assert moved.count(4) == 3 * resident
+    assert moved.count(1) == 3 + 2
+    assert (
+        "they are sent to the GPU as they are needed" in capsys.readouterr().err
+    ) is not resident

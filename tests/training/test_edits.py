@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.fault import Fault
-from stages.files import load_arrays, save_arrays, write_json
+from stages.files import load_arrays, save_rows, write_json
 from stages.guard import guarded
 from stages.params.compute import Compute
 from stages.params.model import Model
@@ -44,14 +44,14 @@ def project(tmp_path, monkeypatch):
 
 def write_data(seed):
     chance = np.random.default_rng(seed)
-    arrays = {"train_index": np.arange(12), "validation_index": np.arange(12, 16)}
-    for part in ("train", "test"):
-        arrays[f"{part}_images"] = chance.integers(0, 256, (16, 1, 4, 4), dtype=np.uint8)
-        arrays[f"{part}_labels"] = chance.integers(0, 2, 16)
-    save_arrays("data/prepared/images.safetensors", arrays)
-    write_json(
-        "data/prepared/description.json", {"classes": ["0", "1"], "mean": [0.5], "std": [0.3]}
-    )
+    counts = {"train": 12, "validation": 4, "test": 16}
+    for part, count in counts.items():
+        images = chance.integers(0, 256, (count, 1, 4, 4), dtype=np.uint8)
+        labels = chance.integers(0, 2, count)
+        save_rows(f"data/prepared/{part}_images.npy", np.uint8, images.shape, [images])
+        save_rows(f"data/prepared/{part}_labels.npy", np.int64, labels.shape, [labels])
+    about = {"channels": 1, "height": 4, "width": 4, "mean": [0.5], "std": [0.3], **counts}
+    write_json("data/prepared/description.json", {"classes": ["0", "1"], **about})
 
 
 def train(during=lambda: None):
