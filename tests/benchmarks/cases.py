@@ -1,0 +1,77 @@
+"""The cases by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tests.benchmarks import digits
+from tests.benchmarks.memory import memory_floor
+from tests.benchmarks.noop import noop
+from tests.benchmarks.ratios import Row
+from tests.benchmarks.setting import Device, Setting, settings
+from tests.benchmarks.startup import startup
+from tests.benchmarks.study import study
+from tests.benchmarks.training import Training
+from tests.benchmarks.workload import Sizes, Workload, synthetic
+
+KINDS = {
+    "epoch": "an epoch of training",
+    "evaluation": "the accuracy on the test images",
+    "arm": "an arm: epochs of training, each followed by an evaluation",
+}
+DIGITS_REPEATS = {"epoch": 4, "evaluation": 20, "arm": 1}
+SIZES = {
+    Device.cpu: {"resnet20": Sizes(512, 64, 512), "resnet56": Sizes(256, 64, 256)},
+    Device.cuda: {name: Sizes(25_600, 2_560, 10_240) for name in ("resnet20", "resnet56")},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a case measures, how, and the rounds it takes where none are asked for."""
+
+    about: str
+    rows: Callable[[int], list[Row]]
+    rounds: int = 5
+
+
+def cases(device: Device) -> dict[str, Case]:
+    """Return the cases that a device has, in the order they run."""
+    trained = {
+        f"{kind}-{name}": _training(kind, name, make, device)
+        for kind in KINDS
+        for name, make in workloads(device).items()
+    }
+    others = {
+        "startup": Case("process start to the first step, against `import torch`", startup),
+        "noop": Case("`dvc repro` with nothing to do, against a bare DAG of that shape", noop),
+        "study": Case("the study of params.yaml from nothing: where the time goes", study, 1),
+    }
+    if device is Device.cuda:
+        floor = partial(memory_floor, workloads(device)["resnet56"])
+        others["memory-floor"] = Case("a step, against the time to move its activations", floor)
+    return trained | others
+
+
+def workloads(device: Device) -> dict[str, Callable[[], Workload]]:
+    """Return what is trained, by name: the study of params.yaml and CIFAR-sized noise."""
+    sizes = SIZES[device].items()
+    return {"digits": digits.study} | {
+        name: partial(synthetic, name, count) for name, count in sizes
+    }
+
+
+def _training(kind: str, name: str, make: Callable[[], Workload], device: Device) -> Case:
+    repeats = DIGITS_REPEATS[kind] if name == "digits" else 1
+    training = Training(f"{kind}-{name}", kind, make, device, repeats)
+    return Case(f"{KINDS[kind]}, {name}", partial(training.rows, _settings(kind, device)))
+
+
+def _settings(kind: str, device: Device) -> list[Setting]:
+    """Return the settings that make a difference; evaluation is eager and in float32."""
+    every = settings(device)
+    if kind == "evaluation":
+        return [
+            setting for setting in every if setting.precision == "float32" and not setting.graph
+        ]
+    return every
