@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import typer
 
 from stages.cli import IterativeFlag, MethodName, ScheduleName, run
@@ -100,9 +99,10 @@ def replicate(networks: Path, batch_size: int, compute: Compute, logits: Path, n
 def scores(logits: Path, networks: Path, number: int, data: Prepared) -> dict[str, Any]:
     """Return a replicate's scores, the epochs that two selections pick, and its history."""
     both = read_scores(logits / f"replicate_{number}.safetensors", data)
-    history = pd.read_csv(networks / f"replicate_{number}" / "history.csv")
+    file = networks / f"replicate_{number}" / "history.csv"
+    history = np.atleast_1d(np.genfromtxt(file, delimiter=",", names=True))
     test, validation = history["test_accuracy"], history["validation_accuracy"]
-    held_out = bool(validation.notna().all())
+    held_out = not np.isnan(validation).any()
     selected = _last_best(validation) if held_out else len(history)
     best = _last_best(test)
     return {
@@ -128,8 +128,8 @@ def points(curve: Curve) -> dict[str, list[float]]:
     }
 
 
-def _last_best(accuracies: "pd.Series[float]") -> int:
-    return len(accuracies) - int(np.argmax(accuracies.to_numpy()[::-1]))
+def _last_best(accuracies: np.ndarray) -> int:
+    return len(accuracies) - int(np.argmax(accuracies[::-1]))
 
 
 if __name__ == "__main__":
