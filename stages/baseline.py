@@ -45,6 +45,7 @@ def main(
         run_replicates(
             partial(replicate, folders, batch_size, compute, logits), count, compute.threads
         )
+        activate(compute)
         data = load("data/prepared")
         summary: dict[str, dict[str, Any]] = {
             name: {

@@ -44,6 +44,7 @@ def main(
         run_replicates(
             partial(replicate, networks, batch_size, compute, logits), count, compute.threads
         )
+        activate(compute)
         data = load("data/prepared")
         source = Path(f"models/curves/{method}/{schedule}")
         curve, about = load_curve(source / "curve.safetensors")

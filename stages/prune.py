@@ -45,6 +45,7 @@ def main(
         folder = stage.output(f"models/pruned/{name}")
         task = partial(replicate, method, calibration, seed, compute, folder)
         run_replicates(task, count, compute.threads)
+        activate(compute)
         parts = [read_json(folder / "sizes" / f"replicate_{i}.json") for i in range(count)]
         dense = compact.load("models/dense/final/replicate_0.safetensors")
         about = {
