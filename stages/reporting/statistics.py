@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from stages.fault import Fault
 
@@ -45,7 +45,7 @@ def estimate(values: pd.Series, confidence: float) -> Estimate:
     if n < 2:
         return Estimate(mean, math.nan, n, math.nan, math.nan)
     sd = float(values.std(ddof=1))
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * sd / math.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * sd / math.sqrt(n)
     return Estimate(mean, sd, n, mean - half, mean + half)
 
 
