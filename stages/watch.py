@@ -19,9 +19,14 @@ SECONDS = 1.0
 
 def end_with_dvc() -> None:
     """End this process when the DVC process that started it, if one did, is gone."""
-    dvc = _dvc() if "DVC_STAGE" in os.environ else None
-    if dvc is not None:
-        _watch(lambda: _alive(dvc), "DVC is gone: this stage stops; run `dvc repro` to go on")
+    process = dvc()
+    if process is not None:
+        end_with(process)
+
+
+def end_with(process: psutil.Process) -> None:
+    """End this process when DVC's is gone, and say so."""
+    _watch(lambda: alive(process), "DVC is gone: this stage stops; run `dvc repro` to go on")
 
 
 def end_with_parent(parent: int) -> None:
@@ -29,7 +34,10 @@ def end_with_parent(parent: int) -> None:
     _watch(lambda: os.getppid() == parent, None)
 
 
-def _dvc() -> psutil.Process | None:
+def dvc() -> psutil.Process | None:
+    """Return the DVC process that started this one as a stage, None if none did."""
+    if "DVC_STAGE" not in os.environ:
+        return None
     with suppress(psutil.Error):
         for process in psutil.Process().parents():
             if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
@@ -37,7 +45,8 @@ def _dvc() -> psutil.Process | None:
     return None
 
 
-def _alive(process: psutil.Process) -> bool:
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that ended but was not waited for does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,6 +1,7 @@
-"""The files of the project that a file imports, read from its source."""
+"""What a file imports, of the project and of libraries, read from its source."""
 
 import ast
+import sys
 from pathlib import Path
 
 
@@ -22,6 +23,14 @@ def imported(file: Path) -> list[Path]:
     names = [name for node in _executed(tree) for name in _names(node)]
     files = {Path(*name.split(".")).with_suffix(".py") for name in names}
     return sorted(path for path in files if path.is_file())
+
+
+def libraries(file: Path) -> set[str]:
+    """Return the libraries that `file` and what it imports import when they are imported."""
+    statements = [node for path in closure(file) for node in ast.parse(path.read_text()).body]
+    modules = {alias.name for n in statements if isinstance(n, ast.Import) for alias in n.names}
+    modules |= {n.module or "" for n in statements if isinstance(n, ast.ImportFrom)}
+    return {name.split(".")[0] for name in modules} - sys.stdlib_module_names - {"stages"}
 
 
 def _executed(tree: ast.AST) -> list[ast.AST]:

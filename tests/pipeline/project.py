@@ -62,7 +62,8 @@ class Project:
 
     def copy(self, folder: Path) -> "Project":
         """Return a copy of the folder as it stands, DVC's cache and recovery state included."""
-        shutil.copytree(self.folder, folder, symlinks=True)
+        ignored = shutil.ignore_patterns("warm.*")  # the socket of a server that is about to end
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
         return Project(folder, self.environment)
 
     def clone(self, folder: Path) -> "Project":

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from stages.declaration import declared
 from stages.params.load import lookup, read_yaml
-from tests.pipeline.imports import closure
+from stages.server import LIBRARIES
+from tests.pipeline.imports import closure, libraries
 
 ROOT = Path(__file__).parents[2]
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
@@ -129,10 +130,20 @@ def within(path, other):
 
 @every_stage
 def test_a_stage_runs_the_module_of_its_name(name):
-    command = f"python -m stages.{module(name).stem}"
+    """From the server's process if it needs what is slow to import."""
+    prefix = "stages.launch " if "torch" in libraries(module(name)) else "stages."
+    command = f"python -m {prefix}{module(name).stem}"
     twin = ["--iterative"] if name.endswith(TWIN) else []
     axes = [f"--{axis} ${{item.{axis}}}" for axis in matrix(name)]
     assert STAGES[name]["cmd"] == " ".join([command, *twin, *axes])
+
+
+def test_the_server_loads_what_the_stages_it_forks_import():
+    launched = [
+        name for name in STAGES if STAGES[name]["cmd"].startswith("python -m stages.launch")
+    ]
+    needed = set().union(*(libraries(module(name)) for name in launched))
+    assert {library.split(".")[0] for library in LIBRARIES} == needed
 
 
 @every_stage
