@@ -10,4 +10,4 @@ from stages.params.section import Section
 class Evaluate(Section):
     """Images per forward pass; it changes speed and memory, accuracy by rounding at most."""
 
-    batch_size: Annotated[int, Field(ge=1)] = 128
+    batch_size: Annotated[int, Field(ge=1)] = 512
