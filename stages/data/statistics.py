@@ -2,6 +2,8 @@
 
 import numpy as np
 
+CHUNK = 256
+
 
 def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Return mean and population standard deviation per channel of pixels / 255.
@@ -15,9 +17,10 @@ def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 
 def _histograms(images: np.ndarray) -> np.ndarray:
     counts = np.zeros((images.shape[1], 256), dtype=np.int64)
-    for image in images:
-        for count, channel in zip(counts, image, strict=True):
-            count += np.bincount(channel.ravel(), minlength=256)
+    for start in range(0, len(images), CHUNK):
+        chunk = images[start : start + CHUNK]
+        for channel, count in enumerate(counts):
+            count += np.bincount(chunk[:, channel].ravel(), minlength=256)
     return counts
 
 
