@@ -70,10 +70,10 @@ def replicate(stage: Stage, plan: Plan, folder: Path, environment: Path, number:
     """Iterate one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", tell=number == 0).to(device)
+        data = load("data/prepared", tell=number == 0).to(device, tell=number == 0)
         iterate(place, plan, number, data, stage.check)
 
-    done = keeping.kept(stage.key, plan.arm.compute, number, environment, work)
+    done = keeping.kept(stage.key, stage.check, plan.arm.compute, number, environment, work)
     shutil.copytree(done, folder / f"replicate_{number}")
 
 

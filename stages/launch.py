@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -30,14 +31,25 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("usage: python -m stages.launch STAGE [ARGUMENT ...]")
     _, stage, *arguments = sys.argv
-    answers = _begun(stage, arguments)
+    try:
+        answers = _begun(stage, arguments)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if answers is None:
         sys.argv[1:] = arguments
         runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage, of the same group, gets Ctrl-C itself
-    code = int(answers.readline() or 1)
+    code = _answered(answers)
     sys.exit(code if code >= 0 else 128 - code)
+
+
+def _answered(answers: TextIO) -> int:
+    with suppress(OSError):
+        if line := answers.readline():
+            return int(line)
+    print(f"the process that kept this stage died; {WARM}=0 does without it", file=sys.stderr)
+    return 1
 
 
 def _begun(stage: str, arguments: list[str]) -> TextIO | None:
@@ -46,6 +58,7 @@ def _begun(stage: str, arguments: list[str]) -> TextIO | None:
     plain = sys.orig_argv[1:3] == ["-m", "stages.launch"]
     if dvc is None or not plain or os.environ.get(WARM) == "0":
         return None
+    watch.end_with(dvc)
     request = {
         "stage": stage,
         "arguments": arguments,
@@ -61,7 +74,6 @@ def _begun(stage: str, arguments: list[str]) -> TextIO | None:
             return None
     except OSError:
         return None
-    watch.end_with(dvc)
     return answers
 
 

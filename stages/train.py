@@ -50,10 +50,10 @@ def replicate(
     """Train one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", tell=number == 0).to(device)
+        data = load("data/prepared", tell=number == 0).to(device, tell=number == 0)
         train(place, dense, every, number, data, stage.check)
 
-    done = kept(stage.key, dense.compute, number, environment, work)
+    done = kept(stage.key, stage.check, dense.compute, number, environment, work)
     name = f"replicate_{number}"
     for part, target in {
         "final.safetensors": folder / "final" / f"{name}.safetensors",

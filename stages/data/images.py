@@ -14,8 +14,8 @@ from stages.data.memory import mention_size
 from stages.files import map_array, read_json
 
 PARTS = "train", "validation", "test"
-SHARE = 0.5
-"""The largest part of a GPU's free memory that images may take; replicates share it."""
+SHARE = 0.1
+"""The part of a GPU's free memory that images may take: several replicates each hold theirs."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ class Prepared:
         """Return the bytes of all images."""
         return sum(getattr(self, part).images.nbytes for part in PARTS)
 
-    def to(self, device: torch.device) -> Self:
-        """Return the same data on a device; images too large for a GPU stay, and that is said."""
+    def to(self, device: torch.device, tell: bool = False) -> Self:
+        """Return the same data on a device; images too large for a GPU stay, which `tell` says."""
         fits = True
         if device.type == "cuda":
             room = int(SHARE * torch.cuda.mem_get_info(device)[0])
             fits = self.nbytes <= room
-            mention_size(self.nbytes, room, "sent to the GPU")
+            if tell:
+                mention_size(self.nbytes, room, "sent to the GPU")
         parts = {part: getattr(self, part).to(device, images=fits) for part in PARTS}
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 

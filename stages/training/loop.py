@@ -24,7 +24,7 @@ from stages.training.optimizer import SGD
 from stages.training.order import epoch_tables, layer_seed
 from stages.training.step import Step
 
-EVALUATION_BATCH = {"cpu": 128, "cuda": 1024}
+EVALUATION_BATCH = {"cpu": 128, "cuda": 512}
 """Images in one forward pass: those that a processor's caches hold, or that fill a GPU."""
 
 
@@ -96,8 +96,9 @@ class Run:
         if not len(images.labels):
             return None
         data, batch_size = self.data, EVALUATION_BATCH[self.step.device.type]
-        out = logits(self.network, images.images, data.mean, data.std, batch_size)
-        return top1(out, images.labels)
+        with explained():
+            out = logits(self.network, images.images, data.mean, data.std, batch_size)
+            return top1(out, images.labels)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the run needs to go on from here: weights, buffers and momentum."""

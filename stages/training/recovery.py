@@ -6,10 +6,13 @@ temporary experiment copies share with the project they were made from.
 
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from stages.fault import Fault
 
 STATE = "AFTERPRUNE_STATE"
 
@@ -25,10 +28,11 @@ def state_folder() -> Path:
     return here / ".state"
 
 
-def finished(key: str, compute: Callable[[Path], None]) -> Path:
+def finished(key: str, compute: Callable[[Path], None], check: Callable[[], None]) -> Path:
     """Return the folder of the result that `key` identifies, computed there if it is not yet.
 
-    `compute(folder)` works in a folder that outlives a crash, so it may keep its progress there.
+    `compute(folder)` works in a folder that outlives a crash, so it may keep its progress there;
+    it is dropped when `check` then raises a Fault: what `key` digests has changed meanwhile.
     A second process that asks for the same key waits for the first.
     """
     folder = state_folder() / key
@@ -37,6 +41,11 @@ def finished(key: str, compute: Callable[[Path], None]) -> Path:
             partial = folder.with_suffix(".partial")
             partial.mkdir(exist_ok=True)
             compute(partial)
+            try:
+                check()
+            except Fault:
+                shutil.rmtree(partial)
+                raise
             for left in partial.rglob(".*.tmp"):  # of a write that was killed
                 left.unlink()
             partial.rename(folder)

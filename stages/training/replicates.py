@@ -7,6 +7,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from tqdm import tqdm
+
 from stages.fault import Fault
 from stages.watch import end_with_parent
 
@@ -23,6 +25,7 @@ def run_replicates(task: Task, count: int, threads: int) -> None:
     Raises the first Fault of a replicate, after stopping the others.
     """
     fork = multiprocessing.get_context("fork")
+    tqdm.get_lock()  # one for all replicates, whose bars share a terminal
     waiting = list(range(count))
     running: dict[Connection, BaseProcess] = {}
     try:

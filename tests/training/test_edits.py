@@ -1,5 +1,6 @@
 """A replicate's result is kept under the digest of the code and data that made it, and no other."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve
 from stages.train import replicate
 from stages.training.dense import Dense
+from stages.training.loop import Run
 
 DVC = """
 stages:
@@ -101,3 +103,23 @@ def test_a_finished_replicate_is_taken_as_it_is(tmp_path):
     (done / "history.csv").write_text("mark\n")
     assert equal(train(), expected)
     assert Path("models/dense/history/replicate_0.csv").read_text() == "mark\n"
+
+
+def test_images_edited_in_place_while_it_trains_leave_no_result(monkeypatch):
+    """Images are mapped: such an edit reaches a run that has begun, a replaced file does not."""
+    expected = train()
+    shutil.rmtree(".state")
+    images = np.load("data/prepared/train_images.npy", mmap_mode="r+")
+    before = images.copy()
+    advance = Run.advance
+
+    def edited(run):
+        images[:] = 255 - before
+        return advance(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "advance", edited)
+        with pytest.raises(Fault, match=r"train_images\.npy changed while it ran"):
+            train()
+    images[:] = before
+    assert equal(train(), expected)

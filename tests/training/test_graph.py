@@ -1,5 +1,8 @@
 """All of a captured step but the capture itself, which needs a GPU: a replay is the step here."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -121,6 +124,48 @@ def test_a_fault_of_the_network_is_no_reason_to_run_eagerly(begin, steady, recor
     run = begin(network=net, optimizer=SGD(net, 0.0, False))
     with pytest.raises(Fault, match=r"^aside\.weight: the loss does not depend on it"):
         captured(run.step, run.step.state(), CPU)
+
+
+def test_a_rehearsal_that_fails_leaves_no_gradient_behind(begin, steady, monkeypatch):
+    def refuse(step, device):
+        run.optimizer.step = lambda lr, momentum: None
+        step()
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(module, "record", refuse)
+    run = begin(network=steady())
+    captured(run.step, run.step.state(), CPU)
+    assert all(parameter.grad is None for parameter in run.network.parameters())
+
+
+HOST = {"torch": lambda: torch.rand(1), "random": random.random, "numpy": np.random.random}
+
+
+@pytest.mark.parametrize("draw", HOST.values(), ids=HOST)
+def test_a_choice_made_on_the_host_is_not_captured(draw, begin, steady, recorded, capsys):
+    net = steady()
+    net.register_forward_hook(lambda *_: draw() and None)
+    run = replaying(begin(network=net))
+    assert not recorded
+    assert run.launch is run.step
+    assert "random numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("f does not have a deterministic implementation, but you set"),
+    ],
+)
+def test_what_the_step_would_meet_too_is_raised(error, monkeypatch, capsys):
+    def refuse(step, device):
+        raise error
+
+    monkeypatch.setattr(module, "record", refuse)
+    with pytest.raises(type(error), match=str(error)):
+        captured(lambda: None, [torch.zeros(1)], CPU)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -18,7 +18,7 @@ def keep(tmp_path, monkeypatch, number, calls):
     def key(replicate, environment):
         return f"{replicate}-{environment['threads']}"
 
-    return kept(key, CPU, number, tmp_path / "environment.json", work)
+    return kept(key, lambda: None, CPU, number, tmp_path / "environment.json", work)
 
 
 def test_a_result_is_computed_on_the_device_once(tmp_path, monkeypatch):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.training.recovery import finished, state_folder
+from stages.fault import Fault
+from stages.training import recovery
+from stages.training.recovery import state_folder
 
 fork = multiprocessing.get_context("fork")
 
@@ -14,6 +16,10 @@ fork = multiprocessing.get_context("fork")
 def state(tmp_path, monkeypatch):
     monkeypatch.setenv("AFTERPRUNE_STATE", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+def finished(key, compute, check=lambda: None):
+    return recovery.finished(key, compute, check)
 
 
 def failing(folder):
@@ -121,3 +127,14 @@ def test_experiment_copies_share_the_state_of_their_project(
 def test_the_environment_names_the_folder(monkeypatch):
     monkeypatch.setenv("AFTERPRUNE_STATE", "elsewhere")
     assert state_folder() == Path("elsewhere")
+
+
+def test_a_result_of_what_has_changed_is_dropped(state):
+    def check():
+        raise Fault("net.py changed while it ran")
+
+    with pytest.raises(Fault, match=r"net\.py changed"):
+        finished("key", lambda folder: (folder / "result").write_text("wrong"), check)
+    assert folders(state) == []
+    done = finished("key", lambda folder: (folder / "result").write_text("right"))
+    assert (done / "result").read_text() == "right"
