@@ -68,7 +68,7 @@ def replicate(
 ) -> None:
     """Write the logits of one replicate's networks."""
     device = activate(compute)
-    data = load("data/prepared").to(device)
+    data = load("data/prepared", device)
     networks = {
         kind: placed(load_network(folder, number), device, compute)
         for kind, folder in folders.items()

@@ -49,7 +49,7 @@ def replicate(dense: Dense, epochs: list[int], folder: Path, number: int) -> Non
             "not keep are recomputed here, and may differ from its own in the last bits",
             file=sys.stderr,
         )
-    training = dense.begin(number, load("data/prepared").to(device))
+    training = dense.begin(number, load("data/prepared", device))
     name = f"replicate_{number}"
     for epoch in epochs:
         go_to(training, epoch, Path("models/dense/checkpoints") / name)

@@ -88,7 +88,7 @@ def rounds(folders: list[Path], epochs: int, macs: int) -> dict[str, Any]:
 def replicate(networks: Path, batch_size: int, compute: Compute, logits: Path, number: int) -> None:
     """Write the logits of one replicate's networks."""
     device = activate(compute)
-    data = load("data/prepared").to(device)
+    data = load("data/prepared", device)
     folder = networks / f"replicate_{number}"
     both = {
         kind: placed(compact.load(folder / f"{kind}.safetensors"), device, compute)

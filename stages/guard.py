@@ -77,8 +77,8 @@ class Stage:
     def check(self) -> None:
         """Raise a Fault that names what changed since the stage began.
 
-        A replicate calls it once its inputs are in memory: from then on no edit can reach it, and
-        its result may be kept under `key`.
+        A replicate calls it once its inputs are loaded, and again before its result is kept under
+        `key`: images are mapped, so that an edit in place would reach it while it trains.
         """
         params, digests = _params(self.declaration, read_yaml()), _digests(self.declaration)
         changed = [f"params.yaml: {key}" for key in params if params[key] != self.params[key]]

@@ -70,7 +70,7 @@ def replicate(stage: Stage, plan: Plan, folder: Path, environment: Path, number:
     """Iterate one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", tell=number == 0).to(device, tell=number == 0)
+        data = load("data/prepared", device, tell=number == 0)
         iterate(place, plan, number, data, stage.check)
 
     done = keeping.kept(stage.key, stage.check, plan.arm.compute, number, environment, work)
@@ -82,7 +82,7 @@ def iterate(
 ) -> None:
     """Prune and retrain in rounds; `place` gets each round's files, and the last round's on top.
 
-    `loaded` is called in every round when its inputs are in memory.
+    `loaded` is called in every round when its inputs are loaded.
     """
     name = f"replicate_{number}"
     source = Path("models/dense/final") / f"{name}.safetensors"

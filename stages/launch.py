@@ -1,7 +1,7 @@
 """Run a stage, forked from a process that has the libraries: `python -m stages.launch STAGE ...`.
 
 Importing torch takes longer than many a stage computes. The first stage that one DVC process runs
-starts a server (stages/server.py), from which it and those after it are forked. Where that cannot
+starts a server (stages/warm.py), from which it and those after it are forked. Where that cannot
 be, a stage runs here, as by `python -m stages.STAGE`.
 """
 
@@ -113,7 +113,7 @@ def _start(path: str, dvc: psutil.Process) -> None:
         Path(path).chmod(0o600)
         listener.listen()
         subprocess.run(
-            [sys.executable, "-m", "stages.server", f"{listener.fileno()}", path, f"{dvc.pid}"],
+            [sys.executable, "-m", "stages.warm", f"{listener.fileno()}", path, f"{dvc.pid}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],

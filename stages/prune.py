@@ -66,7 +66,7 @@ def replicate(
 ) -> None:
     """Prune one replicate; its random choices are drawn from its own seed."""
     device = activate(compute)
-    data = load("data/prepared").to(device)
+    data = load("data/prepared", device)
     name = f"replicate_{number}"
     source = Path("models/dense/final") / f"{name}.safetensors"
     network = compact.load(source).to(device)

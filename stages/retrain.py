@@ -43,7 +43,7 @@ def replicate(stage: Stage, arm: ArmFiles, folder: Path, environment: Path, numb
     """Retrain one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", tell=number == 0).to(device, tell=number == 0)
+        data = load("data/prepared", device, tell=number == 0)
         retrain(place, arm, number, data, stage.check)
 
     done = kept(stage.key, stage.check, arm.compute, number, environment, work)

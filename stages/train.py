@@ -50,7 +50,7 @@ def replicate(
     """Train one replicate, or take it from the finished ones, and lay out its files."""
 
     def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", tell=number == 0).to(device, tell=number == 0)
+        data = load("data/prepared", device, tell=number == 0)
         train(place, dense, every, number, data, stage.check)
 
     done = kept(stage.key, stage.check, dense.compute, number, environment, work)
@@ -74,7 +74,7 @@ def train(
 ) -> None:
     """Train one replicate to the end, its files and its progress in `place`.
 
-    `loaded` is called when all inputs are in memory.
+    `loaded` is called when all inputs are loaded.
     """
     training = dense.begin(number, data)
     loaded()

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.server import LIBRARIES
+from stages.warm import LIBRARIES
 
 ROOT = Path(__file__).parents[1]
 FOREIGN = ("AFTERPRUNE_", "DVC_", "PYTHON")
-CODE = ("__init__.py", "launch.py", "server.py", "watch.py")
+CODE = ("__init__.py", "launch.py", "warm.py", "watch.py")
 LAUNCH = f"'{sys.executable}' -m stages.launch"
 TORCH = """
 import os
@@ -159,7 +159,7 @@ def test_the_stages_of_one_dvc_load_the_libraries_once():
 def test_a_server_that_was_killed_is_replaced():
     process = begin(f"{LAUNCH} who; read line; {LAUNCH} who")
     assert process.stdout.readline() == "forked\n"
-    running("stages.server").kill()
+    running("stages.warm").kill()
     assert process.communicate(input="\n") == ("forked\n", "")
     assert loads() == 2
 
@@ -280,7 +280,7 @@ def test_the_server_ends_with_its_dvc_and_leaves_nothing():
 def test_the_server_ends_with_its_project():
     process = begin(f"{LAUNCH} who; cat")
     assert process.stdout.readline() == "forked\n"
-    server = running("stages.server")
+    server = running("stages.warm")
     assert [path.stat().st_mode & 0o777 for path in Path("build").iterdir()] == [0o600]
     assert {os.readlink(f"/proc/{server.pid}/fd/{i}") for i in range(3)} == {os.devnull}  # noqa: PTH115
     shutil.rmtree("build")
@@ -306,7 +306,9 @@ def test_a_killed_dvc_takes_its_stage_along_and_says_so(waiting):
 def test_a_stage_whose_keeper_is_killed_ends_and_fails(waiting):
     process, *numbers = waiting
     psutil.Process(numbers[0]).parent().kill()
-    assert process.stdout.readline() == "ended with 1\n"
+    said, complaint = process.communicate(timeout=30)
+    assert said.startswith("ended with 1\n")
+    assert complaint == "the process that kept this stage died; AFTERPRUNE_WARM=0 does without it\n"
     wait_until(lambda: gone(numbers))
 
 

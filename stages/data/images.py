@@ -14,6 +14,7 @@ from stages.data.memory import mention_size
 from stages.files import map_array, read_json
 
 PARTS = "train", "validation", "test"
+CPU = torch.device("cpu")
 SHARE = 0.1
 """The part of a GPU's free memory that images may take: several replicates each hold theirs."""
 
@@ -65,23 +66,25 @@ class Prepared:
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
 
-def load(folder: Path | str, tell: bool = False) -> Prepared:
+def load(folder: Path | str, device: torch.device = CPU, tell: bool = False) -> Prepared:
     """Open data/prepared; a Fault when a file is missing, damaged or not as the description says.
 
-    Images are mapped, not copied: they are read where they are touched, and forked processes share
-    them. Writing to them kills the process. `tell`: say so when they are larger than memory.
+    On a CPU images are mapped, not copied: they are read where they are touched, and forked
+    processes share them. Writing to them kills the process. `tell`: say when they are larger than
+    memory, or than what they may take of the GPU's.
     """
     folder = Path(folder)
     about = read_json(folder / "description.json")
     shape = about["channels"], about["height"], about["width"]
     if tell:
         mention_size(sum(about[part] for part in PARTS) * prod(shape))
-    return Prepared(
+    data = Prepared(
         **{part: _part(folder, part, (about[part], *shape)) for part in PARTS},
         mean=torch.tensor(about["mean"]),
         std=torch.tensor(about["std"]),
         classes=len(about["classes"]),
     )
+    return data.to(device, tell)
 
 
 def _part(folder: Path, part: str, shape: tuple[int, ...]) -> ImageSet:

@@ -46,7 +46,7 @@ def retrain(
 ) -> None:
     """Retrain replicate `number` to the end; its files and its progress are in `place`.
 
-    `loaded` is called when all inputs are in memory. `turn` counts the rounds of iterative pruning;
+    `loaded` is called when all inputs are loaded. `turn` counts the rounds of iterative pruning;
     each draws its own data order.
     """
     name = f"replicate_{number}"

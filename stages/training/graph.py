@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 WARM_UP = 3
+UNREPEATABLE = " does not have a deterministic implementation"
+"""What torch says of an operation, after its name, where algorithms must be deterministic."""
 Step = Callable[[], None]
 
 
@@ -37,7 +39,7 @@ def captured(step: Step, state: Iterable[Tensor], device: torch.device) -> Step:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        if "deterministic implementation" in str(error):
+        if UNREPEATABLE in str(error):
             raise
         reason = str(error).partition("\n")[0]
         print(f"compute.graph: steps run one kernel at a time; {reason}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The training loop: what an epoch is, and the run that dense training and retraining share."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from stages.metrics.accuracy import top1
 from stages.params.compute import Compute
 from stages.params.recipe import Recipe
 from stages.schedules.curve import Curve, steps_per_epoch
-from stages.training.graph import captured
+from stages.training.graph import UNREPEATABLE, captured
 from stages.training.inference import logits
 from stages.training.masks import check_masks
 from stages.training.optimizer import SGD
@@ -121,18 +122,19 @@ def explained() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        size = re.search(r"Tried to allocate ([\d.]+ \w+)", str(error))
         raise Fault(
-            f"{_first_line(error)} Set AFTERPRUNE_WORKERS to a smaller number of replicates at a "
-            "time, or lower train.recipe.batch_size"
+            f"the GPU's memory is full{f', {size[1]} more did not fit' if size else ''}; set "
+            "AFTERPRUNE_WORKERS to fewer replicates at a time, or lower train.recipe.batch_size"
         ) from None
     except RuntimeError as error:
-        if "deterministic implementation" not in str(error):
+        operation, apart, _ = str(error).partition(UNREPEATABLE)
+        if not apart:
             raise
-        raise Fault(f"params.yaml: compute.deterministic is true; {_first_line(error)}") from None
-
-
-def _first_line(error: RuntimeError) -> str:
-    return str(error).partition("\n")[0]
+        raise Fault(
+            f"params.yaml: compute.deterministic is true; {operation} does not repeat to the bit, "
+            "only false allows it"
+        ) from None
 
 
 def split_state(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -27,6 +27,8 @@ class Step:
     not lie on the network's device are fed batch by batch: call `feed(step)` before each step.
     """
 
+    index: Tensor
+
     def __init__(
         self, network: nn.Module, optimizer: SGD, data: Prepared, recipe: Recipe, compute: Compute
     ) -> None:

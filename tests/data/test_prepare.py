@@ -248,7 +248,7 @@ def test_images_too_large_for_a_gpu_stay_where_they_are(free, resident, made, mo
     moved = []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: moved.append(self.ndim) or self)
-    load(made()).to(torch.device("cuda"), tell=True)
+    load(made(), torch.device("cuda"), tell=True)
     assert moved.count(4) == 3 * resident
     assert moved.count(1) == 3 + 2
     assert (

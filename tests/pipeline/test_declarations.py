@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from stages.declaration import declared
 from stages.params.load import lookup, read_yaml
-from stages.server import LIBRARIES
+from stages.warm import LIBRARIES
 from tests.pipeline.imports import closure, libraries
 
 ROOT = Path(__file__).parents[2]

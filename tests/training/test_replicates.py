@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tqdm import tqdm
 
 from stages.fault import Fault
 from stages.training.replicates import run_replicates, workers
@@ -167,3 +168,14 @@ def test_weights_do_not_depend_on_the_number_of_workers(trained):
 def test_a_replicate_does_not_import_torchs_compiler(trained):
     """torch.use_deterministic_algorithms does: 900 modules, 1.5 s, in every replicate anew."""
     assert [name for name in trained[1] if name.startswith("torch._inductor")] == []
+
+
+def test_replicates_share_one_lock_for_their_bars(tmp_path, monkeypatch):
+    """Else each would make its own at its first bar, and their lines would run into each other."""
+    monkeypatch.delattr(tqdm, "_lock", raising=False)
+
+    def task(number):
+        (tmp_path / str(number)).write_text(str(hasattr(tqdm, "_lock")))
+
+    run_replicates(task, 2, 1)
+    assert [(tmp_path / name).read_text() for name in "01"] == ["True", "True"]
