@@ -1,4 +1,4 @@
-"""Give later stages the dense network as it was at the epochs that rewinding arms ask for."""
+"""checkpoint: the dense networks as they were at the epochs that rewinding arms start from."""
 
 import sys
 from functools import partial
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import typer
 
-from stages.cli import run
-from stages.data.images import load
-from stages.files import read_json
-from stages.guard import guarded
-from stages.params.compute import Compute
-from stages.params.model import Model
-from stages.params.recipe import Recipe
-from stages.schedules.curve import load_curve
-from stages.training.dense import Dense, go_to, save_checkpoint
-from stages.training.environment import activate, describe
-from stages.training.replicates import run_replicates
+from stages.dense.run import DenseRun, go_to, save_checkpoint
+from stages.images.prepared import load
+from stages.networks.settings import Model
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.files import read_json
+from stages.pipeline.guard import guarded
+from stages.replicates.environment import activate, describe
+from stages.replicates.processes import run_replicates
+from stages.replicates.settings import Compute
+from stages.schedules.rates import load_rates
+from stages.training.settings import Recipe
 
 app = typer.Typer(add_completion=False)
 
@@ -25,10 +25,10 @@ app = typer.Typer(add_completion=False)
 def main() -> None:
     """Write the checkpoints of build/rewind.json, recomputing those that training did not keep."""
     with guarded("checkpoint") as stage:
-        dense = Dense(
+        dense = DenseRun(
             stage.read("model", Model),
             stage.read("train.recipe", Recipe),
-            load_curve("models/curves/dense.safetensors")[0],
+            load_rates("models/dense_curve.safetensors"),
             stage.read("compute", Compute),
             stage.read("seed", int),
         )
@@ -40,7 +40,7 @@ def main() -> None:
             run_replicates(task, stage.read("seeds", int), dense.compute.threads)
 
 
-def replicate(dense: Dense, epochs: list[int], folder: Path, number: int) -> None:
+def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> None:
     """Write one replicate's checkpoints at `epochs`."""
     device = activate(dense.compute)
     if describe(dense.compute, device) != read_json("models/environments/dense.json"):
@@ -49,12 +49,13 @@ def replicate(dense: Dense, epochs: list[int], folder: Path, number: int) -> Non
             "not keep are recomputed here, and may differ from its own in the last bits",
             file=sys.stderr,
         )
-    training = dense.begin(number, load("data/prepared", device))
+    run = dense.begin(number, load("data/prepared", device))
     name = f"replicate_{number}"
     for epoch in epochs:
-        go_to(training, epoch, Path("models/dense/checkpoints") / name)
-        save_checkpoint(folder / name, training)
+        go_to(run, epoch, Path("models/dense/checkpoints") / name)
+        save_checkpoint(folder / name, run)
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

@@ -4,41 +4,43 @@ from pathlib import Path
 
 import typer
 
-from stages.cli import run
-from stages.files import write_text
-from stages.guard import guarded
-from stages.params.compare import Compare
-from stages.params.load import lookup, read_yaml
-from stages.reporting.epochs import write_curves
-from stages.reporting.figures import write_figures
-from stages.reporting.findings import find
-from stages.reporting.report import report
-from stages.reporting.results import read_study, remove_stale
-from stages.reporting.tables import write_tables
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.files import write_text
+from stages.pipeline.guard import guarded
+from stages.pipeline.params import lookup, read_yaml
+from stages.reporting.page import page, write_figures, write_tables
+from stages.reporting.report import Report
+from stages.reporting.sections.epochs import write_curves
+from stages.reporting.settings import Compare
+from stages.results.files import read_results, remove_stale
+from stages.study.differences import differences
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
+DEFAULT = "stages/presets/default.yaml"
 
 
 @app.command()
 def main() -> None:
     """Compare all arms and write the report."""
-    params = read_yaml()
+    params, default = read_yaml(), read_yaml(DEFAULT)
     remove_stale(
         REPORTS,
         {**lookup(params, "prune.methods"), **lookup(params, "prune.iterative")},
         lookup(params, "retrain.schedules"),
     )
     with guarded("compare") as stage:
-        settings = stage.read("compare", Compare)
         once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
         schedules = stage.read("retrain.schedules", dict)
-        found = find(read_study(REPORTS, {**once, **in_rounds}, schedules), settings, schedules)
-        write_tables(stage.output("reports/tables"), found)
-        write_figures(stage.output("reports/figures"), found)
-        write_curves(stage.output("reports/curves"), found.study)
-        write_text(stage.output("reports/README.md"), report(found))
+        results = read_results(REPORTS, {**once, **in_rounds}, schedules)
+        report = Report(results, stage.read("compare", Compare), schedules)
+        write_tables(stage.output("reports/tables"), report)
+        write_figures(stage.output("reports/figures"), report)
+        write_curves(stage.output("reports/curves"), results)
+        differing = differences(stage.params, {key: lookup(default, key) for key in stage.params})
+        write_text(stage.output("reports/README.md"), page(report, differing))
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

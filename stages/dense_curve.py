@@ -1,13 +1,13 @@
-"""Draw the curve of the dense run: training depends on its bytes, not on the code that drew it."""
+"""dense_curve: the rates of the dense run, so that training depends on their bytes alone."""
 
 import typer
 
-from stages.cli import run
-from stages.fault import Fault
-from stages.files import read_json
-from stages.guard import guarded
-from stages.params.train import Train
-from stages.schedules.curve import save_curve, steps_per_epoch
+from stages.dense.settings import Train
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json
+from stages.pipeline.guard import guarded
+from stages.schedules.rates import save_rates, steps_per_epoch
 
 app = typer.Typer(add_completion=False)
 
@@ -24,8 +24,9 @@ def main() -> None:
                 f"params.yaml: train.recipe.batch_size is {train.recipe.batch_size}; "
                 f"it should be at most the {images} training images"
             )
-        save_curve(stage.output("models/curves/dense.safetensors"), train.curve(steps), {})
+        save_rates(stage.output("models/dense_curve.safetensors"), train.rates(steps))
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import typer
 
-from stages.cli import run
-from stages.files import write_json
-from stages.guard import guarded
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.files import write_json
+from stages.pipeline.guard import guarded
 from stages.reporting.headline import headline
-from stages.reporting.results import read_arm, read_baseline
+from stages.results.files import read_arm, read_dense, read_pruned
 
 app = typer.Typer(add_completion=False)
 
@@ -20,9 +20,12 @@ def main() -> None:
         method = stage.read("prune.method", str)
         schedule = stage.read("retrain.schedule", str)
         reports = Path("reports")
-        metrics = headline(read_arm(reports, method, schedule), read_baseline(reports, method))
-        write_json(stage.output("reports/headline.json"), metrics)
+        arm, pruned = read_arm(reports, method, schedule), read_pruned(reports, method)
+        write_json(
+            stage.output("reports/headline.json"), headline(arm, pruned, read_dense(reports))
+        )
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

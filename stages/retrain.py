@@ -1,54 +1,56 @@
-"""Retrain the pruned network of every replicate under one schedule."""
+"""retrain: the pruned networks of one method under one schedule."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 
-import torch
 import typer
 
-from stages.cli import MethodName, ScheduleName, run
-from stages.data.images import load
-from stages.guard import Stage, guarded
-from stages.params.compute import Compute
-from stages.params.recipe import Recipe
-from stages.training.arm import ArmFiles, retrain
-from stages.training.keeping import kept
-from stages.training.replicates import run_replicates
+from stages.images.prepared import load
+from stages.pipeline.command import MethodName, ScheduleName, faults_in_one_line
+from stages.pipeline.guard import Stage, guarded
+from stages.replicates.processes import run_replicates
+from stages.replicates.replicate import Outputs, training
+from stages.replicates.settings import Compute
+from stages.retraining.plan import FILE, load_plan
+from stages.retraining.run import ArmRun, save_retrained, spec_of
+from stages.training.fit import end, fit
+from stages.training.settings import Recipe
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def main(
-    method: MethodName,
-    schedule: ScheduleName,
-) -> None:
+def main(method: MethodName, schedule: ScheduleName) -> None:
     """Retrain every replicate of a pruned network under a schedule."""
     with guarded("retrain", method=method, schedule=schedule) as stage:
-        arm = ArmFiles(
-            Path(f"models/pruned/{method}"),
-            Path(f"models/curves/{method}/{schedule}"),
-            stage.read("train.recipe", Recipe),
-            stage.read("compute", Compute),
-            stage.read("seed", int),
+        folder = Path(f"models/plans/{method}/{schedule}")
+        compute, seed = stage.read("compute", Compute), stage.read("seed", int)
+        recipe = stage.read("train.recipe", Recipe)
+        arm = ArmRun(f"{method} {schedule}", folder, load_plan(folder), recipe, compute, seed)
+        outputs = Outputs(
+            stage.output(f"models/retrained/{method}/{schedule}"),
+            stage.output(f"models/outcomes/retrained/{method}/{schedule}"),
+            stage.output(f"models/environments/{method}/{schedule}.json"),
         )
-        folder = stage.output(f"models/retrained/{method}/{schedule}")
-        environment = stage.output(f"models/environments/{method}/{schedule}.json")
-        task = partial(replicate, stage, arm, folder, environment)
-        run_replicates(task, stage.read("seeds", int), arm.compute.threads)
+        task = partial(replicate, stage, arm, Path(f"models/pruned/{method}"), outputs)
+        run_replicates(task, stage.read("seeds", int), compute.threads)
 
 
-def replicate(stage: Stage, arm: ArmFiles, folder: Path, environment: Path, number: int) -> None:
-    """Retrain one replicate, or take it from the finished ones, and lay out its files."""
-
-    def work(place: Path, device: torch.device) -> None:
-        data = load("data/prepared", device, tell=number == 0)
-        retrain(place, arm, number, data, stage.check)
-
-    done = kept(stage.key, stage.check, arm.compute, number, environment, work)
-    shutil.copytree(done, folder / f"replicate_{number}")
+def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number: int) -> None:
+    """Retrain one replicate to the end."""
+    plan = {str(arm.folder / FILE): arm.plan.digest_of(number)}
+    with training(stage, number, arm.compute, outputs, narrowed=plan) as this:
+        if not this.finished:
+            data = load("data/prepared", this.device, notify=number == 0)
+            scale, spec = arm.plan.scale_of(number), spec_of(pruned, number)
+            run = arm.begin(pruned, number, data, scale)
+            this.check()
+            history = fit(run, this.folder, arm.name, number)
+            folder = this.networks / this.name
+            save_retrained(folder, this.outcome, run, spec, history, lr_scale=scale)
+            end(this.folder)
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

@@ -1,19 +1,20 @@
-"""A retrained network for use elsewhere: ONNX, TorchScript, or its tensors."""
+"""Write a retrained network for use elsewhere: ONNX, TorchScript, or its tensors."""
 
 import importlib.util
 import shutil
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from torch import nn
 
-from stages.cli import run
-from stages.fault import Fault
-from stages.files import read_json, replacing
-from stages.models.compact import load
+from stages.networks.compact import load
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json, replacing
 
 app = typer.Typer(add_completion=False)
 DESCRIPTION = Path("data/prepared/description.json")
@@ -33,6 +34,9 @@ SUFFIX = {Format.onnx: "onnx", Format.torchscript: "pt", Format.state_dict: "saf
 class Normalised(nn.Module):
     """The network behind the normalisation of its training images: takes pixels in [0, 1]."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, network: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
         self.network = network
@@ -41,7 +45,8 @@ class Normalised(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return logits [N, K] of images [N, C, H, W] with pixels from 0 to 1."""
-        return self.network((images - self.mean) / self.std)  # type: ignore[operator]
+        logits: torch.Tensor = self.network((images - self.mean) / self.std)
+        return logits
 
 
 @app.command()
@@ -55,7 +60,7 @@ def main(
     ] = False,
     output: Annotated[Path | None, typer.Option(help="Where to write it.")] = None,
 ) -> None:
-    """Write a retrained network; its input are images with pixels from 0 to 1.
+    """Write a retrained network that takes images with pixels from 0 to 1.
 
     A state_dict holds the network's own tensors, without that normalisation.
     """
@@ -68,7 +73,7 @@ def main(
     print(target)
 
 
-def export(source: Path, about: dict, format: Format, target: Path) -> None:
+def export(source: Path, about: Mapping[str, Any], format: Format, target: Path) -> None:
     """Write the network in the file `source` to `target`; `about` describes its images."""
     with replacing(target) as aside:
         if format is Format.state_dict:
@@ -77,7 +82,7 @@ def export(source: Path, about: dict, format: Format, target: Path) -> None:
         network = Normalised(load(source), about["mean"], about["std"]).eval()
         images = torch.zeros(2, about["channels"], about["height"], about["width"])
         if format is Format.torchscript:
-            torch.jit.save(torch.jit.trace(network, images), aside)
+            torch.jit.save(torch.jit.trace(network, images), aside)  # type: ignore[no-untyped-call]
             return
         _export_onnx(network, images, aside)
 
@@ -99,4 +104,5 @@ def _export_onnx(network: nn.Module, images: torch.Tensor, target: Path) -> None
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

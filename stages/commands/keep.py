@@ -1,4 +1,4 @@
-"""Keep the report of a study in git, with the settings that made it."""
+"""Copy the report and the settings of a finished study to reports/studies, for git."""
 
 import os
 import re
@@ -10,20 +10,20 @@ from typing import Annotated
 
 import typer
 
-from stages.cli import run
-from stages.fault import Fault
-from stages.files import write_text
-from stages.params.load import PARAMS
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import write_text
+from stages.pipeline.params import PARAMS
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
-PARTS = ("headline.json", "figures", "tables")
+PARTS = ("headline.json", "curves", "figures", "tables")
 NAME = r"[a-z][a-z0-9_]*"
 
 
 @app.command()
 def main(
-    name: Annotated[str, typer.Argument(help="What to call the study, its preset say.")],
+    name: Annotated[str, typer.Argument(help="The name of the study, such as its preset's.")],
 ) -> None:
     """Copy the finished report and params.yaml to reports/studies/NAME, for git."""
     if not re.fullmatch(NAME, name):
@@ -36,9 +36,9 @@ def main(
 
 
 def keep(folder: Path) -> None:
-    """Copy report, tables, figures, headline and params.yaml to `folder`, replacing what is there.
+    """Copy the report, all that it links to, and params.yaml to `folder`; replace what is there.
 
-    Links of the page are relative, so they work from there too.
+    The page's links are relative, so they work from there too.
     """
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
     for part in PARTS:
@@ -57,4 +57,5 @@ def keep(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

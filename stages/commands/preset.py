@@ -1,75 +1,75 @@
-"""Presets: whole params.yaml files, one for each study of the literature that ships with us."""
+"""List the studies that ship with the project, or make one the params.yaml."""
 
-import difflib
 import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stages.cli import run
 from stages.commands.layout import columns
-from stages.fault import Fault
-from stages.files import write_text
-from stages.params.load import PARAMS, nearest
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import write_text
+from stages.pipeline.params import PARAMS, nearest, read_yaml
+from stages.presets.preset import params_text, preset_files, read_params, read_preset
+from stages.study.differences import differences
 
 app = typer.Typer(add_completion=False)
-FOLDER = Path(__file__).parents[1] / "presets"
 
 
 @app.command()
 def main(
     name: Annotated[str | None, typer.Argument(help="A preset. Default: list them all.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print it; change nothing.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the params.yaml it makes; change nothing.")
+    ] = False,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Print how it differs from params.yaml; change nothing.")
+        bool, typer.Option("--diff", help="Print where params.yaml differs; change nothing.")
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite changes to params.yaml that exist nowhere.")
     ] = False,
 ) -> None:
     """Make a preset the params.yaml of this project, or list the presets."""
-    presets = read_presets()
+    presets = preset_files()
     if name is None:
-        print(columns([(name, title(text)) for name, text in presets.items()]))
+        print(overview(presets))
         return
     if name not in presets:
         raise Fault(f"no preset {name!r}; {nearest(name, presets)}")
     if show:
-        print(presets[name], end="")
+        print(params_text(presets[name]), end="")
     elif diff:
-        print(difference(PARAMS.read_text(encoding="utf-8"), presets[name], name), end="")
+        rows = differences(read_params(presets[name]), read_yaml(PARAMS))
+        print(columns([("key", f"{PARAMS}", f"preset {name}"), *rows]) if rows else "no difference")
     else:
         if not force:
             _refuse_loss(presets)
-        write_text(PARAMS, presets[name])
+        write_text(PARAMS, params_text(presets[name]))
         print(f"{PARAMS} is now the preset {name}. Next: dvc repro, then read reports/README.md")
 
 
-def read_presets() -> dict[str, str]:
-    """Return the text of every preset by name."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
+def overview(presets: dict[str, Path]) -> str:
+    """Return what each preset is and what it asks, on two lines."""
+    rows = []
+    for name, path in presets.items():
+        preset = read_preset(path)
+        rows += [(name, preset.title), ("", preset.question)]
+    return columns(rows)
 
 
-def title(text: str) -> str:
-    """Return the first line of a preset, a comment that says what it is."""
-    return text.partition("\n")[0].removeprefix("#").strip()
-
-
-def difference(ours: str, preset: str, name: str) -> str:
-    """Return a unified diff from params.yaml to a preset."""
-    before, after = ours.splitlines(keepends=True), preset.splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after, f"{PARAMS}", f"preset {name}"))
-
-
-def _refuse_loss(presets: dict[str, str]) -> None:
+def _refuse_loss(presets: dict[str, Path]) -> None:
     """Raise a Fault where params.yaml is neither a preset nor what the last commit holds."""
-    if not PARAMS.exists() or PARAMS.read_text(encoding="utf-8") in presets.values():
+    if not PARAMS.exists():
         return
+    text = PARAMS.read_text(encoding="utf-8")
     command = ["git", "diff", "--quiet", "HEAD", "--", str(PARAMS)]
+    if text in map(params_text, presets.values()):
+        return
     if subprocess.run(command, capture_output=True).returncode:
         raise Fault(f"{PARAMS} has changes that are not committed; commit them or add --force")
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

@@ -11,28 +11,30 @@ import torch
 import typer
 from torch import nn
 
-from stages.cli import run
-from stages.fault import Fault
-from stages.files import read_json
-from stages.metrics.cost import CONVENTION, layers
-from stages.models.registry import Spec, build
-from stages.params.load import PARAMS, parse, read_yaml
-from stages.params.prune import Entry
-from stages.params.study import Study
+from stages.data.sources.raw import Form
+from stages.data.sources.registry import SOURCES
+from stages.evaluation.cost import layers
+from stages.networks.building import Spec, build
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json
+from stages.pipeline.params import PARAMS, parse
+from stages.presets.preset import read_params
 from stages.pruning.method import Method
 from stages.pruning.prune import prune, widths_without_data
+from stages.pruning.settings import Entry
 from stages.pruning.step import apply
+from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
 DESCRIPTION = Path("data/prepared/description.json")
-SHAPES = {
-    "digits": (1, 8, 8, 10),
-    "mnist": (1, 28, 28, 10),
-    "fashion_mnist": (1, 28, 28, 10),
-    "cifar10": (3, 32, 32, 10),
-    "cifar100": (3, 32, 32, 100),
-}
 DENSE = "dense"
+CONVENTION = (
+    "MACs: multiply-accumulates of convolutions and linear layers for one image, one MAC per "
+    "weight use, zeros included; biases, BatchNorm and pooling are not counted. Parameters: "
+    "weights, biases and BatchNorm scales, no buffers. Nonzero: parameters less the zeros in "
+    "convolution and linear weights."
+)
 
 
 @app.command()
@@ -40,8 +42,8 @@ def main(
     params: Annotated[Path, typer.Option(help="A params.yaml.")] = PARAMS,
     csv: Annotated[bool, typer.Option("--csv", help="Print every layer as CSV.")] = False,
 ) -> None:
-    """Print parameters and MACs that each pruning method leaves, overall and by layer."""
-    study: Study = parse(Study, read_yaml(params), file=params)
+    """Print parameters and MACs that each pruning method leaves, in total and by layer."""
+    study: Study = parse(Study, read_params(params), file=params)
     network, shape = dense_network(study)
     tables, reasons = [table(DENSE, network, shape)], {}
     for name, entry in {**study.prune.methods, **study.prune.iterative}.items():
@@ -59,24 +61,23 @@ def main(
 
 
 def dense_network(study: Study) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Build the network of a study; its images are those of data/prepared or of the source."""
-    source = study.data.source
-    if source in SHAPES:
-        *shape, classes = SHAPES[source]
-    elif DESCRIPTION.is_file():
-        about = read_json(DESCRIPTION)
-        shape, classes = [about[key] for key in ("channels", "height", "width")], about["classes"]
-        classes = len(classes)
-    else:
-        raise Fault(f"{DESCRIPTION}: no such file; run `dvc repro prepare` to know the images")
+    """Return the network of a study and the shape of its images [C, H, W]."""
+    form = SOURCES[study.data.source].form or prepared_form()
     model = study.model
-    channels, height, width = shape
-    spec = Spec(model.code, model.factory, model.options, classes, channels)
-    return build(spec, study.seed), (channels, height, width)
+    spec = Spec(model.code, model.factory, model.options, form.classes, form.channels)
+    return build(spec, study.seed), form[:3]
+
+
+def prepared_form() -> Form:
+    """Return the form of the images in data/prepared; a Fault where there are none."""
+    if not DESCRIPTION.is_file():
+        raise Fault(f"{DESCRIPTION}: no such file; run `dvc repro prepare` to know the images")
+    about = read_json(DESCRIPTION)
+    return Form(about["channels"], about["height"], about["width"], len(about["classes"]))
 
 
 def pruned_network(network: nn.Module, entry: Entry, shape: Sequence[int]) -> nn.Module:
-    """Prune by chance to the sizes that the method leaves; a Fault where these need training."""
+    """Prune at random to the sizes that the method leaves; a Fault where these need training."""
     methods: list[Method] = getattr(entry, "methods", lambda: [entry.method()])()
     masks: dict[str, torch.Tensor] = {}
     for method in methods:
@@ -86,8 +87,8 @@ def pruned_network(network: nn.Module, entry: Entry, shape: Sequence[int]) -> nn
             raise Fault(
                 f"{method.allocation.options['sparsity']:.2%} of all weights, layer unknown"
             )
-        by_chance = replace(method, criterion="random", options={}, iterations=1)
-        pruned = prune(network, (), by_chance, torch.Generator().manual_seed(0), shape, masks)
+        at_random = replace(method, criterion="random", options={}, iterations=1)
+        pruned = prune(network, (), at_random, torch.Generator().manual_seed(0), shape, masks)
         network, masks = apply(network, pruned), pruned.masks
     return network
 
@@ -108,4 +109,5 @@ def overview(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

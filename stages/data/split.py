@@ -1,10 +1,10 @@
-"""Stratified parts of a labelled set: proportional per class, exact in total, seeded."""
+"""Stratified parts of a labelled set: in proportion to the classes, exact in total, seeded."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 
 
 def shares(counts: np.ndarray, total: int) -> np.ndarray:
@@ -19,18 +19,18 @@ def shares(counts: np.ndarray, total: int) -> np.ndarray:
 
 
 def stratified(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
-    """Draw `total` positions of `labels`, each class by its share; sorted int64 [total]."""
+    """Sample `total` positions of `labels`, each class by its share; sorted int64 [total]."""
     generator = np.random.default_rng(seed)
     counts = np.bincount(labels)
-    drawn = [
+    sampled = [
         generator.permutation(np.flatnonzero(labels == label))[:share]
         for label, share in enumerate(shares(counts, total))
     ]
-    return np.sort(np.concatenate(drawn))
+    return np.sort(np.concatenate(sampled))
 
 
 def limited(labels: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
-    """Return the positions of at most `limit` labels, drawn in proportion to the classes.
+    """Return the positions of at most `limit` labels, sampled in proportion to the classes.
 
     None keeps all. Sorted int64.
     """
@@ -42,7 +42,7 @@ def limited(labels: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
 def holdout(
     labels: np.ndarray, fraction: float, seed: int, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the training images into a part to train on and a part held out for validation.
+    """Split the training images into a part to train on and a part for validation.
 
     Returns two sorted, disjoint int64 index arrays that together cover `labels`; the second holds
     round(fraction * N) of them and is empty for a fraction of 0. A Fault when a class keeps no

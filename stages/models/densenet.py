@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.models.layers import conv3x3, initialise
+from stages.networks.layers import conv3x3, initialise
 
 
 class DenseLayer(nn.Module):
@@ -54,7 +54,8 @@ class DenseNet(nn.Module):
         """Images [B, in_channels, H, W] -> logits [B, num_classes]."""
         x = self.transition1(self.block1(self.conv1(x)))
         x = self.block3(self.transition2(self.block2(x)))
-        return self.fc(F.relu(self.bn(x)).mean((2, 3)))
+        logits: Tensor = self.fc(F.relu(self.bn(x)).mean((2, 3)))
+        return logits
 
 
 def _block(layers: int, in_channels: int, growth: int) -> nn.Sequential:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from torch import nn
 from torchvision import models
 
-from stages.fault import Fault
-from stages.models.layers import initialise
+from stages.networks.layers import initialise
+from stages.pipeline.fault import Fault
 
 CLASSES = 1000
 WEIGHTS = "IMAGENET1K_V1"

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.models.layers import conv3x3, initialise, shortcut
+from stages.networks.layers import conv3x3, initialise, shortcut
 
 
 class PreActBlock(nn.Module):
@@ -20,7 +20,8 @@ class PreActBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, out_channels, H / stride, W / stride]; He et al. 2016b, figure 1."""
         out = self.conv1(F.relu(self.bn1(x)))
-        return self.conv2(F.relu(self.bn2(out))) + self.shortcut(x)
+        total: Tensor = self.conv2(F.relu(self.bn2(out))) + self.shortcut(x)
+        return total
 
 
 class PreResNet(nn.Module):
@@ -39,7 +40,8 @@ class PreResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images [B, in_channels, H, W] -> logits [B, num_classes]."""
         x = self.layer3(self.layer2(self.layer1(self.conv1(x))))
-        return self.fc(F.relu(self.bn(x)).mean((2, 3)))
+        logits: Tensor = self.fc(F.relu(self.bn(x)).mean((2, 3)))
+        return logits
 
 
 def _stage(blocks: int, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

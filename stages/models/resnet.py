@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.models.layers import conv3x3, initialise, shortcut
+from stages.networks.layers import conv3x3, initialise, shortcut
 
 
 class BasicBlock(nn.Module):
@@ -40,7 +40,8 @@ class ResNet(nn.Module):
         """Images [B, in_channels, H, W] -> logits [B, num_classes]."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean((2, 3)))
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits
 
 
 def _stage(blocks: int, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from stages.fault import Fault
-from stages.models import layers
-from stages.models.layers import conv3x3
+from stages.networks import layers
+from stages.networks.layers import conv3x3
+from stages.pipeline.fault import Fault
 
 SMALLEST = 16
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -26,7 +26,8 @@ class VGG(nn.Module):
         if min(x.shape[-2:]) < SMALLEST:
             size = "x".join(str(side) for side in x.shape[-2:])
             raise Fault(f"vgg16_bn: images are {size}, its four poolings need at least 16x16")
-        return self.classifier(self.features(x).mean((2, 3)))
+        logits: Tensor = self.classifier(self.features(x).mean((2, 3)))
+        return logits
 
 
 def _features(in_channels: int) -> list[nn.Module]:
@@ -40,7 +41,7 @@ def _features(in_channels: int) -> list[nn.Module]:
 
 
 def initialise(network: nn.Module) -> None:
-    """Draw fresh weights in place as the pruning literature does for VGG.
+    """Re-initialise a network in place as pruning papers do for VGG.
 
     Convolutions: Kaiming normal by fan_out; BatchNorm2d: scale 0.5; linear: N(0, 0.01), bias 0.
     """

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Kept = dict[str, dict[int, np.ndarray]]
+from stages.networks.compact import Kept
+
 Chosen = Mapping[str, np.ndarray]
 
 
@@ -41,7 +42,7 @@ class Group:
 
 
 def kept(groups: Sequence[Group], chosen: Chosen) -> Kept:
-    """Return the indices that survive, per tensor and dim, when each group keeps its chosen units.
+    """Return the indices that stay, per tensor and dim, when each group keeps its chosen units.
 
     `chosen[group.name]` is bool [width]. Only dims that belong to a group appear; the indices are
     int64 and ascending.

@@ -18,7 +18,7 @@ def distance(dense: Mapping[str, Tensor], pruned: Mapping[str, Tensor]) -> float
 
 
 def fraction_pruned(before: int, after: int) -> float:
-    """Return s, the fraction of the weights that remained before a step which the step pruned."""
+    """Return s, the fraction that one pruning removed of the weights it was given."""
     return 1 - after / before
 
 

@@ -23,7 +23,7 @@ class Method:
     Filters: `scope` is `blocks`, convolutions whose output stays inside a block (the first
     convolutions of PFEC, Li et al. 2017), or `all`, coupled channels too.
     Weights: `linear` also prunes linear layers beside convolutions; `iterations` > 1 prunes in
-    that many steps of equal shrinkage, scoring anew after each (Tanaka et al. 2020, section 6).
+    that many steps of equal shrinkage, scoring again after each (Tanaka et al. 2020, section 6).
     """
 
     granularity: Granularity

@@ -7,21 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.fault import Fault
+from stages.networks.compact import Kept
+from stages.pipeline.fault import Fault
 from stages.pruning import structured, unstructured
-from stages.pruning.channels import Kept
+from stages.pruning.checks import check_weights
+from stages.pruning.criteria.types import Batches
 from stages.pruning.distance import fraction_pruned
 from stages.pruning.method import Method
 from stages.pruning.registry import CRITERIA, find
-
-Batches = Sequence[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Pruned:
     """What pruning decided; the network itself is unchanged.
 
-    Filters: `kept`, the indices that survive per tensor and dim (for `models.compact.cut`), and
+    Filters: `kept`, the indices that stay per tensor and dim (for `networks.compact.cut`), and
     `widths`, the filters left per prunable layer. Weights: `masks`, True where a weight stays.
     `fraction` is the share that this call removed of what it was given: of the network's
     parameters (filters), or of the prunable weights that earlier masks had left (weights);
@@ -50,6 +50,7 @@ def prune(
     weight pruning, whose weights stay masked. Raises a Fault for a method that does not fit the
     network.
     """
+    check_weights(network)
     if method.granularity == "filter":
         return _filters(network, batches, method, generator, input_shape)
     return _weights(network, batches, method, generator, dict(masks or {}))
@@ -58,12 +59,13 @@ def prune(
 def widths_without_data(
     network: nn.Module, method: Method, input_shape: Sequence[int]
 ) -> dict[str, int]:
-    """Return the filters left per prunable layer where no weights or data are needed to know.
+    """Return the filters left per prunable layer, where they follow from the network's shape alone.
 
-    Raises a Fault that says why where they are.
+    Raises a Fault that says why where they depend on weights or data.
     """
     if method.granularity != "filter":
         raise Fault("granularity: weight pruning leaves all widths as they are")
+    check_weights(network)
     found = structured.structure(network, input_shape, method.scope)
     return structured.widths_of(found, method, None)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.allocation.filters import FILTER_ALLOCATIONS
 from stages.pruning.allocation.weights import WEIGHT_ALLOCATIONS
 from stages.pruning.criteria.filters import FILTER_CRITERIA
@@ -20,5 +20,6 @@ def find(registry: Registry, granularity: Granularity, name: str, key: str) -> C
     """Return the function; a Fault that names `key` and what is allowed."""
     known = registry[granularity]
     if name not in known:
-        raise Fault(f"{key}: {name!r} is none for a {granularity}; allowed: {', '.join(known)}")
+        allowed = ", ".join(known)
+        raise Fault(f"{key}: {name!r} is unknown for granularity {granularity}; allowed: {allowed}")
     return known[name]

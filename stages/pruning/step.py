@@ -1,4 +1,4 @@
-"""One pruning of one network: what it sees, what it leaves, what is written of it."""
+"""One pruning of one network: the images it sees, the network it leaves, the files of both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,30 +9,31 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.data.augment import normalise
-from stages.data.images import Prepared
-from stages.files import save_arrays
-from stages.metrics.cost import cost
-from stages.models import compact
-from stages.models.compact import Kept
-from stages.models.registry import Spec
-from stages.params.prune import Calibration
+from stages.evaluation.cost import cost
+from stages.images.normalise import normalise
+from stages.images.prepared import Prepared
+from stages.networks import compact
+from stages.networks.building import Spec
+from stages.networks.compact import Kept
+from stages.pipeline.files import save_arrays
+from stages.pruning.criteria.types import Batches
 from stages.pruning.distance import distance
-from stages.pruning.prune import Batches, Pruned
+from stages.pruning.prune import Pruned
+from stages.pruning.settings import Calibration
 from stages.pruning.surgery import compact_form
 from stages.pruning.unstructured import masked
-from stages.training.order import PRUNE
+from stages.replicates.seeds import PRUNE
 
 
 def calibration_batches(data: Prepared, calibration: Calibration, seed: int) -> Batches:
-    """Draw the normalised training images, not augmented, that criteria look at."""
+    """Sample the training images that criteria see; normalised, not augmented."""
     count = calibration.batches * calibration.batch_size
     order = np.random.default_rng([seed, PRUNE]).permutation(len(data.train.labels))[:count]
     index = torch.from_numpy(order)
-    drawn = data.train.images[index.to(data.train.images.device)].to(data.mean.device)
+    pixels = data.train.images[index.to(data.train.images.device)].to(data.mean.device)
     labels = data.train.labels[index.to(data.mean.device)]
-    images = normalise(drawn, data.mean, data.std)
-    parts = (t.split(calibration.batch_size) for t in (images, labels))
+    images = normalise(pixels, data.mean, data.std)
+    parts = (torch.split(whole, calibration.batch_size) for whole in (images, labels))
     return list(zip(*parts, strict=True))
 
 
@@ -42,7 +43,7 @@ def apply(network: nn.Module, pruned: Pruned) -> nn.Module:
 
 
 def composed(first: Kept, then: Kept) -> Kept:
-    """Return the indices, in the network before `first`, that survive `first` and `then`."""
+    """Return the indices, in the network before `first`, that `first` and `then` keep."""
     whole: dict[str, dict[int, np.ndarray]] = {name: dict(dims) for name, dims in first.items()}
     for name, dims in then.items():
         for dim, index in dims.items():
@@ -64,7 +65,7 @@ def write_pruned(
 def sizes(
     before: nn.Module, after: nn.Module, pruned: Pruned, shape: Sequence[int]
 ) -> dict[str, Any]:
-    """Return the size that is left, and how far the pruning moved the network."""
+    """Return the size that is left, and how far pruning moved the network."""
     moved = distance(dict(before.named_parameters()), dict(after.named_parameters()))
     return {
         **asdict(cost(after, shape)),

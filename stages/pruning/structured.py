@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import nn
 
-from stages.fault import Fault
+from stages.networks.compact import Kept
+from stages.pipeline.fault import Fault
 from stages.pruning.allocation.layer import Layer, Measure, Size
-from stages.pruning.channels import Group, Kept, kept
+from stages.pruning.allocation.ranking import Scores, top
+from stages.pruning.channels import Group, kept
+from stages.pruning.checks import check_equivalence, check_training
 from stages.pruning.method import Method, Scope
 from stages.pruning.numbering import layers
-from stages.pruning.ranking import top
 from stages.pruning.registry import ALLOCATIONS, find
-from stages.pruning.surgery import check_equivalence, compact_form, masked_form
+from stages.pruning.surgery import compact_form, masked_form
 from stages.pruning.trace import Trace, sample, trace
-
-Scores = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def structure(network: nn.Module, input_shape: Sequence[int], scope: Scope) -> S
     found = trace(network, input_shape)
     groups = [group for group in found.groups if scope == "all" or not group.coupled]
     if not groups:
-        raise Fault(f"scope: {scope!r} admits no convolution of {type(network).__name__}")
+        reason = _reason(found)
+        raise Fault(f"scope: {scope!r} admits no convolution of {type(network).__name__}: {reason}")
     return Structure(groups, layers(network, found, groups), measuring(network, found, groups))
 
 
@@ -74,9 +75,14 @@ def select(found: Structure, widths: Mapping[str, int], scores: Scores) -> Kept:
 
 
 def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
-    """Compare the compact with the silenced network on random images; a Fault if they differ."""
+    """Compare the compact with the silenced network on random images; a Fault if they differ.
+
+    Then run it in training mode, where it is to be retrained; a Fault if it cannot.
+    """
     dense = copy.deepcopy(network).cpu()
-    check_equivalence(masked_form(dense, kept), compact_form(dense, kept), sample(input_shape))
+    compact, images = compact_form(dense, kept), sample(input_shape)
+    check_equivalence(masked_form(dense, kept), compact, images)
+    check_training(dense, compact, images)
 
 
 def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Measure:
@@ -104,12 +110,22 @@ def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Meas
     return measure
 
 
+def _reason(found: Trace) -> str:
+    """Say of the first convolution why it is not prunable."""
+    for group in found.groups:
+        return f"the channels of {group.name} meet those of other layers; scope: all admits them"
+    for name, reason in found.refused.items():
+        return f"the channels of {name} {reason}"
+    return "it has none"
+
+
 def _averaged(parts: Sequence[np.ndarray]) -> np.ndarray:
     if not parts:
         return np.full(1, np.nan)
     scales = [np.nanmean(part) for part in parts]
     relative = [part / (scale or 1) for part, scale in zip(parts, scales, strict=True)]
-    return np.nanmean(relative, axis=0) * np.mean(scales)
+    averaged: np.ndarray = np.nanmean(relative, axis=0) * np.mean(scales)
+    return averaged
 
 
 def _by_unit(group: Group, units: np.ndarray, values: np.ndarray) -> np.ndarray:

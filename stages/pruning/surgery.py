@@ -2,16 +2,12 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.fault import Fault
-from stages.models.compact import Kept, cut, resize
-
-TOLERANCE = 1e-5
+from stages.networks.compact import Kept, cut, resize
 
 
 def compact_form(network: nn.Module, kept: Kept) -> nn.Module:
@@ -35,68 +31,6 @@ def masked_form(network: nn.Module, kept: Kept) -> nn.Module:
     tensors.update({name: _silenced(tensors[name], dims) for name, dims in kept.items()})
     silent.load_state_dict(tensors)
     return silent
-
-
-def check_equivalence(
-    masked: nn.Module, compact: nn.Module, images: Tensor, tolerance: float = TOLERANCE
-) -> float:
-    """Return the largest difference between the logits of two networks on [B, C, H, W].
-
-    It is relative to the largest logit where that exceeds 1. Raises a Fault above `tolerance`.
-    """
-    theirs = _logits(masked, images)
-    try:
-        ours = _logits(compact, images)
-    except Exception as error:
-        raise Fault(f"surgery: the compact network cannot run: {error}") from error
-    if ours.shape != theirs.shape:
-        shapes = f"{list(ours.shape)} against {list(theirs.shape)}"
-        raise Fault(f"surgery: the compact network gives logits {shapes} of the masked one")
-    difference = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1))
-    if not difference <= tolerance:
-        layer = _first_difference(masked, compact, images, tolerance)
-        raise Fault(
-            f"surgery: logits of the compact and the masked network differ by {difference:.2g}, "
-            f"first at {layer}; at most {tolerance:.2g} is allowed"
-        )
-    return difference
-
-
-def _first_difference(
-    masked: nn.Module, compact: nn.Module, images: Tensor, tolerance: float
-) -> str:
-    """Name the first convolution or linear layer whose output has another sum in both networks.
-
-    Channels that are gone from the one are silent in the other, so sums over channels agree.
-    """
-    ours, theirs = (_sums(network, images) for network in (compact, masked))
-    for name, whole in theirs.items():
-        limit = tolerance * float(whole.abs().max().clamp(min=1))
-        if name not in ours or not float((ours[name] - whole).abs().max()) <= limit:
-            return name
-    return "the logits alone"
-
-
-def _sums(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    sums: dict[str, Tensor] = {}
-
-    def watch(name: str, module: nn.Module) -> None:
-        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            sums.setdefault(name, output.sum(1))
-
-        module.register_forward_hook(hook)
-
-    network = copy.deepcopy(network).double()
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            watch(name, module)
-    _logits(network, images.double())
-    return sums
-
-
-def _logits(network: nn.Module, images: Tensor) -> Tensor:
-    with torch.no_grad():
-        return copy.deepcopy(network).eval()(images)
 
 
 def _silenced(tensor: Tensor, dims: Mapping[int, np.ndarray]) -> Tensor:

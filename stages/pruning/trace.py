@@ -12,19 +12,26 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner.function import DepthwiseConvPruner
 
-from stages.fault import Fault
-from stages.models.layers import ChannelShortcut
-from stages.models.registry import drawing
+from stages.networks.building import seeded
+from stages.networks.layers import ChannelShortcut
+from stages.pipeline.fault import Fault
 from stages.pruning.channels import Group, kept
-from stages.pruning.coupling import ShortcutConv, TiedConv, Unprunable, group_of, reads
-from stages.pruning.surgery import check_equivalence, compact_form, masked_form
+from stages.pruning.checks import check_equivalence
+from stages.pruning.coupling import ShortcutConv, TiedConv, group_of
+from stages.pruning.passing import OP, Unprunable, reads
+from stages.pruning.surgery import compact_form, masked_form
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Channel groups in module order, and the output positions per channel of each layer."""
+    """What can be pruned.
+
+    Channel groups in module order; why the channels of other convolutions cannot be cut, by name;
+    the output positions per channel of each layer.
+    """
 
     groups: tuple[Group, ...]
+    refused: dict[str, str]
     positions: dict[str, int]
 
 
@@ -43,19 +50,21 @@ def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
     """
     dense = copy.deepcopy(network).cpu().float().eval().requires_grad_(True)
     images = sample(input_shape)
-    with drawing(0):
+    with seeded(0):
         stand_in = _stand_in(dense)
-        calls, positions = _watch(stand_in, images)
+        calls, positions = _record(stand_in, images)
     names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
-    groups = []
+    groups, refused = [], {}
     for root, items in _dependencies(stand_in, images, names):
         try:
             group, certain = group_of(names[root], items, names)
-        except Unprunable:
-            continue
-        if certain or _survives(dense, group, images):
+            if not certain:
+                _try(dense, group, images)
+        except Unprunable as reason:
+            refused[names[root]] = f"{reason}"
+        else:
             groups.append(group)
-    return Trace(tuple(groups), positions)
+    return Trace(tuple(groups), refused, positions)
 
 
 def sample(input_shape: Sequence[int]) -> Tensor:
@@ -75,7 +84,7 @@ def _stand_in(dense: nn.Module) -> nn.Module:
     return stand_in
 
 
-def _watch(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dict[str, int]]:
+def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dict[str, int]]:
     """Count each layer's calls, and the positions (height x width) of each output channel."""
     calls: Counter[nn.Module] = Counter()
     positions: dict[str, int] = {}
@@ -113,7 +122,7 @@ def _dependencies(
 
     Convolutions whose outputs already came with an earlier one are skipped.
     """
-    graph = _graph(network, images)
+    graph = _graph(network, images, names)
     covered: set[nn.Module] = set()
     for conv in names:
         if not _is_root(conv) or conv in covered or conv not in graph.module2node:
@@ -129,23 +138,37 @@ def _is_root(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     return isinstance(module, nn.Conv2d) and module.groups == 1 and not stands_in
 
 
-def _graph(network: nn.Module, images: Tensor) -> Any:
+def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -> Any:
+    graph = tp.DependencyGraph()
     pruners = {TiedConv: DepthwiseConvPruner()}
     try:
         with torch.enable_grad():
-            return tp.DependencyGraph().build_dependency(
+            return graph.build_dependency(
                 network, (images,), customized_pruners=pruners, verbose=False
             )
     except Exception as error:
-        raise Fault(f"prune: Torch-Pruning cannot follow the network: {error!r}") from error
+        reason = _reshaped(getattr(graph, "module2node", {}), names) or repr(error)
+        raise Fault(f"prune: Torch-Pruning cannot follow the network: {reason}") from error
 
 
-def _survives(dense: nn.Module, group: Group, images: Tensor) -> bool:
-    """Try it: remove every other unit of the group, and compare with silencing them."""
+def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) -> str | None:
+    """Name the first convolution whose channels are regrouped before another layer reads them."""
+    for conv in names:
+        waiting = [*nodes[conv].outputs] if _is_root(conv) and conv in nodes else []
+        while waiting:
+            node = waiting.pop()
+            if node.type == OP.RESHAPE and OP.LINEAR not in {x.type for x in node.outputs}:
+                return f"the channels of {names[conv]} pass a reshape, which cannot be cut"
+            if not isinstance(node.module, nn.Conv2d | nn.Linear):
+                waiting += node.outputs
+    return None
+
+
+def _try(dense: nn.Module, group: Group, images: Tensor) -> None:
+    """Remove every other unit of the group and compare with silencing them; else Unprunable."""
     chosen = {group.name: np.arange(group.width) % 2 == 0}
     removed = kept([group], chosen)
     try:
         check_equivalence(masked_form(dense, removed), compact_form(dense, removed), images)
-    except Fault:
-        return False
-    return True
+    except Fault as fault:
+        raise Unprunable(f"do not survive a trial ({fault})") from fault

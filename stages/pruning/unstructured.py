@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.method import Method
 from stages.pruning.registry import ALLOCATIONS, find
 
@@ -31,13 +32,15 @@ def prunable(network: nn.Module, linear: bool) -> list[str]:
 def masks_of(network: nn.Module, method: Method, score: Score, before: Masks) -> Masks:
     """Return bool masks of the weights that stay; what `before` masks stays masked.
 
-    With n iterations and a sparsity s, step k prunes to 1 - (1 - s)^(k / n) and scores the
-    network that step k - 1 left (Tanaka et al. 2020, algorithm 1).
+    With n iterations and a sparsity s, step k removes 1 - (1 - s)^(k / n) of the weights, rounded
+    down to a whole weight, by the scores of the network that step k - 1 left (Tanaka et al. 2020,
+    algorithm 1, rounding as in their code).
     """
     allocation = find(ALLOCATIONS, "weight", method.allocation.kind, "allocation.kind")
     names = prunable(network, method.linear)
+    total = sum(network.get_parameter(name).numel() for name in names)
     masks = before
-    for options in _steps(method):
+    for options in _steps(method, total):
         scores = score(masked(network, masks))
         ranked = {name: _without(scores[name], masks.get(name)) for name in names}
         chosen = allocation(ranked, **options)
@@ -54,7 +57,8 @@ def masked(network: nn.Module, masks: Masks) -> nn.Module:
     return copied
 
 
-def _steps(method: Method) -> list[dict]:
+def _steps(method: Method, total: int) -> list[dict[str, Any]]:
+    """Return the options of the allocation in each step, for `total` prunable weights."""
     options = dict(method.allocation.options)
     if method.iterations == 1:
         return [options]
@@ -63,8 +67,8 @@ def _steps(method: Method) -> list[dict]:
             f"iterations: {method.iterations}; only an allocation of a sparsity takes steps"
         )
     left = 1 - options["sparsity"]
-    steps = range(1, method.iterations + 1)
-    return [{**options, "sparsity": 1 - left ** (k / method.iterations)} for k in steps]
+    shares = (1 - left ** (k / method.iterations) for k in range(1, method.iterations + 1))
+    return [{**options, "sparsity": int(share * total) / total} for share in shares]
 
 
 def _without(scores: np.ndarray, mask: Tensor | None) -> np.ndarray:

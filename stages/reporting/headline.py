@@ -12,27 +12,27 @@ from stages.reporting.measures import (
     pruned_test,
     selected_test,
 )
-from stages.reporting.records import Arm, Baseline
 from stages.reporting.statistics import estimate, paired
+from stages.results.records import ArmResult, DenseResult, PrunedResult
 
 
-def headline(arm: Arm, baseline: Baseline) -> dict[str, float | None]:
+def headline(arm: ArmResult, pruned: PrunedResult, dense: DenseResult) -> dict[str, float | None]:
     """Test accuracies (mean and sd over replicates), the drop in points, the sizes kept.
 
     Rounded to 3 decimals; None where there is no value: an sd of one replicate, a selected
     epoch without a validation split.
     """
     accuracies = {
-        "dense": dense_test(baseline),
-        "pruned": pruned_test(baseline),
+        "dense": dense_test(dense),
+        "pruned": pruned_test(pruned),
         "retrained": last_test(arm),
     }
     values = {name: value for key in accuracies for name, value in _pair(key, accuracies[key])}
     values |= {
         "selected": float(selected_test(arm).mean(skipna=False)),
         "drop": paired(accuracies["dense"], accuracies["retrained"], 0.95).mean,
-        "parameters_kept": parameters_kept(arm, baseline),
-        "macs_kept": macs_kept(arm, baseline),
+        "parameters_kept": parameters_kept(arm, pruned, dense),
+        "macs_kept": macs_kept(arm, dense),
     }
     return {name: _rounded(value) for name, value in values.items()}
 

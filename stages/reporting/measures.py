@@ -2,112 +2,111 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import pandas as pd
 
-from stages.params.compare import Compare
-from stages.reporting.records import Arm, Baseline, Dense, Network, Pruned
-from stages.reporting.results import Study
-from stages.reporting.statistics import Estimate, paired
+from stages.results.files import Results
+from stages.results.records import (
+    ArmResult,
+    DenseResult,
+    Network,
+    PrunedResult,
+    Scores,
+    Untrained,
+)
 
 
-def last_test(arm: Arm) -> pd.Series:
+def last_test(arm: ArmResult) -> pd.Series:
     """Test accuracy after the last epoch, in percent: the headline measure."""
-    values = {run.seed: 100 * run.last.test.accuracy for run in arm.replicates}
-    return pd.Series(values, name=_name(arm), dtype=float)
+    return _by_seed(arm, [_percent(run.last.test) for run in arm.replicates])
 
 
-def mean_test(arms: Sequence[Arm]) -> pd.Series:
+def mean_test(arms: Sequence[ArmResult]) -> pd.Series:
     """Test accuracy after the last epoch, in percent, averaged by seed over arms."""
     scores = pd.concat([last_test(arm) for arm in arms], axis=1).mean(axis=1)
     return scores.rename(" and ".join(_name(arm) for arm in arms))
 
 
-def last_validation(arm: Arm) -> pd.Series:
+def last_validation(arm: ArmResult) -> pd.Series:
     """Validation accuracy after the last epoch, in percent; NaN without a validation split."""
-    values = {
-        run.seed: 100 * run.last.validation.accuracy if run.last.validation else math.nan
-        for run in arm.replicates
-    }
-    return pd.Series(values, name=_name(arm), dtype=float)
+    return _by_seed(arm, [_percent(run.last.validation) for run in arm.replicates])
 
 
-def selected_test(arm: Arm) -> pd.Series:
+def selected_test(arm: ArmResult) -> pd.Series:
     """Test accuracy at the epoch that validation selects, in percent; NaN without validation."""
-    values = {
-        run.seed: 100 * run.selected.test.accuracy
-        if run.selected and run.selected.validation
-        else math.nan
-        for run in arm.replicates
-    }
-    return pd.Series(values, name=_name(arm), dtype=float)
+    return _by_seed(
+        arm,
+        [
+            _percent(run.selected.test if run.selected.validation else None)
+            for run in arm.replicates
+        ],
+    )
 
 
-def best_test(arm: Arm) -> pd.Series:
+def best_test(arm: ArmResult) -> pd.Series:
     """The highest test accuracy of any epoch, in percent: biased upwards."""
-    values = {run.seed: 100 * run.test_best.accuracy for run in arm.replicates}
-    return pd.Series(values, name=_name(arm), dtype=float)
+    return _by_seed(arm, [100 * run.test_best.accuracy for run in arm.replicates])
 
 
-def last_loss(arm: Arm) -> pd.Series:
-    """Test loss after the last epoch, NaN where it was not finite."""
-    values = {run.seed: run.last.test.loss for run in arm.replicates}
-    return pd.Series(values, name=_name(arm), dtype=float)
+def last_nll(arm: ArmResult) -> pd.Series:
+    """Negative log-likelihood on test data after the last epoch, NaN where it was not finite."""
+    return _by_seed(arm, [run.last.test.get("nll") for run in arm.replicates])
 
 
-def untrained_test(network: Pruned | Dense, name: str) -> pd.Series:
-    """Test accuracy of a dense or freshly pruned network, in percent."""
-    values = {point.seed: 100 * point.test.accuracy for point in network.replicates}
-    return pd.Series(values, name=name, dtype=float)
+def dense_test(dense: DenseResult) -> pd.Series:
+    """Test accuracy of the dense networks, in percent."""
+    return _untrained(dense.replicates, "the dense network")
 
 
-def dense_test(baseline: Baseline) -> pd.Series:
-    """Test accuracy of the dense network, in percent."""
-    return untrained_test(baseline.dense, f"the dense network of {baseline.method}")
+def pruned_test(pruned: PrunedResult) -> pd.Series:
+    """Test accuracy of the pruned networks before retraining, in percent."""
+    return _untrained(pruned.replicates, f"the pruned network of {pruned.method}")
 
 
-def recalibrated_test(baseline: Baseline) -> pd.Series:
-    """The same with BatchNorm statistics taken anew, in percent."""
-    values = {point.seed: 100 * point.test.accuracy for point in baseline.pruned.recalibrated}
-    return pd.Series(values, name=f"the recalibrated network of {baseline.method}", dtype=float)
+def recalibrated_test(pruned: PrunedResult) -> pd.Series:
+    """The same with BatchNorm statistics re-estimated, in percent."""
+    return _untrained(pruned.recalibrated, f"the recalibrated network of {pruned.method}")
 
 
-def kept_by(study: Study, method: str) -> float:
+def kept_by(results: Results, method: str) -> float:
     """Parameters that a method keeps, after its last round if it prunes in rounds, in percent."""
-    arm, baseline = study.of(method)[0], study.baselines[method]
-    return parameters_kept(arm if arm.rounds > 1 else baseline.pruned, baseline)
+    arm, pruned = results.of(method)[0], results.pruned[method]
+    return parameters_kept(arm if arm.rounds > 1 else pruned, pruned, results.dense)
 
 
-def pruned_test(baseline: Baseline) -> pd.Series:
-    """Test accuracy of the pruned network before retraining, in percent."""
-    return untrained_test(baseline.pruned, f"the pruned network of {baseline.method}")
+def parameters_kept(network: Network, pruned: PrunedResult, dense: DenseResult) -> float:
+    """Parameters left, in percent of the dense ones; weights that `pruned` masks are removed."""
+    left = network.nonzero if pruned.granularity == "weight" else network.parameters
+    return 100 * left / dense.parameters
 
 
-def parameters_kept(network: Network, baseline: Baseline) -> float:
-    """Parameters left, in percent of the dense ones; masked weights count as removed."""
-    masked = baseline.granularity == "weight"
-    left = network.nonzero if masked else network.parameters
-    return 100 * left / baseline.dense.parameters
-
-
-def macs_kept(network: Network, baseline: Baseline) -> float:
+def macs_kept(network: Network, dense: DenseResult) -> float:
     """Multiply-accumulates of one forward pass, in percent of the dense ones."""
-    return 100 * network.macs / baseline.dense.macs
+    return 100 * network.macs / dense.macs
 
 
-def training_cost(arm: Arm, baseline: Baseline) -> float:
+def training_cost(arm: ArmResult, dense: DenseResult) -> float:
     """MACs spent on retraining, in percent of those spent on dense training.
 
     Both runs see the same images in an epoch; the rounds of iterative pruning add up.
     """
-    return 100 * arm.training_macs / (baseline.dense.epochs * baseline.dense.macs)
+    return 100 * arm.training_macs / (dense.epochs * dense.macs)
 
 
-def to_dense(study: Study, settings: Compare, arm: Arm) -> Estimate:
-    """An arm's test accuracy minus the dense network's, paired by seed, in points."""
-    dense = dense_test(study.baselines[arm.method])
-    return paired(last_test(arm), dense, settings.confidence)
+def _by_seed(arm: ArmResult, values: Sequence[float | None]) -> pd.Series:
+    seeds = [run.seed for run in arm.replicates]
+    return pd.Series(values, index=seeds, name=_name(arm), dtype=float)
 
 
-def _name(arm: Arm) -> str:
+def _untrained(replicates: Sequence[Untrained], name: str) -> pd.Series:
+    values = {point.seed: _percent(point.test) for point in replicates}
+    return pd.Series(values, name=name, dtype=float)
+
+
+def _percent(scores: Scores | None) -> float:
+    return 100 * cast(float, scores["accuracy"]) if scores else math.nan
+
+
+def _name(arm: ArmResult) -> str:
     return f"{arm.method}-{arm.schedule}"

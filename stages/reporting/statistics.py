@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import stdtrit
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """How every figure looks, and how it becomes the same bytes of SVG each time."""
 
 import io
-import math
-from collections.abc import Mapping, Sequence
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 WIDTH = 8.8
 GREY = "#767676"
@@ -51,74 +51,100 @@ RULES: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """One schedule's colour, dash pattern and marker, the same in every figure."""
+    """One schedule's colour, dash pattern and marker."""
 
     color: str
     dash: Any
     marker: str
 
 
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Give each name its look: seven colours of Okabe & Ito (2008), then again with dashes."""
-    colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D"]
-    patterns = [("-", "o"), ((0, (3.5, 1.4)), "s"), ((0, (1, 1.2)), "D")]
-    return {
-        name: Look(colors[index % 7], *patterns[index // 7 % 3]) for index, name in enumerate(names)
-    }
+COLORS = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "grey": "#4D4D4D",
+    "indigo": "#332288",
+    "maroon": "#661100",
+}
+"""Colours that colour-blind readers tell apart: Okabe & Ito 2008 without yellow, two of Tol's."""
+UNKNOWN = ("indigo", "maroon")
+"""Colours of schedules that are not in KNOWN."""
+PATTERNS: dict[str, tuple[Any, str]] = {
+    "solid": ("-", "o"),
+    "dashed": ((0, (3.5, 1.4)), "s"),
+    "dotted": ((0, (1, 1.2)), "D"),
+    "dash-dotted": ((0, (4.5, 1.2, 1, 1.2)), "^"),
+}
+Key = tuple[str, str]
+"""A colour and a pattern."""
+KNOWN: dict[str, Key] = {
+    "finetune": ("blue", "solid"),
+    "weight_rewind": ("vermillion", "solid"),
+    "lr_rewind": ("green", "solid"),
+    "scaled": ("purple", "solid"),
+    "onecycle": ("orange", "solid"),
+    "linear": ("sky", "solid"),
+    "scratch": ("grey", "solid"),
+    "adaptive_linear": ("sky", "dashed"),
+    "constant": ("blue", "dashed"),
+    "cosine": ("green", "dashed"),
+    "exponential": ("vermillion", "dashed"),
+    "polynomial": ("blue", "dotted"),
+    "rex": ("vermillion", "dotted"),
+    "step": ("purple", "dotted"),
+    "warm_restarts": ("green", "dotted"),
+    "low_end": ("sky", "dash-dotted"),
+    "per_step": ("vermillion", "dash-dotted"),
+}
+"""The looks of the schedules of the presets."""
 
 
-def grid(
-    panels: int,
-    columns: int,
-    height: float,
-    head: float = 0.0,
-    sharex: bool = False,
-    sharey: bool = False,
-) -> tuple[Figure, list[Axes]]:
-    """Make a figure of `panels` axes in at most `columns` columns, filled row by row.
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Give each schedule its look, which follows from its name, whatever else a study holds.
 
-    A row is `height` inches, a legend above all of them `head` inches.
+    A name of KNOWN has the look given there, also with a number of epochs behind it (onecycle_40);
+    one that begins with it (onecycle_low) has its colour in another pattern; other names share the
+    colours UNKNOWN. Where two names of a study ask for the same look, the second in alphabetical
+    order takes the next free one.
     """
-    rows = math.ceil(panels / columns)
-    columns = math.ceil(panels / rows)
-    figure = Figure(figsize=(WIDTH, rows * height + head))
-    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04, hspace=0.0)
-    subplots = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
-    cells = subplots.ravel().tolist()
-    for cell in cells[panels:]:
-        cell.remove()
-    for cell in cells[max(panels - columns, 0) : panels]:
-        cell.tick_params(labelbottom=True)
-    return figure, cells[:panels]
+    names = list(names)
+    chosen: dict[str, Key] = {}
+    for name in sorted(names, key=lambda name: (name not in KNOWN, _stem(name) != name, name)):
+        keys = list(_preferred(name))
+        chosen[name] = next((key for key in keys if key not in chosen.values()), keys[0])
+    return {name: Look(COLORS[chosen[name][0]], *PATTERNS[chosen[name][1]]) for name in names}
 
 
-def legend(figure: Figure, styles: Mapping[str, Look]) -> None:
-    """Put a legend of lines above all panels, the dense network last."""
-    handles = [
-        Line2D([], [], color=look.color, linestyle=look.dash, label=name)
-        for name, look in styles.items()
-    ]
-    handles.append(Line2D([], [], **DENSE, label="dense network"))
-    rows = _legend_rows(list(styles))
-    columns = math.ceil(len(handles) / rows)
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=2.4)
+def _preferred(name: str) -> Iterator[Key]:
+    """Yield every look, the one that the name asks for first."""
+    stem = _stem(name)
+    if stem in KNOWN:
+        yield KNOWN[stem]
+    start = zlib.crc32(stem.encode())
+    for parent in sorted(KNOWN, key=len, reverse=True):
+        if stem == parent or stem.startswith(f"{parent}_"):
+            color = KNOWN[parent][0]
+            yield from _turned(
+                [(color, pattern) for pattern in PATTERNS if pattern != "solid"], start
+            )
+    # a dark dashed line is the dense network
+    own = [key for key in product(UNKNOWN, PATTERNS) if key[1] != "dashed"]
+    yield from _turned(own, start)
+    yield from product(COLORS, PATTERNS)
 
 
-def legend_height(names: Sequence[str]) -> float:
-    """Inches that the legend of these names takes."""
-    return 0.2 * _legend_rows(names) + 0.1
+def _stem(name: str) -> str:
+    """Return a name without the number of epochs at its end."""
+    return re.sub(r"_?\d+$", "", name) or name
 
 
-def _legend_rows(names: Sequence[str]) -> int:
-    lengths = [len(name) for name in [*names, "dense network"]]
-    column = 0.6 + 0.0375 * (max(lengths) + sum(lengths) / len(lengths))
-    return math.ceil((len(names) + 1) / max(int(WIDTH / column), 1))
-
-
-def label(figure: Figure, x: str, y: str) -> None:
-    """Name the axes that all panels share."""
-    figure.supxlabel(x, fontsize=8.5, color="#333333")
-    figure.supylabel(y, fontsize=8.5, color="#333333")
+def _turned(keys: Sequence[Key], start: int) -> list[Key]:
+    """Return the keys in a circle, from the one at `start`."""
+    first = start % len(keys)
+    return [*keys[first:], *keys[:first]]
 
 
 def settle(figure: Figure) -> None:

@@ -2,7 +2,7 @@
 
 from math import isfinite, sqrt
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 
 
 def adaptive_scale(
@@ -10,8 +10,9 @@ def adaptive_scale(
 ) -> float:
     """Return eta_1/eta_max of `adaptive_linear`: clip(d/sqrt(s), min(T/E, 1), 1) (Zimmer 2023).
 
-    distance: d = ||W - W_pruned|| / ||W|| over all weights and biases; fraction_pruned: s, of the
-    weights that were left before this pruning step. Where nothing was pruned, the lower bound.
+    distance: d = ||W - W_pruned|| / ||W|| over all weights and biases. fraction_pruned: s, the
+    fraction of the weights left before this pruning step that it removed; where it removed none,
+    the scale is the lower bound.
     """
     if not (isfinite(distance) and distance >= 0):
         raise Fault(f"adaptive_scale: distance {distance}; allowed: 0 or more")

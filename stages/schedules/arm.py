@@ -1,24 +1,23 @@
-"""An arm: the weights it starts from, its learning-rate curve, its momentum curve."""
+"""An arm: the weights it starts from, its learning-rate curve, its momentum."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor, isfinite
 from typing import Any, Literal
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.schedules import momentum, registry
-from stages.schedules.curve import Curve, Values
-from stages.schedules.dense import Dense
-
-Start = Literal["final", "rewound", "fresh"]
+from stages.schedules.dense import DenseRates
+from stages.schedules.rates import Rates, Values
+from stages.schedules.starts import Start
 
 
 @dataclass(frozen=True)
 class Arm:
     """A retraining technique: start, curve with its options, momentum.
 
-    Momentum is a number, "cycled" (0.95 -> 0.85 -> 0.95, at its low where the curve's warm-up ends;
-    at a tenth of the run for a curve that has none), or None: the curve's own.
+    Momentum is a number, "cycled" (0.95 -> 0.85 -> 0.95, lowest where the curve's warm-up ends, or
+    after a tenth of the steps for a curve without a warm-up), or None: the curve's own.
     """
 
     start: Start
@@ -26,19 +25,19 @@ class Arm:
     options: Mapping[str, Any] = field(default_factory=dict)
     momentum: float | Literal["cycled"] | None = None
 
-    def curves(self, epochs: int, steps_per_epoch: int, dense: Dense) -> Curve:
+    def rates(self, epochs: int, steps_per_epoch: int, dense: DenseRates) -> Rates:
         """Return the learning rate and momentum of every step of `epochs` epochs.
 
-        The learning rate of an adaptive curve is that of scale 1.
+        Learning rates of an adaptive curve are those at scale 1.
         """
         total_steps = epochs * steps_per_epoch
         options = registry.complete(self.curve, self.options)
-        lr = registry.curve(self.curve, total_steps, steps_per_epoch, dense, **options)
-        return Curve(lr, self._momentum(total_steps, dense, options), steps_per_epoch)
+        lr = registry.learning_rates(self.curve, total_steps, steps_per_epoch, dense, **options)
+        return Rates(lr, self._momentum(total_steps, dense, options), steps_per_epoch)
 
-    def _momentum(self, total_steps: int, dense: Dense, options: Mapping[str, Any]) -> Values:
+    def _momentum(self, total_steps: int, dense: DenseRates, options: Mapping[str, Any]) -> Values:
         if self.momentum is None:
-            own = registry.MOMENTA.get(self.curve, momentum.held)
+            own = registry.own_momentum(self.curve)
             return own(total_steps, dense, **options)
         if self.momentum == "cycled":
             return momentum.cycled(total_steps, options.get("warmup", 0.1))
@@ -46,14 +45,14 @@ class Arm:
 
 
 def rewind_epoch(arm: Arm, epochs: int, dense_epochs: int) -> int | None:
-    """Return E - T, the dense epoch whose weights a rewinding arm starts from; None for the others.
+    """Return E - T, the dense epoch whose weights a rewound arm starts from; None for other arms.
 
-    Epoch 0 is the dense run's initialization. A Fault where T is above E.
+    Epoch 0 is the dense run's initialisation. A Fault where T is above E.
     """
     if arm.start != "rewound":
         return None
     if not 1 <= epochs <= dense_epochs:
-        raise Fault(f"epochs: {epochs} for an arm that rewinds; allowed: 1 to {dense_epochs}")
+        raise Fault(f"epochs: {epochs} for a rewound arm; allowed: 1 to {dense_epochs}")
     return dense_epochs - epochs
 
 

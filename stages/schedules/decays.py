@@ -1,7 +1,7 @@
-"""Curves in general use, for the dense run and for arms of one's own.
+"""Learning-rate curves in general use, for the dense run and for arms of one's own.
 
-All take an optional linear warm-up from 0 over W = int(warmup*N) of the N steps (max_lr falls on
-step W), change per step, and reach final_lr at N, one step after the end, as torch's do.
+All have an optional linear warm-up from 0 over W = int(warmup*N) of the N steps, with max_lr on
+step W, change per step, and reach final_lr at N, one step after the end, as torch's do.
 """
 
 from typing import Annotated
@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from stages.schedules import shapes
-from stages.schedules.curve import Values
-from stages.schedules.dense import LR, Dense, Fraction, PeakLR
-from stages.schedules.general import Factor, Power
+from stages.schedules.dense import LR, DenseRates, Fraction, PeakLR
+from stages.schedules.rates import Values
+from stages.schedules.warmup_decay import Factor, Power
 
 Epoch = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -21,14 +21,14 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 def step(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     milestones: tuple[Epoch, ...],
     factor: Factor = 0.1,
     max_lr: PeakLR = "max",
     warmup: Fraction = 0.0,
 ) -> Values:
-    """Step decay: x factor at each milestone, in epochs from the start, warm-up included.
+    """Step decay: times `factor` at each milestone, in epochs from the start, warm-up included.
 
     Milestones 80 and 120: epochs 0..79 at max_lr, 80..119 at a tenth, from 120 at a hundredth.
     """
@@ -41,7 +41,7 @@ def step(
 def cosine(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     max_lr: PeakLR = "max",
     final_lr: LR = 0.0,
@@ -58,7 +58,7 @@ def cosine(
 def exponential(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     max_lr: PeakLR = "max",
     final_lr: PeakLR | None = None,
@@ -73,7 +73,7 @@ def exponential(
 def polynomial(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     power: Power = 2.0,
     max_lr: PeakLR = "max",
@@ -88,7 +88,7 @@ def polynomial(
 def rex(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     max_lr: PeakLR = "max",
     final_lr: LR = 0.0,
@@ -102,7 +102,7 @@ def rex(
 def warm_restarts(
     total_steps: int,
     steps_per_epoch: int,
-    dense: Dense,
+    dense: DenseRates,
     *,
     period: AtLeastOne = 10,
     multiplier: AtLeastOne = 2,
@@ -128,5 +128,5 @@ def warm_restarts(
 def _warmed(
     total_steps: int, warmup: float, peak: float, final: float, shape: shapes.Shape
 ) -> Values:
-    levels, ways = (0.0, peak, final), (shapes.linear, shape)
-    return shapes.rise_and_fall(total_steps, int(warmup * total_steps), total_steps, levels, ways)
+    levels, both = (0.0, peak, final), (shapes.linear, shape)
+    return shapes.rise_and_fall(total_steps, int(warmup * total_steps), total_steps, levels, both)

@@ -1,4 +1,4 @@
-"""The dense run's recorded curves, and learning rates named after them."""
+"""The learning rate and momentum of the dense run, and learning rates named after them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -6,23 +6,23 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from stages.fault import Fault
-from stages.schedules.curve import Curve
+from stages.pipeline.fault import Fault
+from stages.schedules.rates import Rates
 
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Named = Literal["max", "last"]
-LR = Rate | Named
+LR = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Named
 """A learning rate: a number, or the dense run's largest or last one."""
 PeakLR = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Named
 """A learning rate that cannot be 0."""
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-"""A part of the arm's budget, 0 up to but not including 1."""
+"""A fraction of the arm's budget, from 0 up to but not including 1."""
 
 NEAR_ZERO = 1 / 2000  # below three drops by 10, above the end of cosine and one-cycle curves
+STEEPEST = 1 / 9  # in one step: linear curves fall to 1/2, cosine to 1/4, cubic to 1/8
 
 
 @dataclass(frozen=True, eq=False)
-class Dense(Curve):
+class DenseRates(Rates):
     """The dense run's learning rate and momentum at every step."""
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Dense(Curve):
 
     @classmethod
     def constant(cls, lr: float, momentum: float, steps_per_epoch: int, epochs: int = 1) -> Self:
-        """Return the curve of a run at one learning rate, so that "max" and "last" both mean it."""
+        """Return a run at one learning rate, which both "max" and "last" then mean."""
         steps = epochs * steps_per_epoch
         return cls(np.full(steps, lr), np.full(steps, momentum), steps_per_epoch)
 
@@ -58,20 +58,20 @@ class Dense(Curve):
 
         "last" is a Fault where the dense curve ends near 0 (cosine, one-cycle, linear): an arm
         would train at a learning rate of nearly 0, and everything would beat it. Near 0 means that
-        the last learning rate, or the next one were the curve to fall on as in its last step, is
-        below 1/2000 of the largest. After a plateau the last step is a drop of a step curve, which
-        does not fall on.
+        the last learning rate, or the next one were the curve to fall as in its last step, is
+        below 1/2000 of the largest. A fall after a plateau, or to a ninth or less, is the drop of a
+        step curve, which does not go on.
         """
         if lr == "max":
             return self.max
         if lr != "last":
             return float(lr)
-        before = self.lr[-3:-1]
-        dropped = len(before) == 2 and before[0] == before[1]
-        next_lr = self.last if dropped else 2 * self.last - float(self.lr[-2:][0])
+        *earlier, previous = self.lr[-3:-1].tolist() or [self.last]
+        dropped = previous in earlier or self.last <= STEEPEST * previous
+        next_lr = self.last if dropped else 2 * self.last - previous
         if min(self.last, next_lr) < NEAR_ZERO * self.max:
             raise Fault(
-                f"{option}: 'last' is {self.last:.2g}, for the dense curve ends near 0; "
+                f"{option}: 'last' is {self.last:.2g}, because the dense curve ends near 0; "
                 f"allowed here: a number such as {self.max / 100:.2g}"
             )
         return self.last

@@ -1,9 +1,9 @@
-"""The dense run's recorded curve, cut, stretched or squeezed to an arm's budget."""
+"""The dense run's values of every step, cut, stretched or squeezed to an arm's budget."""
 
 import numpy as np
 
-from stages.fault import Fault
-from stages.schedules.curve import Values
+from stages.pipeline.fault import Fault
+from stages.schedules.rates import Values
 
 
 def tail(values: Values, total_steps: int, steps_per_epoch: int) -> Values:
@@ -17,12 +17,12 @@ def tail(values: Values, total_steps: int, steps_per_epoch: int) -> Values:
 
 
 def stretched(values: Values, total_steps: int) -> Values:
-    """Return the values over another number of steps: step k of N holds value floor(k*M/N) of M."""
+    """Return the values over another number of steps: step k of N takes value floor(k*M/N) of M."""
     return values[np.arange(total_steps) * len(values) // total_steps]
 
 
 def squeezed(values: Values, total_steps: int) -> Values:
-    """Return the values as Zimmer 2023 rescales them: step j of n holds value int(j*(M/n)) of M.
+    """Return the values as Zimmer 2023 rescales them: step j of n takes value int(j*(M/n)) of M.
 
     Values before the first maximum, the dense run's own warm-up, are replaced by the maximum.
     """

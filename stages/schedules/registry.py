@@ -1,47 +1,49 @@
-"""Curves by the name they have in params.yaml, and the momentum each brings along."""
+"""Curves by their names in params.yaml, and the momentum that some have of their own."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stages.fault import Fault
-from stages.schedules import arms, decays, general, momentum
-from stages.schedules.curve import Values
-from stages.schedules.dense import Dense
+from stages.pipeline.fault import Fault
+from stages.schedules import decays, momentum, published, warmup_decay
+from stages.schedules.dense import DenseRates
+from stages.schedules.rates import Values
 
 Curve = Callable[..., Values]
 """curve(total_steps, steps_per_epoch, dense, *, its own options) -> float64[total_steps]."""
+MomentumCurve = Callable[..., Values]
+"""momentum(total_steps, dense, **options of the learning-rate curve) -> float64[total_steps]."""
 
 CURVES: dict[str, Curve] = {
-    "adaptive_linear": arms.adaptive_linear,
-    "constant": arms.constant,
+    "adaptive_linear": published.adaptive_linear,
+    "constant": published.constant,
     "cosine": decays.cosine,
     "exponential": decays.exponential,
-    "linear": arms.linear,
-    "onecycle": arms.onecycle,
+    "linear": published.linear,
+    "onecycle": published.onecycle,
     "polynomial": decays.polynomial,
-    "replay": arms.replay,
+    "replay": published.replay,
     "rex": decays.rex,
-    "scaled": arms.scaled,
+    "scaled": published.scaled,
     "step": decays.step,
-    "stretch": arms.stretch,
+    "stretch": published.stretch,
     "warm_restarts": decays.warm_restarts,
-    "warmup_decay": general.warmup_decay,
+    "warmup_decay": warmup_decay.warmup_decay,
 }
 ADAPTIVE = frozenset({"adaptive_linear"})
 """Curves that each replicate multiplies by its own `adaptive_scale`."""
-MOMENTA: dict[str, Curve] = {
+OWN_MOMENTUM: dict[str, MomentumCurve] = {
     "onecycle": momentum.of_onecycle,
     "replay": momentum.replayed,
     "stretch": momentum.stretched,
 }
-"""Own momentum of a curve, from (total_steps, dense, **options); `momentum.held` for the others."""
+"""The momentum of curves that have their own; the others hold that of the dense run's last step."""
 
 
-def curve(
-    name: str, total_steps: int, steps_per_epoch: int, dense: Dense, **options: Any
+def learning_rates(
+    name: str, total_steps: int, steps_per_epoch: int, dense: DenseRates, **options: Any
 ) -> Values:
-    """Return the named learning-rate curve, float64[total_steps]; a Fault for an unknown name."""
+    """Return the learning rates of the named curve, float64[total_steps]; a Fault if unknown."""
     given = complete(name, options)
     if total_steps < 1 or steps_per_epoch < 1:
         raise Fault(
@@ -50,8 +52,13 @@ def curve(
     return CURVES[name](total_steps, steps_per_epoch, dense, **given)
 
 
+def own_momentum(name: str) -> MomentumCurve:
+    """Return the momentum that the named curve has unless an arm names another."""
+    return OWN_MOMENTUM.get(name, momentum.held)
+
+
 def complete(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a curve's options, the missing ones at their defaults; a Fault for an unknown one."""
+    """Return all options of a curve, missing ones at their defaults; a Fault for an unknown one."""
     if name not in CURVES:
         raise Fault(f"curve: {name!r}; allowed: {', '.join(CURVES)}")
     known = {

@@ -1,7 +1,7 @@
-"""Ways from one value to another, and curves of two phases made of them.
+"""Shapes between two values, and curves of two phases made of them.
 
-Computed with Python's own `math`, as torch's schedulers are: numpy's cosine and power differ in the
-last bits between processors, and an arm reruns when the bytes of its curve change.
+Computed by Python's own `math`, as in torch's schedulers: numpy's cosine and power differ in the
+last bits between processors, and an arm reruns when the bytes of its learning rates change.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from math import cos, pi
 
 import numpy as np
 
-from stages.schedules.curve import Values
+from stages.schedules.rates import Values
 
 Shape = Callable[[float, float, float], float]
-"""shape(start, end, z): the value at the part z of the way, 0 <= z <= 1."""
+"""shape(start, end, z): the value at the fraction z between the two ends, 0 <= z <= 1."""
 
 
 def constant(start: float, end: float, z: float) -> float:
@@ -32,11 +32,11 @@ def linear(start: float, end: float, z: float) -> float:
 
 def exponential(start: float, end: float, z: float) -> float:
     """Change by one factor per step; both ends above 0."""
-    return start * (end / start) ** z
+    return float(start * (end / start) ** z)
 
 
 def polynomial(power: float) -> Shape:
-    """Return the way along (1 - z)^power (torch's PolynomialLR)."""
+    """Return the shape (1 - z)^power (torch's PolynomialLR)."""
     return lambda start, end, z: end + (start - end) * (1 - z) ** power
 
 
@@ -46,8 +46,8 @@ def rex(start: float, end: float, z: float) -> float:
 
 
 def along(shape: Shape, start: float, end: float, z: Values) -> Values:
-    """Return the shape's values at every part of the way, float64 of z's length."""
-    return np.array([shape(start, end, part) for part in z.tolist()], dtype=np.float64)
+    """Return the shape's value at every z, float64 of z's length."""
+    return np.array([shape(start, end, fraction) for fraction in z.tolist()], dtype=np.float64)
 
 
 def rise_and_fall(
@@ -57,11 +57,11 @@ def rise_and_fall(
     levels: tuple[float, float, float],
     shapes: tuple[Shape, Shape],
 ) -> Values:
-    """Return a curve of two phases, float64[ticks], for the ticks 0, 1, .. of a clock.
+    """Return a curve of two phases at the ticks 0, 1, ... (steps or epochs), float64[ticks].
 
     It goes from levels[0] at tick 0 to levels[1] at tick `joint` by shapes[0], and on to levels[2]
-    at tick `end` by shapes[1]. Neither needs to be a whole number or a tick of the curve: a joint
-    at 0 starts the curve at levels[1], one before 0 a little further on.
+    at tick `end` by shapes[1]. Neither needs to be a whole number or within the curve: with `joint`
+    at 0 the curve starts at levels[1], with `joint` below 0 within the second phase.
     """
     tick = np.arange(ticks, dtype=np.float64)
     rising, falling = tick[tick <= joint], tick[tick > joint]
@@ -72,6 +72,6 @@ def rise_and_fall(
 
 
 def drops(ticks: int, at: list[int], factor: float) -> Values:
-    """Return a factor per tick, float64[ticks]: x `factor` from each tick in `at` on."""
+    """Return a factor per tick, float64[ticks]: times `factor` from each tick in `at` on."""
     count = np.searchsorted(np.sort(at), np.arange(ticks), side="right")
     return np.array([factor**n for n in range(len(at) + 1)], dtype=np.float64)[count]

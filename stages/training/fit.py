@@ -1,47 +1,50 @@
 """A whole run: its epochs, their history, the selected network, recovery after a crash."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.files import load_arrays, read_meta, save_arrays
+from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.training.loop import Run
 
 PROGRESS = "progress.safetensors"
 SAVING_SHARE = 0.05
+"""The part of the time that saving progress may take."""
 REFRESH_SECONDS = 0.1
-COLUMNS = ("epoch", "lr", "momentum", "train_loss", "validation_accuracy", "test_accuracy")
+Row = dict[str, float]
 
 
 @dataclass
-class Record:
-    """What a run leaves: one history row an epoch, and the tensors that did best on validation.
+class History:
+    """What a run leaves: one row an epoch, and the tensors of the network best on validation.
 
-    Among epochs of equal validation accuracy the last is selected; without validation images the
-    last of all.
+    A row has epoch (from 1), lr and momentum of its first step, train_loss, validation_accuracy
+    (NaN without validation images) and test_accuracy. Among epochs of equal validation accuracy the
+    last is selected; without validation images the last of all.
     """
 
-    history: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     selected: dict[str, np.ndarray] = field(default_factory=dict)
     best: float = -1.0
 
     def add(self, run: Run, loss: float) -> None:
         """Record the epoch that just ended."""
-        step = (run.epoch - 1) * run.curve.steps_per_epoch
-        validation = run.accuracy(run.data.validation)
-        self.history.append(
+        step = (run.epoch - 1) * run.rates.steps_per_epoch
+        validation, test = run.accuracy(run.data.validation), run.accuracy(run.data.test)
+        self.rows.append(
             {
                 "epoch": run.epoch,
-                "lr": float(run.curve.lr[step]),
-                "momentum": float(run.curve.momentum[step]),
+                "lr": float(run.rates.lr[step]),
+                "momentum": float(run.rates.momentum[step]),
                 "train_loss": loss,
-                "validation_accuracy": validation,
-                "test_accuracy": run.accuracy(run.data.test),
+                "validation_accuracy": math.nan if validation is None else validation,
+                "test_accuracy": math.nan if test is None else test,
             }
         )
         if validation is None or validation >= self.best:
@@ -49,34 +52,40 @@ class Record:
             tensors = run.network.state_dict().items()
             self.selected = {name: t.detach().cpu().numpy().copy() for name, t in tensors}
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the rows as float64 columns [epochs]."""
+        return {
+            name: np.array([row[name] for row in self.rows], np.float64) for name in self.rows[0]
+        }
+
 
 def fit(
     run: Run, folder: Path, name: str, number: int, after: Callable[[Run], None] | None = None
-) -> Record:
-    """Train `run` to the end of its curve; `after` is called at the end of every epoch.
+) -> History:
+    """Train `run` to the end of its rates; `after` is called at the end of every epoch.
 
     Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
     On a terminal it is shown on the line `number` of those that replicates share.
     """
-    record = _resume(run, folder / PROGRESS)
+    history = _resumed(run, folder / PROGRESS)
     saved = time.monotonic()
     cost = 0.0
     with _bar(run, f"{name} {number}", number) as bar:
-        while run.epoch < run.curve.epochs:
+        while run.epoch < run.rates.epochs:
             begun = time.monotonic()
             loss = run.advance()
-            speed = run.curve.steps_per_epoch * run.recipe.batch_size / (time.monotonic() - begun)
-            record.add(run, loss)
+            speed = run.rates.steps_per_epoch * run.recipe.batch_size / (time.monotonic() - begun)
+            history.add(run, loss)
             if after is not None:
                 after(run)
-            bar.set_postfix_str(_told(record.history[-1], speed), refresh=False)
+            bar.set_postfix_str(_shown(history.rows[-1], speed), refresh=False)
             bar.update()
             now = time.monotonic()
             if cost <= SAVING_SHARE * (now - saved):
-                _save(run, record, folder / PROGRESS)
+                _save(run, history, folder / PROGRESS)
                 saved = time.monotonic()
                 cost = saved - now
-    return record
+    return history
 
 
 def end(folder: Path) -> None:
@@ -86,7 +95,7 @@ def end(folder: Path) -> None:
 
 def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":
     return tqdm(
-        total=run.curve.epochs,
+        total=run.rates.epochs,
         initial=run.epoch,
         desc=label,
         position=line,
@@ -98,25 +107,35 @@ def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":
     )
 
 
-def _told(row: Mapping[str, Any], speed: float) -> str:
-    held_out = row["validation_accuracy"] is not None
-    part = "validation" if held_out else "test"
+def _shown(row: Mapping[str, float], speed: float) -> str:
+    part = "test" if math.isnan(row["validation_accuracy"]) else "validation"
     accuracy = 100 * row[f"{part}_accuracy"]
     return f"loss {row['train_loss']:.3f}, {part} {accuracy:.1f} %, {speed:,.0f} images/s"
 
 
-def _save(run: Run, record: Record, path: Path) -> None:
-    selected = {f"selected/{name}": array for name, array in record.selected.items()}
-    meta = {"epoch": run.epoch, "history": record.history, "best": record.best}
-    save_arrays(path, {**run.state(), **selected}, meta)
+def _save(run: Run, history: History, path: Path) -> None:
+    selected = {f"selected/{name}": array for name, array in history.selected.items()}
+    columns = {f"history/{name}": array for name, array in history.columns().items()}
+    meta = {"epoch": run.epoch, "best": history.best}
+    save_arrays(path, {**run.state(), **selected, **columns}, meta)
 
 
-def _resume(run: Run, path: Path) -> Record:
+def _resumed(run: Run, path: Path) -> History:
     if not path.exists():
-        return Record()
-    arrays, meta = load_arrays(path), read_meta(path)
-    chosen = {k for k in arrays if k.startswith("selected/")}
-    run.restore({k: v for k, v in arrays.items() if k not in chosen}, meta["epoch"])
-    selected = {k.removeprefix("selected/"): arrays[k] for k in chosen}
-    history = [{name: row[name] for name in COLUMNS} for row in meta["history"]]
-    return Record(history, selected, meta["best"])
+        return History()
+    parts: dict[str, dict[str, np.ndarray]] = {"selected": {}, "history": {}}
+    state = {}
+    for name, array in load_arrays(path).items():
+        part, _, rest = name.partition("/")
+        if part in parts:
+            parts[part][rest] = array
+        else:
+            state[name] = array
+    meta = read_meta(path)
+    run.restore(state, meta["epoch"])
+    return History(_rows(parts["history"]), parts["selected"], meta["best"])
+
+
+def _rows(columns: Mapping[str, np.ndarray]) -> list[Row]:
+    lists = {name: array.tolist() for name, array in columns.items()}
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]

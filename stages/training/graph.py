@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.training.errors import UNREPEATABLE
+
 WARM_UP = 3
-UNREPEATABLE = " does not have a deterministic implementation"
-"""What torch says of an operation, after its name, where algorithms must be deterministic."""
-Step = Callable[[], None]
+Launch = Callable[[], None]
 
 
-def captured(step: Step, state: Iterable[Tensor], device: torch.device) -> Step:
+def captured(step: Launch, state: Iterable[Tensor], device: torch.device) -> Launch:
     """Return what replays `step`; where it cannot be captured `step` itself, with a line on stderr.
 
     `state` are the tensors that a step changes; they come back as they were. A replay gives the
@@ -49,7 +49,7 @@ def captured(step: Step, state: Iterable[Tensor], device: torch.device) -> Step:
         return step
 
 
-def record(step: Step, device: torch.device) -> Step:
+def record(step: Launch, device: torch.device) -> Launch:
     """Capture one call of `step`, which computes nothing yet."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.device(device), torch.cuda.graph(graph):
@@ -57,7 +57,7 @@ def record(step: Step, device: torch.device) -> Step:
     return graph.replay
 
 
-def _warm_up(step: Step, device: torch.device) -> None:
+def _warm_up(step: Launch, device: torch.device) -> None:
     """Let libraries choose and allocate, beside the stream of all else, as capture will do."""
     module = torch.get_device_module(device)
     aside, current = module.Stream(), module.current_stream()

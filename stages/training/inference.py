@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from stages.data.augment import normalise
+from stages.images.normalise import normalise
 
 
 @torch.no_grad()
@@ -12,10 +12,18 @@ def logits(
 ) -> Tensor:
     """Return the logits [N, K] of uint8 images [N, C, H, W], the network in evaluation mode.
 
-    The images may lie elsewhere than network, `mean` and `std`; the logits lie with these.
+    The images may be on another device than network, `mean` and `std`; the logits are on theirs.
     """
     training, device = network.training, mean.device
     network.eval()
-    parts = [network(normalise(p.to(device), mean, std)) for p in images.split(batch_size)]
+    parts = [network(normalise(p.to(device), mean, std)) for p in torch.split(images, batch_size)]
     network.train(training)
     return torch.cat(parts)
+
+
+def top1(logits: Tensor, labels: Tensor) -> float:
+    """Return the top-1 accuracy, a fraction, of logits [N, K] against labels int64 [N].
+
+    For the history of a run; saved networks are scored by `evaluation.metrics`.
+    """
+    return float((logits.argmax(1) == labels).double().mean())

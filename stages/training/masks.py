@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
+
+
+def check_fit(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    """Raise a Fault that names the first mask of no weight, or of another shape than its own."""
+    for name, mask in masks.items():
+        if name not in weights or weights[name].shape != mask.shape:
+            raise Fault(f"{name}: the mask {list(mask.shape)} fits no weight of the network")
 
 
 def check_masks(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
@@ -12,9 +19,8 @@ def check_masks(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> N
 
     `masks` are bool, True where a weight stays, each shaped as the weight of its name.
     """
+    check_fit(weights, masks)
     for name, mask in masks.items():
-        if name not in weights or weights[name].shape != mask.shape:
-            raise Fault(f"{name}: the mask {list(mask.shape)} fits no weight of the network")
         revived = int((weights[name].detach()[~mask.to(weights[name].device)] != 0).sum())
         if revived:
             raise Fault(f"{name}: {revived} of {int((~mask).sum())} pruned weights are not zero")

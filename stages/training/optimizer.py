@@ -1,66 +1,109 @@
-"""Stochastic gradient descent whose learning rate and momentum change at every step."""
+"""The optimizer of a network: an update rule, the parameters that it trains, its slots, the masks.
 
-from collections.abc import Mapping
+Our own, because torch's SGD cannot take its momentum from a tensor on the device, where a step that
+is captured in a CUDA graph must read it; a number would be the same in every replay.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
+from stages.pipeline.options import options_of
+from stages.training.masks import check_fit
+from stages.training.optimizers.registry import OPTIMIZERS
+from stages.training.settings import OptimizerSettings
 
 
-class SGD:
-    """SGD with momentum, as torch.optim.SGD with dampening 0 (Sutskever 2013, as torch writes it).
+class Optimizer:
+    """An update rule at work on the parameters of a network that are not frozen.
 
-    g = gradient + weight_decay * w;  v = momentum * v + g;  w -= lr * (g + momentum * v if
-    nesterov else v). Buffers start at 0, which makes the first step torch's v = g. A mask keeps
-    pruned weights at zero: their gradients are zeroed, so neither decay nor momentum revives them.
+    `slots` are the rule's tensors by name: one like each parameter, in order, or a single count;
+    all start at 0. A mask keeps pruned weights at zero: it zeroes their gradients and slots, so
+    neither decay nor momentum revives them. A frozen parameter stays as it is, masked or not.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        weight_decay: float,
-        nesterov: bool,
+        settings: OptimizerSettings,
         masks: Mapping[str, Tensor] | None = None,
-        velocity: Mapping[str, Tensor] | None = None,
+        state: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Take a network; `velocity` continues the buffers of another run, by parameter name."""
-        named = {name: p for name, p in network.named_parameters() if p.requires_grad}
-        self.names = list(named)
-        self.parameters: list[Tensor] = list(named.values())
-        self.weight_decay, self.nesterov = weight_decay, nesterov
-        self.buffers = [torch.zeros_like(p) for p in self.parameters]
-        if velocity:
-            torch._foreach_copy_(self.buffers, [velocity[name] for name in named])
-        self.masked = [self.names.index(name) for name in masks or {}]
-        self.masks = [torch.zeros_like(named[name]).copy_(m) for name, m in (masks or {}).items()]
-        if self.masks:
-            torch._foreach_mul_([self.buffers[i] for i in self.masked], self.masks)
+        """Take a network and masks by parameter name; `state` continues another optimizer's."""
+        every = dict(network.named_parameters())
+        named = {name: p for name, p in every.items() if p.requires_grad}
+        self.names, self.parameters = list(named), list[Tensor](named.values())
+        self.kind, rule = settings.kind, OPTIMIZERS[settings.kind]
+        self.update = partial(rule.update, **options_of(settings, "kind", OptimizerSettings))
+        self.counts = rule.counts
+        self.slots = {slot: [torch.zeros_like(p) for p in self.parameters] for slot in rule.slots}
+        device = next(network.parameters()).device
+        for name in rule.counts:
+            self.slots[name] = [torch.zeros((), dtype=torch.float64, device=device)]
+        check_fit(every, masks or {})
+        held = {name: mask for name, mask in (masks or {}).items() if name in named}
+        self.masked = [self.names.index(name) for name in held]
+        self.masks = [torch.zeros_like(named[name]).copy_(mask) for name, mask in held.items()]
+        if state is not None:
+            self.load(state)
 
     @torch.no_grad()
     def step(self, lr: float | Tensor, momentum: float | Tensor) -> None:
         """Update the parameters from their gradients, then drop the gradients."""
         gradients = self._gradients()
-        if self.masks:
-            torch._foreach_mul_([gradients[i] for i in self.masked], self.masks)
-        if self.weight_decay:
-            torch._foreach_add_(gradients, self.parameters, alpha=self.weight_decay)
-        torch._foreach_mul_(self.buffers, momentum)
-        torch._foreach_add_(self.buffers, gradients)
-        if self.nesterov:
-            torch._foreach_add_(gradients, torch._foreach_mul(self.buffers, momentum))
-        update = gradients if self.nesterov else self.buffers
-        torch._foreach_sub_(self.parameters, torch._foreach_mul(update, lr))
+        self._mask(gradients)
+        self.update(self.parameters, gradients, self.slots, lr, momentum)
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _gradients(self) -> list[Tensor]:
-        gradients = [p.grad for p in self.parameters]
-        for name, gradient in zip(self.names, gradients, strict=True):
-            if gradient is None:
-                raise Fault(f"{name}: the loss does not depend on it; freeze it (requires_grad)")
-        return gradients  # type: ignore[return-value]
+    def buffers(self) -> list[Tensor]:
+        """Return every tensor but the parameters that a step changes."""
+        return [tensor for tensors in self.slots.values() for tensor in tensors]
 
-    def velocity(self) -> dict[str, Tensor]:
-        """Return the momentum buffers by parameter name."""
-        return dict(zip(self.names, self.buffers, strict=True))
+    def state(self) -> dict[str, Tensor]:
+        """Return the slots as "slot/parameter" and the counts by their name, not copied."""
+        return {
+            key: tensor
+            for slot, tensors in self.slots.items()
+            for key, tensor in zip(self._keys(slot), tensors, strict=True)
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a `state()`, masked; a Fault when it is another kind of optimizer's.
+
+        It may hold more parameters than are trained here.
+        """
+        given = {key.partition("/")[0] for key in state}
+        if given != self.slots.keys():
+            raise Fault(
+                f"params.yaml: train.recipe.optimizer.kind is {self.kind!r}, which keeps "
+                f"{_listed(self.slots)}; the state to continue from holds {_listed(given)}"
+            )
+        for key, tensor in self.state().items():
+            if key not in state or state[key].shape != tensor.shape:
+                raise Fault(f"{key}: the state to continue from has none of this shape")
+            tensor.copy_(state[key])
+        for slot in self.slots.keys() - set(self.counts):
+            self._mask(self.slots[slot])
+
+    def _keys(self, slot: str) -> list[str]:
+        return [slot] if slot in self.counts else [f"{slot}/{name}" for name in self.names]
+
+    def _mask(self, tensors: list[Tensor]) -> None:
+        if self.masks:
+            torch._foreach_mul_([tensors[i] for i in self.masked], self.masks)
+
+    def _gradients(self) -> list[Tensor]:
+        gradients = []
+        for name, parameter in zip(self.names, self.parameters, strict=True):
+            if parameter.grad is None:
+                raise Fault(f"{name}: the loss does not depend on it; freeze it (requires_grad)")
+            gradients.append(parameter.grad)
+        return gradients
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -7,10 +7,10 @@ from typing import Annotated
 import torch
 import typer
 
-from stages.cli import run
 from stages.commands.layout import columns
-from stages.fault import Fault
-from stages.params.load import nearest
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import nearest
 from tests.benchmarks.cases import Case, cases
 from tests.benchmarks.machine import header, warn_if_busy
 from tests.benchmarks.ratios import Row
@@ -59,4 +59,5 @@ def choose(known: dict[str, Case], names: list[str], device: Device) -> list[Cas
 
 
 if __name__ == "__main__":
-    run(app)
+    with faults_in_one_line():
+        app()

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from stages.models.registry import build
-from stages.schedules.curve import steps_per_epoch
+from stages.networks.building import build
+from stages.schedules.rates import steps_per_epoch
+from tests.benchmarks import torchs
 from tests.benchmarks.setting import Device, Setting
 from tests.benchmarks.workload import EVALUATION_BATCH, LR, Workload
 
@@ -15,7 +15,7 @@ WARM_UP = 3
 
 
 class Ceiling:
-    """Forward, cross entropy, backward and torch's SGD step of a float batch that is in place.
+    """Forward, loss, backward and torch's optimizer step of a float batch that is in place.
 
     One thread. It takes as many steps and forwards nothing but the images that the others do.
     """
@@ -28,13 +28,8 @@ class Ceiling:
         self.data, self.recipe, self.epochs = workload.data, workload.recipe, workload.epochs
         network = build(workload.spec, 0).to(self.device)
         self.network = network.to(memory_format=setting.memory_format)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            LR,
-            self.recipe.momentum,
-            weight_decay=self.recipe.weight_decay,
-            nesterov=self.recipe.nesterov,
-        )
+        self.optimizer = torchs.optimizer(self.network, self.recipe, LR)
+        self.loss = torchs.loss(self.recipe)
         self.images = self._noise(self.recipe.batch_size)
         self.labels = torch.arange(self.recipe.batch_size, device=self.device) % self.data.classes
         self.unseen = self._noise(EVALUATION_BATCH)
@@ -64,8 +59,7 @@ class Ceiling:
         self.optimizer.zero_grad()
         with self.setting.autocast(self.device):
             output = self.network(self.images)
-        smoothing = self.recipe.label_smoothing
-        F.cross_entropy(output.float(), self.labels, label_smoothing=smoothing).backward()
+        self.loss(output.float(), self.labels).backward()
         self.optimizer.step()
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from tests.benchmarks.setting import Device
 from tests.benchmarks.workload import Workload
 

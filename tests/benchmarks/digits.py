@@ -3,13 +3,14 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stages.data.images import load
-from stages.models.registry import Spec
-from stages.params.data import DATA
-from stages.params.load import lookup, parse, read_yaml
-from stages.params.model import Model
-from stages.params.recipe import Recipe
-from stages.prepare import DOWNLOADS, prepare
+from stages.data.preparation import prepare
+from stages.data.settings import DATA
+from stages.images.prepared import load
+from stages.networks.building import Spec
+from stages.networks.settings import Model
+from stages.pipeline.params import lookup, parse, read_yaml
+from stages.prepare import DOWNLOADS
+from stages.training.settings import Recipe
 from tests.benchmarks.workload import Workload
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from stages.models.registry import build
+from stages.networks.building import build
 from tests.benchmarks.ceiling import Ceiling
 from tests.benchmarks.child import Child, Contender, Task, images_per_second, ready
 from tests.benchmarks.ours import Ours

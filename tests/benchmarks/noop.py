@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stages.params.load import read_yaml
+from stages.pipeline.params import read_yaml
 from tests.benchmarks.ratios import Pair, Row, alternate, compare
 from tests.pipeline.project import ROOT, Project, copy_tree, environment, shrink
 
@@ -30,12 +30,17 @@ def noop(rounds: int) -> list[Row]:
 def producers(lock: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the stages whose outputs each stage of a dvc.lock depends on."""
     outs = {name: [PurePosixPath(out["path"]) for out in s["outs"]] for name, s in lock.items()}
-    deps = {name: [PurePosixPath(dep["path"]) for dep in s["deps"]] for name, s in lock.items()}
+    deps = {name: [PurePosixPath(path) for path in _read(entry)] for name, entry in lock.items()}
 
     def feeds(other: str, name: str) -> bool:
         return any(_overlap(dep, out) for dep in deps[name] for out in outs[other])
 
     return {name: [other for other in lock if feeds(other, name)] for name in lock}
+
+
+def _read(entry: Mapping[str, Any]) -> list[str]:
+    """Return the files that an entry of a dvc.lock depends on, files of parameters among them."""
+    return [*(dep["path"] for dep in entry.get("deps", ())), *entry.get("params", ())]
 
 
 def bare_stages(lock: Mapping[str, Any]) -> dict[str, Any]:

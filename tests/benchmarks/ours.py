@@ -8,15 +8,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from stages.models.registry import build
-from stages.params.compute import Compute
-from stages.schedules.curve import Curve, steps_per_epoch
-from stages.training.environment import activate
+from stages.networks.building import build
+from stages.replicates.environment import activate
+from stages.replicates.precision import placed
+from stages.replicates.seeds import RETRAIN
+from stages.replicates.settings import Compute
+from stages.schedules.rates import Rates, steps_per_epoch
 from stages.training.fit import fit
 from stages.training.loop import Run
-from stages.training.optimizer import SGD
-from stages.training.order import RETRAIN
-from stages.training.precision import placed
+from stages.training.optimizer import Optimizer
 from tests.benchmarks.setting import Device, Setting
 from tests.benchmarks.workload import LR, Workload
 
@@ -27,11 +27,11 @@ def begin(workload: Workload, setting: Setting, device: Device) -> Run:
     where = activate(compute)
     data, recipe = workload.data.to(where), workload.recipe
     network = placed(build(workload.spec, 0), where, compute)
-    optimizer = SGD(network, recipe.weight_decay, recipe.nesterov)
+    optimizer = Optimizer(network, recipe.optimizer)
     steps = steps_per_epoch(len(data.train.labels), recipe.batch_size)
     lr = np.full(workload.epochs * steps, LR)
-    curve = Curve(lr, np.full_like(lr, recipe.momentum), steps)
-    return Run(network, optimizer, data, recipe, curve, 0, RETRAIN, compute=compute)
+    rates = Rates(lr, np.full_like(lr, recipe.optimizer.momentum), steps)
+    return Run(network, optimizer, data, recipe, rates, 0, RETRAIN, compute=compute)
 
 
 class Ours:
@@ -44,7 +44,7 @@ class Ours:
         """Train an epoch; return the number of images."""
         self.run.epoch = 0
         self.run.advance()
-        return self.run.curve.steps_per_epoch * self.run.recipe.batch_size
+        return self.run.rates.steps_per_epoch * self.run.recipe.batch_size
 
     def evaluation(self) -> int:
         """Take the accuracy on the test images; return their number."""
@@ -56,6 +56,6 @@ class Ours:
         self.run.epoch = 0
         with TemporaryDirectory() as folder, redirect_stderr(StringIO()):  # no progress bar
             fit(self.run, Path(folder), "arm", 0)
-        data, curve = self.run.data, self.run.curve
-        trained = curve.steps_per_epoch * self.run.recipe.batch_size
-        return curve.epochs * (trained + len(data.validation.labels) + len(data.test.labels))
+        data, rates = self.run.data, self.run.rates
+        trained = rates.steps_per_epoch * self.run.recipe.batch_size
+        return rates.epochs * (trained + len(data.validation.labels) + len(data.test.labels))

@@ -3,15 +3,15 @@
 import copy
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from stages.data.images import ImageSet, Prepared
-from stages.models.registry import build
-from stages.params.recipe import Augment
+from stages.images.prepared import ImageSet, Prepared
+from stages.images.settings import AUGMENT, Augment
+from stages.networks.building import build
+from tests.benchmarks import torchs
 from tests.benchmarks.setting import Device
 from tests.benchmarks.workload import EVALUATION_BATCH, LR, Workload
 
@@ -33,19 +33,14 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 
 def transform(data: Prepared, augment: Augment) -> transforms.Compose:
-    """Return crop, flip, conversion and normalisation by torchvision."""
-    shape = data.train.images.shape[2:]
-    steps: list[object] = []
-    if augment.pad:
-        steps.append(transforms.RandomCrop(tuple(shape), augment.pad))
-    if augment.flip:
-        steps.append(transforms.RandomHorizontalFlip())
+    """Return augmentation, conversion and normalisation by torchvision."""
     normalise = transforms.Normalize(data.mean.tolist(), data.std.tolist())
+    steps = torchs.augmentation(data, augment)
     return transforms.Compose([*steps, transforms.ToTensor(), normalise])
 
 
 class Stock:
-    """Float32, eager, contiguous, torch's SGD and torch's own number of threads.
+    """Float32, eager, contiguous, torch's optimizer and torch's own number of threads.
 
     Loader processes end with their epoch, as is the DataLoader's default, where an epoch is as long
     as in a study; they persist where it is cut short.
@@ -54,15 +49,10 @@ class Stock:
     def __init__(self, workload: Workload, workers: int, device: Device) -> None:
         torch.backends.cudnn.benchmark = True
         data, recipe = workload.data, workload.recipe
-        self.device, self.recipe, self.epochs = torch.device(device), recipe, workload.epochs
+        self.device, self.epochs = torch.device(device), workload.epochs
         self.network = build(workload.spec, 0).to(self.device)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            LR,
-            recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-        )
+        self.optimizer = torchs.optimizer(self.network, recipe, LR)
+        self.loss = torchs.loss(recipe)
 
         def loader(images: ImageSet, augment: Augment, batch_size: int, train: bool) -> DataLoader:
             return DataLoader(
@@ -76,8 +66,8 @@ class Stock:
             )
 
         self.train = loader(data.train, recipe.augment, recipe.batch_size, True)
-        self.validation = loader(data.validation, Augment(), EVALUATION_BATCH, False)
-        self.test = loader(data.test, Augment(), EVALUATION_BATCH, False)
+        self.validation = loader(data.validation, AUGMENT(), EVALUATION_BATCH, False)
+        self.test = loader(data.test, AUGMENT(), EVALUATION_BATCH, False)
 
     def epoch(self) -> int:
         """Train an epoch; return the number of images."""
@@ -87,8 +77,7 @@ class Stock:
             images = images.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True)
             self.optimizer.zero_grad()
-            output = self.network(images)
-            loss = F.cross_entropy(output, labels, label_smoothing=self.recipe.label_smoothing)
+            loss = self.loss(self.network(images), labels)
             loss.backward()
             self.optimizer.step()
             total += loss.item() * len(labels)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import pandas as pd
+
 from stages.commands.layout import columns
-from stages.files import write_rows
+from stages.pipeline.files import replacing
 from tests.benchmarks.ratios import Row
 
 
@@ -17,7 +19,8 @@ def text(rows: Sequence[Row]) -> str:
 
 def save(path: Path, rows: Sequence[Row]) -> None:
     """Write rows as CSV, all digits."""
-    write_rows(path, [asdict(row) for row in rows])
+    with replacing(path) as aside:
+        pd.DataFrame([asdict(row) for row in rows]).to_csv(aside, index=False)
 
 
 def _cell(value: object) -> str:

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from tests.benchmarks.ceiling import Ceiling
 from tests.benchmarks.child import Child, Task
 from tests.benchmarks.ours import Ours

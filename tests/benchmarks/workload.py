@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stages.data.images import ImageSet, Prepared
-from stages.models.registry import Spec
-from stages.params.recipe import Augment, Recipe
+from stages.images.prepared import ImageSet, Prepared
+from stages.networks.building import Spec
+from stages.training.settings import Recipe
 
 CLASSES = 10
 LR = 0.01
@@ -57,6 +57,10 @@ def synthetic(
     train, validation, test = map(draw, (sizes.train, sizes.validation, sizes.test))
     mean, std = torch.full((2, shape[0]), 0.5)
     data = Prepared(train, validation, test, mean, std, CLASSES)
-    recipe = Recipe(batch_size=batch_size, weight_decay=1e-4, augment=Augment(pad=pad, flip=flip))
+    recipe = Recipe(
+        batch_size=batch_size,
+        optimizer={"kind": "sgd", "weight_decay": 1e-4},
+        augment={"crop": {"pad": pad}} | ({"flip": {}} if flip else {}),
+    )
     spec = Spec("stages/models/resnet.py", factory, {}, CLASSES, shape[0])
     return Workload(spec, data, recipe, epochs=2, cut=True)

@@ -10,13 +10,14 @@ import yaml
 from typer.testing import CliRunner
 
 from stages.commands.curves import app, drops
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
+from stages.presets.preset import read_params
 from stages.schedules.arm import Arm
-from stages.schedules.curve import Curve
-from stages.schedules.dense import Dense
+from stages.schedules.dense import DenseRates
+from stages.schedules.rates import Rates
 
 ROOT = Path(__file__).parents[2]
-# paper.md's CIFAR recipe: E = 160, 0.1, x0.1 at epochs 80 and 120
+# the CIFAR recipe of Le & Hua 2021: E = 160, 0.1, x0.1 at epochs 80 and 120
 CIFAR = str(ROOT / "stages/presets/cifar10_resnet56.yaml")
 LITERATURE = str(ROOT / "stages/presets/literature.yaml")
 
@@ -50,8 +51,8 @@ def test_csv_holds_every_step_exactly(rows):
         "--params", CIFAR, "--schedule", "onecycle", "--epochs", "7", "--steps-per-epoch", "9"
     )
     lr = 0.1 * np.repeat([1, 0.1, 0.01], [720, 360, 360])
-    dense = Dense(lr, np.full(1440, 0.9), 9)
-    expected = Arm("final", "onecycle").curves(7, 9, dense)
+    dense = DenseRates(lr, np.full(1440, 0.9), 9)
+    expected = Arm("final", "onecycle").rates(7, 9, dense)
     assert [float(row["lr"]) for row in got] == expected.lr.tolist()
     assert [float(row["momentum"]) for row in got] == expected.momentum.tolist()
     assert [int(row["step"]) for row in got] == list(range(63))
@@ -143,11 +144,11 @@ def test_several_schedules_are_drawn_into_one_figure(call, tmp_path):
 
 def test_drops_are_falls_to_half_or_less_from_a_held_rate():
     lr = np.array([1, 1, 0.5, 0.5, 0.3, 0.3, 0.1, 0.01, 0.01, 0.02])
-    assert drops(Curve(lr, lr, 2)) == [1, 3]
+    assert drops(Rates(lr, lr, 2)) == [1, 3]
 
 
 def test_a_schedule_of_ones_own_is_shown_without_being_in_the_code(call, tmp_path):
-    tree = yaml.safe_load(Path(CIFAR).read_text())
+    tree = read_params(Path(CIFAR))
     tree["retrain"]["schedules"] = {"mine": {"curve": "onecycle", "max_lr": 0.05, "epochs": 5}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
     assert "0.05 at" in call("--schedule", "mine")

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from stages.commands.export import Format, export
-from stages.fault import Fault
-from stages.files import load_arrays
-from stages.models.compact import load, resize, save
-from stages.models.registry import Spec, build
+from stages.networks.building import Spec, build
+from stages.networks.compact import load, resize, save
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import load_arrays
 
 ABOUT = {"channels": 3, "height": 16, "width": 16, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
 SPEC = Spec("stages/models/resnet.py", "resnet8", {}, 10, 3)

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stages.commands.keep import app, keep
-from stages.fault import Fault
+from stages.commands.keep import PARTS, app, keep
+from stages.pipeline.fault import Fault
 
+ROOT = Path(__file__).parents[2]
 PAGE = "# Title\n\nText with ![a figure](figures/arms.svg) and [a table](tables/arms.csv).\n"
 
 
@@ -16,6 +17,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     reports = {"README.md": PAGE, "headline.json": "{}\n"}
     reports |= {"figures/arms.svg": "<svg/>\n", "tables/arms.csv": "a\n", "arms/l1/a.json": "{}\n"}
+    reports |= {"curves/l1-a.csv": "epoch\n"}
     for name, text in reports.items():
         path = Path("reports", name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,11 +35,18 @@ def test_a_kept_study_is_whole(study):
     assert (study / "params.yaml").read_text() == "seeds: 3\n"
     assert sorted(path.name for path in study.iterdir()) == [
         "README.md",
+        "curves",
         "figures",
         "headline.json",
         "params.yaml",
         "tables",
     ]
+
+
+def test_all_that_a_page_links_to_is_kept():
+    template = (ROOT / "stages/reporting/page.md.j2").read_text()
+    folders = re.findall(r"\]\((\w+)[/)]", template)
+    assert {"curves", "figures", "tables"} <= {*folders} <= {*PARTS}
 
 
 def test_keeping_again_replaces_all(study):

@@ -5,7 +5,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands.sizes import app
+from stages.commands import sizes
+from stages.commands.sizes import app, prepared_form
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +19,7 @@ def run(tmp_path, monkeypatch, methods, *options, **model):
     tree["data"]["source"] = "cifar10"
     tree["model"] |= {"options": {}, **model}
     tree["prune"] |= {"methods": methods, "method": next(iter(methods))}
-    tree["compare"] |= {"careful": next(iter(methods)), "random": next(iter(methods))}
+    tree["compare"] |= {"informed": next(iter(methods)), "random": next(iter(methods))}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
     done = CliRunner().invoke(app, ["--params", str(tmp_path / "params.yaml"), *options])
     assert done.exit_code == 0, done.output
@@ -67,3 +70,12 @@ def test_weights_that_are_kept_per_layer_are_counted(tmp_path, monkeypatch):
     layer = table[table.name == "layer2.0.conv2"]
     assert layer.nonzero["half"] * 2 == layer.nonzero["dense"] == 32 * 32 * 9
     assert layer.macs["half"] == layer.macs["dense"]
+
+
+def test_images_of_ones_own_are_known_once_they_are_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "DESCRIPTION", tmp_path / "description.json")
+    with pytest.raises(Fault, match=r"description\.json: no such file; run `dvc repro prepare`"):
+        prepared_form()
+    about = {"channels": 1, "height": 5, "width": 7, "classes": ["ant", "bee"]}
+    write_json(tmp_path / "description.json", about)
+    assert prepared_form() == (1, 5, 7, 2)

@@ -6,8 +6,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from stages.data.cifar import cifar10, cifar100
-from stages.fault import Fault
+from stages.data.sources.cifar import cifar10, cifar100
+from stages.pipeline.fault import Fault
 
 datasets = pytest.importorskip("torchvision.datasets")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.data.digits import digits
+from stages.data.sources.digits import digits
 
 NOWHERE = Path("no/such/folder")
 
@@ -40,9 +40,9 @@ def test_the_split_is_fixed_and_stratified(raw):
 
 def test_no_torch_is_imported():
     code = (
-        "import sys; from pathlib import Path; from stages.prepare import prepare\n"
-        "from stages.data.sources import SOURCES\n"
-        "SOURCES['digits'](Path('x'), Path('y'))\n"
+        "import sys; from pathlib import Path; import stages.data.preparation\n"
+        "from stages.data.sources.registry import SOURCES\n"
+        "SOURCES['digits'].read(Path('x'), Path('y'))\n"
         "assert 'torch' not in sys.modules and 'torchvision' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,20 +1,31 @@
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages import prepare
-from stages.data.folder import Files, folder
-from stages.data.images import load
-from stages.fault import Fault
-from stages.params.data import DATA
-from stages.params.load import parse
+from stages.data import preparation
+from stages.data.settings import DATA
+from stages.data.sources.folder import Files, folder
+from stages.images.prepared import load
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
 
 
 def paint(path, colour, size=(4, 3)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
+
+
+def write_tiff(path, pixels, size, bits, sample_format=1):
+    """Write a grey TIFF that Pillow reads but does not write."""
+    width, height = size
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height}
+    tags |= {279: len(pixels), 339: sample_format}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II" + struct.pack("<HI", 42, 8 + len(pixels))
+    path.write_bytes(head + pixels + struct.pack("<H", len(tags)) + entries + bytes(4))
 
 
 def read(root, **options):
@@ -102,6 +113,58 @@ def test_test_images_must_have_the_size_of_the_training_images(root):
         read(root)
 
 
+WORDS = np.array([[0, 128, 129, 257], [32767, 32768, 65406, 65407], [65535, 256, 1, 12850]])
+BYTES = [[0, 0, 1, 1], [127, 128, 254, 255], [255, 1, 0, 50]]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"), [(".png", "<u2"), (".pgm", "<u2"), (".tif", "<u2"), (".tif", ">u2")]
+)
+def test_grey_images_of_16_bits_are_rounded_to_8(root, suffix, dtype):
+    """257 levels of 65535 are one of 255: round(value / 257)."""
+    (root / "train" / "ant" / "0.png").unlink()
+    Image.fromarray(WORDS.astype(dtype)).save(root / "train" / "ant" / f"0{suffix}")
+    assert read(root, channels=1).train_images[0, 0].tolist() == BYTES
+    assert read(root).train_images[0].tolist() == [BYTES] * 3
+
+
+def test_images_of_12_bits_are_white_at_4095(root):
+    (root / "train" / "ant" / "0.png").unlink()
+    row = bytes.fromhex("000 FFF 008 800".replace(" ", ""))
+    write_tiff(root / "train" / "ant" / "0.tif", 3 * row, (4, 3), bits=12)
+    assert read(root, channels=1).train_images[0, 0, 0].tolist() == [0, 255, 0, 128]
+
+
+def test_floats_from_0_to_1_are_scaled_to_255(root):
+    (root / "train" / "ant" / "0.png").unlink()
+    values = np.array([[0, 1, 0.2, 0.5019608]] * 3, np.float32)
+    Image.fromarray(values).save(root / "train" / "ant" / "0.tif")
+    assert read(root, channels=1).train_images[0, 0, 0].tolist() == [0, 255, 51, 128]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.float32([[0, 3.5]]), r"0\.tif: .*values go from 0 to 3\.5; allowed are 0 to 1"),
+        (np.float32([[-0.5, 1]]), r"0\.tif: .*values go from -0\.5 to 1; allowed are 0 to 1"),
+        (np.float32([[np.nan, 1]]), r"0\.tif: .*values go from nan to nan; allowed"),
+        (np.int32([[0, 70000]]), r"0\.tif: .*32 bits.*; save it with 8 or 16"),
+    ],
+)
+def test_values_without_a_known_white_are_refused(root, values, message):
+    (root / "train" / "ant" / "0.png").unlink()
+    Image.fromarray(values).save(root / "train" / "ant" / "0.tif")
+    with pytest.raises(Fault, match=message):
+        read(root, size=1)
+
+
+def test_signed_words_are_refused(root):
+    (root / "train" / "ant" / "0.png").unlink()
+    write_tiff(root / "train" / "ant" / "0.tif", bytes(24), (4, 3), bits=16, sample_format=2)
+    with pytest.raises(Fault, match=r"0\.tif: .*16 bits with a sign .*; save it with"):
+        read(root)
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut"])
 def test_a_broken_image_is_named(root, content):
     path = root / "train" / "bee" / "1.png"
@@ -149,8 +212,8 @@ def test_a_preparation_decodes_a_block_at_a_time(root, tmp_path, monkeypatch):
         return decode(self, index)
 
     monkeypatch.setattr(Files, "__getitem__", spy)
-    monkeypatch.setattr(prepare, "BLOCK", 2 * 3 * 3 * 4)
+    monkeypatch.setattr(preparation, "BLOCK", 2 * 3 * 3 * 4)
     settings = parse(DATA, {"source": "folder", "root": str(root), "validation": 0}, "data")
-    prepare.prepare(settings, tmp_path, tmp_path / "out")
+    preparation.prepare(settings, tmp_path, tmp_path / "out")
     assert asked == [2, 2, 2, 2]
     assert np.array_equal(load(tmp_path / "out").train.images, read(root).train_images)

@@ -8,9 +8,10 @@ import pytest
 SCRIPT = """
 import sys, numpy as np, torch
 from pathlib import Path
-from stages.data.augment import augment, normalise
-from stages.data.images import load
-from stages.files import save_rows, write_json
+from stages.images.augmentations.crop import Crop
+from stages.images.normalise import normalise
+from stages.images.prepared import load
+from stages.pipeline.files import save_rows, write_json
 
 torch.set_num_threads(1)
 folder, count, shape = Path(sys.argv[1]), 20_000, (3, 64, 64)
@@ -31,8 +32,8 @@ def anonymous():
 def epoch():
     for index in torch.randperm(count).split(128):
         part = data.train.images.index_select(0, index)
-        place = torch.zeros(len(part), dtype=torch.int64)
-        normalise(augment(part, 4, place, place, None), data.mean, data.std)
+        corner = torch.zeros((2, len(part)), dtype=torch.int64)
+        normalise(Crop(pad=4).apply(part, corner), data.mean, data.std)
 
 data = load(folder)
 before = anonymous()

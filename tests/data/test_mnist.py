@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.data.mnist import FILES, fashion_mnist, mnist
-from stages.data.sources import SOURCES
-from stages.fault import Fault
+from stages.data.sources.mnist import FILES, fashion_mnist, mnist
+from stages.data.sources.registry import SOURCES
+from stages.pipeline.fault import Fault
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 IMAGES = np.arange(12 * 2 * 3, dtype=np.uint8).reshape(12, 2, 3)
@@ -103,7 +103,7 @@ def test_mnist_is_not_taken_for_fashion_mnist(root):
 def test_a_failed_download_says_which_files_go_where(tmp_path, capsys):
     (tmp_path / FILES[1]).write_bytes(idx(LABELS))
     with pytest.raises(Fault) as fault:
-        SOURCES["fashion_mnist"](tmp_path, tmp_path / "downloads")
+        SOURCES["fashion_mnist"].read(tmp_path, tmp_path / "downloads")
     assert str(fault.value) == (
         "FashionMNIST: the download failed (Error downloading: no route to host); put "
         "train-images-idx3-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte "
@@ -122,7 +122,7 @@ def test_a_failed_download_says_which_files_go_where(tmp_path, capsys):
 )
 def test_a_failed_cifar_download_says_so_too(tmp_path, source, files):
     with pytest.raises(Fault, match=rf"no route to host\); put {files} into {tmp_path}$"):
-        SOURCES[source](tmp_path, tmp_path / "downloads")
+        SOURCES[source].read(tmp_path, tmp_path / "downloads")
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="the package dataset-fashion-mnist is absent")

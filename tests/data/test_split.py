@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.data.split import holdout, shares, stratified
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 
 NAMES = ("cat", "dog", "owl")
 

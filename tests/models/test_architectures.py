@@ -4,8 +4,8 @@ from torch import nn
 from torchvision.models import resnet18
 from torchvision.models._api import WeightsEnum
 
-from stages.fault import Fault
 from stages.models import densenet, imagenet, preresnet, resnet, vgg
+from stages.pipeline.fault import Fault
 
 
 def parameters(network):

@@ -7,6 +7,7 @@ import yaml
 
 from tests.pipeline.project import Project, copy_tree, environment, ran, shrink
 
+REAL_DVC = {"study", "project", "changed", "iterated", "pushed", "clone", "reran"}
 CHANGE = ("retrain.schedules.onecycle.max_lr", 0.05)
 
 
@@ -33,6 +34,12 @@ class Changed:
 
     project: Project
     ran: set[str]
+
+
+def pytest_itemcollected(item):
+    """Mark the tests that run real DVC in a copy of the project."""
+    if REAL_DVC & {*getattr(item, "fixturenames", ())}:
+        item.add_marker("pipeline")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
+DEFAULT = "stages/presets/default.yaml"
 FOREIGN = ("AFTERPRUNE_", "DVC_", "GIT_", "PYTHON")
 RUNNING = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 RESTORED = re.compile(r"^Stage '([^']+)' is cached", re.MULTILINE)
@@ -62,8 +63,7 @@ class Project:
 
     def copy(self, folder: Path) -> "Project":
         """Return a copy of the folder as it stands, DVC's cache and recovery state included."""
-        ignored = shutil.ignore_patterns("warm.*")  # the socket of a server that is about to end
-        shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
+        shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder, self.environment)
 
     def clone(self, folder: Path) -> "Project":
@@ -85,12 +85,19 @@ class Project:
         branch[last] = value
         (self.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
 
-    def edit(self, path: str, old: str, new: str) -> None:
-        """Replace a text that a file holds once."""
+    def edit(self, path: str, old: str, new: str, count: int | None = None) -> None:
+        """Replace a text that a file holds once, or its first `count` places."""
         file = self.folder / path
         text = file.read_text()
-        assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
-        file.write_text(text.replace(old, new))
+        if count is None:
+            assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
+        assert old in text, f"{path} does not hold {old!r}"
+        file.write_text(text.replace(old, new, count or 1))
+
+    def register(self, path: str, registry: str, name: str, value: str) -> None:
+        """Add an entry to a dict of a file that ends with it."""
+        file = self.folder / path
+        file.write_text(f"{file.read_text()}\n{registry}[{name!r}] = {value}\n")
 
     def append(self, path: str, text: str) -> None:
         """Append to a file, or write a new one."""
@@ -105,7 +112,8 @@ class Project:
     def outputs(self) -> dict[str, str]:
         """Return the MD5 that dvc.lock records for every output."""
         stages = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
-        return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+        outs = [out for name, stage in stages.items() if name != "code" for out in stage["outs"]]
+        return {out["path"]: out["md5"] for out in outs}
 
 
 def ran(said: str) -> set[str]:
@@ -152,6 +160,7 @@ def copy_tree(folder: Path) -> None:
         if source.is_file() and name != "dvc.lock" and not name.startswith(("reports/", "tests/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
+    shutil.copy(ROOT / DEFAULT, folder / "params.yaml")  # the user may have a study of their own
 
 
 def shrink(params: dict) -> dict:
@@ -175,5 +184,5 @@ def shrink(params: dict) -> dict:
             "epochs": 2,
             "schedules": {name: schedules[name] for name in ("weight_rewind", "onecycle")},
         },
-        "compare": {"baseline": "weight_rewind", "careful": "l1", "random": "l1"},
+        "compare": {"baseline": "weight_rewind", "informed": "l1", "random": "l1"},
     }

@@ -3,6 +3,9 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
+from functools import cache
 from itertools import product
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -10,17 +13,17 @@ from pathlib import Path, PurePosixPath
 import pytest
 from typer.testing import CliRunner
 
-from stages.declaration import declared
-from stages.params.load import lookup, read_yaml
-from stages.warm import LIBRARIES
-from tests.pipeline.imports import closure, libraries
+from stages.pipeline.declaration import declared
+from stages.pipeline.digests import code_files, read_code
+from stages.pipeline.params import lookup, read_yaml
 
 ROOT = Path(__file__).parents[2]
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
-PARAMS = read_yaml(ROOT / "params.yaml")
+PARAMS = read_yaml(ROOT / "stages/presets/default.yaml")
 TRAINING = ("train", "checkpoint", "retrain", "iterate")
 EXPENSIVE = (*TRAINING, "prune", "prune_iterative")
-TWIN = "_iterative"  # a second stage of the same module, for prune.iterative
+CODE = "build/code.json"
+BUILDING = Path("stages/networks/building.py")
 MODEL_CODE = "${model.code}"
 GATE = "build/params.ok"  # an order, not a content: nobody reads it
 PROJECT_FOLDERS = ("build/", "data/", "models/", "reports/")
@@ -28,6 +31,7 @@ DOWNLOADS = "data/downloads"  # filled and checked by digest by `prepare` itself
 WILDCARD = re.compile(r"\$?\{[^}]*\}")
 
 every_stage = pytest.mark.parametrize("name", STAGES)
+every_stage_but_code = pytest.mark.parametrize("name", [name for name in STAGES if name != "code"])
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +40,20 @@ def root(monkeypatch):
 
 
 def module(name):
-    return Path("stages", f"{name.removesuffix(TWIN)}.py")
+    return re.match(r"python -m stages\.(\w+)", STAGES[name]["cmd"])[1]
+
+
+def file(name):
+    return Path("stages", f"{module(name)}.py")
 
 
 def tree(name):
-    return ast.parse(module(name).read_text())
+    return ast.parse(file(name).read_text())
+
+
+def imported(name):
+    """Return the files whose digest the code of a stage has."""
+    return {Path(p) for p in code_files(module(name), PARAMS["model"]["code"], cache(read_code))}
 
 
 def pattern(text):
@@ -53,19 +66,11 @@ def names(entries):
 
 
 def dependencies(name):
-    return [pattern(dep) for dep in STAGES[name]["deps"] if not is_code(dep)]
+    return [pattern(dep) for dep in STAGES[name].get("deps", ()) if dep != MODEL_CODE]
 
 
 def matrix(name):
     return STAGES[name].get("matrix", {})
-
-
-def is_code(dep):
-    return dep.startswith("stages/") or dep == MODEL_CODE
-
-
-def code(name):
-    return [Path(dep) for dep in STAGES[name]["deps"] if dep.startswith("stages/")]
 
 
 def outputs(name):
@@ -93,13 +98,6 @@ def literals(node):
         yield from literals(child)
 
 
-def imported_by_networks():
-    networks = [
-        f for f in Path("stages/models").glob("*.py") if "in_channels: int" in f.read_text()
-    ]
-    return {file for network in networks for file in closure(network) - {network}}
-
-
 def arguments(name, *functions):
     """Return what a stage module passes to functions as string literals."""
     calls = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
@@ -110,15 +108,20 @@ def arguments(name, *functions):
 
 def read_keys(name):
     """Return the keys that a stage reads; a module of two stages reads a method's key for each."""
-    read = {pattern(key) for key in arguments(name, "stage.read")}
-    if name.endswith(TWIN):
-        return read - {"prune.methods.*"}
-    return read - {"prune.iterative.*"} if f"{name}{TWIN}" in STAGES else read
+    read = {pattern(key) for key in arguments(name, "stage.read", "stage.declares")}
+    if "stage.params" in file(name).read_text():
+        return read | keys(name)
+    twins = [twin for twin in STAGES if module(twin) == module(name)]
+    foreign = {key for twin in twins if twin != name for key in keys(twin)} - keys(name)
+    return read - foreign
 
 
 def keys(name):
+    """Return the keys of params.yaml that dvc.yaml lists; "" is the whole file."""
     entries = STAGES[name].get("params", ())
-    return {"" if isinstance(entry, dict) else pattern(entry) for entry in entries}
+    files = [entry for entry in entries if isinstance(entry, dict)]
+    whole = {""} if any("params.yaml" in entry for entry in files) else set()
+    return whole | {pattern(entry) for entry in entries if not isinstance(entry, dict)}
 
 
 def within(path, other):
@@ -129,42 +132,36 @@ def within(path, other):
 
 
 @every_stage
-def test_a_stage_runs_the_module_of_its_name(name):
-    """From the server's process if it needs what is slow to import."""
-    prefix = "stages.launch " if "torch" in libraries(module(name)) else "stages."
-    command = f"python -m {prefix}{module(name).stem}"
-    twin = ["--iterative"] if name.endswith(TWIN) else []
+def test_a_stage_passes_its_matrix_and_nothing_else(name):
     axes = [f"--{axis} ${{item.{axis}}}" for axis in matrix(name)]
-    assert STAGES[name]["cmd"] == " ".join([command, *twin, *axes])
+    assert STAGES[name]["cmd"] == " ".join([f"python -m stages.{module(name)}", *axes])
 
 
-def test_the_server_loads_what_the_stages_it_forks_import():
-    launched = [
-        name for name in STAGES if STAGES[name]["cmd"].startswith("python -m stages.launch")
-    ]
-    needed = set().union(*(libraries(module(name)) for name in launched))
-    assert {library.split(".")[0] for library in LIBRARIES} == needed
+def test_every_module_at_the_top_is_a_stage():
+    modules = {path.stem for path in Path("stages").glob("*.py")} - {"__init__"}
+    assert modules == {module(name) for name in STAGES}
 
 
 @every_stage
-def test_what_a_stage_imports_is_declared(name):
-    listed = code(name)
-    missing = [f for f in closure(module(name)) if not any(f.is_relative_to(d) for d in listed)]
-    assert sorted(map(str, missing)) == []
+def test_a_stage_fits_a_page(name):
+    assert len(file(name).read_text().splitlines()) <= 65
 
 
-@every_stage
-def test_code_that_a_stage_declares_is_imported(name):
-    imported = closure(module(name))
-    if MODEL_CODE in STAGES[name]["deps"]:
-        imported |= imported_by_networks()
-    unused = [d for d in code(name) if not any(f.is_relative_to(d) for f in imported)]
-    assert list(map(str, unused)) == []
+@every_stage_but_code
+def test_a_stage_depends_on_the_digest_of_its_own_code(name):
+    entries = [entry for entry in STAGES[name]["params"] if isinstance(entry, dict)]
+    assert [entry[CODE] for entry in entries if CODE in entry] == [[f"code_{module(name)}"]]
+    assert [dep for dep in STAGES[name].get("deps", ()) if dep.endswith(".py")] == []
+
+
+def test_the_digests_depend_on_all_code():
+    assert STAGES["code"]["deps"] == ["stages", MODEL_CODE]
+    assert [path for path, _ in outputs("code")] == [CODE]
 
 
 @every_stage
 def test_a_dependency_is_declared_once(name):
-    deps = STAGES[name]["deps"]
+    deps = STAGES[name].get("deps", [])
     inner = [
         dep
         for i, dep in enumerate(deps)
@@ -173,21 +170,32 @@ def test_a_dependency_is_declared_once(name):
     assert inner == []
 
 
-@every_stage
+@every_stage_but_code
 def test_the_network_file_is_declared_where_networks_are_built(name):
-    builds = Path("stages/models/registry.py") in closure(module(name))
-    assert (MODEL_CODE in STAGES[name]["deps"]) == builds
+    assert (MODEL_CODE in STAGES[name].get("deps", ())) == (BUILDING in imported(name))
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if MODEL_CODE in STAGES[name]["deps"]])
-def test_what_any_network_file_imports_is_declared(name):
-    listed = code(name)
-    assert [f for f in imported_by_networks() if not any(f.is_relative_to(d) for d in listed)] == []
+@pytest.mark.parametrize("name", ["train", "checkpoint", "retrain"])
+def test_training_runs_no_code_of_what_is_added_most(name):
+    """A new criterion, metric, curve, dataset or word of the report trains nothing again."""
+    apart = [
+        *("pruning", "results", "reporting", "study", "data/sources", "presets", "commands"),
+        *("evaluation/metrics.py", "schedules/registry.py"),
+    ]
+    found = [p for p in imported(name) if any(p.is_relative_to(f"stages/{a}") for a in apart)]
+    assert found == []
 
 
-@pytest.mark.parametrize("name", TRAINING)
-def test_stages_that_train_depend_on_files_of_code_alone(name):
-    assert [str(path) for path in code(name) if not path.is_file()] == []
+WITHOUT_TORCH = ("code", "validate", "prepare", "dense_curve", "plan", "headline", "compare")
+
+
+@pytest.mark.parametrize("name", [*WITHOUT_TORCH, *(n for n in STAGES if "evaluate" in n)])
+def test_a_stage_that_runs_no_network_imports_no_torch(name):
+    script = (
+        f"import sys, stages.{module(name)}; "
+        "sys.exit(', '.join({'torch', 'torchvision'} & sys.modules.keys()) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @every_stage
@@ -205,10 +213,11 @@ def test_a_stage_reads_the_keys_it_declares(name):
 
 @every_stage
 def test_declared_keys_exist(name):
-    axes = {axis: lookup(PARAMS, source[2:-1]) for axis, source in matrix(name).items()}
+    params = read_yaml("params.yaml")
+    axes = {axis: lookup(params, source[2:-1]) for axis, source in matrix(name).items()}
     for items in product(*axes.values()):
-        for key in declared(name, dict(zip(axes, items, strict=True))).params:
-            lookup(PARAMS, key)
+        for key in declared(module(name), dict(zip(axes, items, strict=True))).params:
+            lookup(params, key)
 
 
 def test_params_are_opened_only_through_the_guard_and_the_loader():
@@ -218,10 +227,12 @@ def test_params_are_opened_only_through_the_guard_and_the_loader():
         if "commands" not in path.parts and "read_yaml" in path.read_text()
     }
     assert users == {
-        "stages/params/load.py",
-        "stages/declaration.py",
-        "stages/guard.py",
+        "stages/pipeline/params.py",
+        "stages/pipeline/declaration.py",
+        "stages/pipeline/digests.py",
+        "stages/pipeline/guard.py",
         "stages/compare.py",  # before the guard digests reports/arms, which it tidies
+        "stages/presets/preset.py",
     }
 
 
@@ -237,7 +248,7 @@ def test_paths_in_a_stage_are_declared(name):
     assert {p for p in paths if " " not in p and not any(within(p, d) for d in listed)} == set()
 
 
-@every_stage
+@every_stage_but_code
 def test_declared_paths_are_in_the_stage(name):
     paths = [text for text in literals(tree(name)) if "/" in text or text == "reports"]
     unread = [d for d in dependencies(name) if d not in (GATE, "*")]
@@ -248,7 +259,7 @@ def test_the_users_files_are_a_dependency():
     assert "${data.root}" in STAGES["prepare"]["deps"]
 
 
-@every_stage
+@every_stage_but_code
 def test_params_are_validated_first(name):
     """With a bad name in params.yaml, a stage that reads an arm by name has no other way there."""
     waiting, before = [name], set()
@@ -264,8 +275,8 @@ def test_params_are_validated_first(name):
         ]
         waiting += sorted(set(made) - before)
     assert "validate" in before
-    if any("${prune.method}" in dep for dep in STAGES[name]["deps"]):
-        assert GATE in STAGES[name]["deps"]
+    if any("${prune.method}" in dep for dep in STAGES[name].get("deps", [])):
+        assert GATE in STAGES[name].get("deps", [])
 
 
 def test_rooms_know_no_path_of_the_pipeline():
@@ -273,7 +284,7 @@ def test_rooms_know_no_path_of_the_pipeline():
     known = {
         (str(path), text)
         for path in Path("stages").glob("*/**/*.py")
-        if "commands" not in path.parts
+        if not {"commands", "pipeline"} & {*path.parts}
         for text in literals(ast.parse(path.read_text()))
         if text.startswith(PROJECT_FOLDERS) and " " not in text
         if any(within(text, out) for out in made)
@@ -298,12 +309,11 @@ def test_a_stage_is_described(name):
 
 @every_stage
 def test_a_stage_names_its_options_in_its_help(name):
-    app = importlib.import_module(f"stages.{module(name).stem}").app
+    app = importlib.import_module(f"stages.{module(name)}").app
     result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100", "TERM": "dumb"})
     assert result.exit_code == 0
-    shown = set(re.findall(r"--[a-z]+", result.output)) - {"--help", "--iterative"}
+    shown = set(re.findall(r"--[a-z]+", result.output)) - {"--help"}
     assert shown == {f"--{axis}" for axis in matrix(name)}
-    assert ("--iterative" in result.output) == (f"{module(name).stem}{TWIN}" in STAGES)
 
 
 def test_the_default_study_has_less_than_50_stages():

@@ -20,11 +20,11 @@ def an_arm_is_added_and_removed(project):
     before = project.files("reports")
     said = project.dvc("exp", "run", "--set-param", MINE)
     arm = {"retrain@l1-mine", "evaluate@l1-mine"}
-    assert ran(said) == {"validate", "curves@l1", *arm, "compare"}
+    assert ran(said) == {"validate", "plan@l1", *arm, "compare"}
     assert "`mine`" in (project.folder / "reports/README.md").read_text()
     said = project.dvc("exp", "run", "--set-param", "~retrain.schedules.mine")
     assert ran(said) == {"compare"}
-    assert restored(said) == {"validate", "curves@l1"}
+    assert restored(said) == {"validate", "plan@l1"}
     assert project.files("reports") == before
 
 

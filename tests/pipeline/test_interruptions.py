@@ -47,27 +47,38 @@ def test_code_edited_while_a_stage_runs_drops_its_outputs(project):
     lock = (project.folder / "dvc.lock").read_bytes()
     with held(project):
         process = start_train(project)
-        project.append("stages/training/loop.py", "# edited\n")
+        project.append("stages/training/loop.py", "EDITED = True\n")
     said, _ = process.communicate()
     assert process.returncode != 0
-    assert (
-        "stage 'train': stages/training/loop.py changed while it ran; "
-        "its outputs are dropped, run `dvc repro` again\n"
-    ) in said
+    assert "build/code.json: the code of train has another digest now; run `dvc repro" in said
     assert not (project.folder / "models/dense").exists()
     assert (project.folder / "dvc.lock").read_bytes() == lock
     assert not any((project.folder / "build/aside").iterdir())
 
 
-def test_code_edited_while_a_stage_starts_drops_its_outputs(project):
-    """Between Python's reading of the code and the guard's."""
-    script = (
-        "import stages.dense_curve as stage\n"
-        "with open('stages/schedules/decays.py', 'a') as file: file.write('# edited')\n"
-        "stage.run(stage.app)"
-    )
-    said = project.run("python", "-c", script, code=1)
-    assert "stages/schedules/decays.py changed while it started" in said
+def test_data_edited_while_a_stage_runs_drops_its_outputs(project):
+    lock = (project.folder / "dvc.lock").read_bytes()
+    with held(project):
+        process = start_train(project)
+        (project.folder / "data/prepared/train_index.npy").write_bytes(b"edited")
+    said, _ = process.communicate()
+    assert process.returncode != 0
+    assert (
+        "stage 'train': data/prepared/train_index.npy changed while it ran; "
+        "its outputs are dropped, run `dvc repro` again\n"
+    ) in said
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.parametrize("stage", ["dense_curve", "validate"])
+def test_code_edited_behind_the_digests_is_refused(project, stage):
+    """As by `dvc repro --single-item`, or after `dvc commit --force`, which records anything."""
+    project.append("stages/schedules/decays.py", "EDITED = True\n")
+    project.dvc("commit", "--force", "--quiet")
+    said = project.dvc("repro", "--force", "--single-item", stage, code=255)
+    assert "has another digest now; run `dvc repro -f -s code`, then `dvc repro`" in said
+    project.dvc("repro", "--force", "--single-item", "code")
+    assert ran(project.dvc("repro", "dense_curve")) == {"validate", "dense_curve"}
 
 
 @pytest.mark.slow

@@ -10,14 +10,20 @@ TRAINING = ("train", "checkpoint", "retrain@l1-onecycle", "retrain@l1-weight_rew
 CURVE = '''
 
 def flat(
-    total_steps: int, steps_per_epoch: int, dense: Dense, *, max_lr: PeakLR = "max"
+    total_steps: int, steps_per_epoch: int, dense: DenseRates, *, max_lr: PeakLR = "max"
 ) -> Values:
     """One learning rate."""
     return np.full(total_steps, dense.resolve(max_lr, "max_lr"))
 '''
+METRIC = '''
+
+def error(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The fraction of images whose largest logit is not their label."""
+    return 1 - accuracy(logits, labels)
+'''
 CRITERION = '''
 
-def first(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def first(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """The first filters stay."""
     return {}
 '''
@@ -34,19 +40,13 @@ SOURCE = '''"""No images."""
 
 from pathlib import Path
 
-from stages.data.raw import Raw
+from stages.data.sources.raw import Raw
 
 
 def blank(root: Path, downloads: Path) -> Raw:
     """Nothing to read."""
     raise FileNotFoundError(root)
 '''
-
-
-def register(project, path, before, name, function):
-    project.edit(
-        f"stages/{path}", f"    {before},\n", f'    {before},\n    "{name}": {function},\n'
-    )
 
 
 def one_number(project):
@@ -60,24 +60,50 @@ def budget(project):
 def new_code(project):
     """A curve, a criterion, a network, a data source, a metric and a word of the report."""
     project.append("stages/schedules/decays.py", CURVE)
-    register(
-        project, "schedules/registry.py", '"exponential": decays.exponential', "flat", "decays.flat"
-    )
+    project.register("stages/schedules/registry.py", "CURVES", "flat", "decays.flat")
     project.append("stages/pruning/criteria/filters.py", CRITERION)
-    register(project, "pruning/criteria/filters.py", '"l1": l1', "first", "l2")
-    project.append("stages/data/blank.py", SOURCE)
-    project.edit(
-        "stages/data/sources.py",
-        "import digits\n",
-        "import digits\nfrom stages.data.blank import blank\n",
-    )
-    register(project, "data/sources.py", '"digits": digits', "blank", "blank")
+    project.register("stages/pruning/criteria/filters.py", "FILTER_CRITERIA", "first", "l2")
+    project.append("stages/data/sources/blank.py", SOURCE)
+    registry = "stages/data/sources/registry.py"
+    imports = "from stages.data.sources.digits import digits\n"
+    project.edit(registry, imports, f"from stages.data.sources.blank import blank\n{imports}")
+    project.register(registry, "SOURCES", "blank", "Source(blank)")
     project.append("stages/models/linear.py", NETWORK)
-    project.append("stages/metrics/nothing.py", '"""No metric."""\n')
-    project.append("stages/reporting/markdown.py", "\n# a word\n")
+    metrics(project)
+    project.append("stages/reporting/tables.py", "\nA_WORD = 1\n")
 
 
-EDITS = {one_number: (), budget: ("curves@l1",), new_code: TRAINING}
+def metrics(project):
+    """A metric alone."""
+    project.append("stages/evaluation/metrics.py", METRIC)
+    project.register("stages/evaluation/metrics.py", "METRICS", "error", "error")
+
+
+def words(project):
+    """Docstrings, comments, a help text, a command, a preset: nothing that a stage runs."""
+    for path in ("training/loop.py", "training/step.py", "images/prepared.py", "train.py"):
+        project.edit(f"stages/{path}", '"""\n\n', ' More words.\n\n# A comment.\n"""\n\n', count=1)
+    project.edit("stages/pipeline/command.py", "A key of retrain.schedules.", "A schedule.")
+    project.append("stages/commands/curves.py", "\nUNUSED = 1\n")
+    project.append("stages/presets/note.txt", "no preset")
+
+
+def loop(project):
+    project.append("stages/training/loop.py", "\nUNUSED = 1\n")
+
+
+EVALUATIONS = {
+    *("evaluate_dense", "evaluate_pruned@l1"),
+    *("evaluate@l1-onecycle", "evaluate@l1-weight_rewind"),
+}
+EDITS = {
+    one_number: (),
+    budget: ("plan@l1",),
+    new_code: TRAINING,
+    metrics: (),
+    words: (),
+    loop: ("train",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +121,9 @@ def reran(study, tmp_path_factory):
 
 def test_the_headline_needs_one_arm_alone(study):
     assert study.for_headline == {
-        *("validate", "prepare", "dense_curve", "train", "checkpoint"),
-        *("prune@l1", "curves@l1", "retrain@l1-onecycle"),
-        *("baseline@l1", "evaluate@l1-onecycle", "headline"),
+        *("code", "validate", "prepare", "dense_curve", "train", "checkpoint"),
+        *("prune@l1", "plan@l1", "retrain@l1-onecycle"),
+        *("evaluate_dense", "evaluate_pruned@l1", "evaluate@l1-onecycle", "headline"),
     }
     rest = {"retrain@l1-weight_rewind", "evaluate@l1-weight_rewind", "compare"}
     assert study.after_headline == rest
@@ -111,32 +137,44 @@ def test_nothing_runs_twice(project):
 
 def test_a_number_of_one_arm_reruns_that_arm(reran):
     assert reran[one_number] == {
-        *("validate", "curves@l1", "retrain@l1-onecycle", "evaluate@l1-onecycle"),
+        *("validate", "plan@l1", "retrain@l1-onecycle", "evaluate@l1-onecycle"),
         *("headline", "compare"),
     }
 
 
 def test_the_retraining_budget_reruns_nothing_before_the_rewind_points(reran):
-    assert reran[budget] == {"validate", "checkpoint", "curves@l1"}
+    assert reran[budget] == {"validate", "checkpoint", "plan@l1"}
 
 
 def test_new_code_trains_nothing_again(reran):
-    assert reran[new_code] == {"validate", "prepare", "dense_curve", "prune@l1", "curves@l1"}
+    assert reran[new_code] == {"code", "validate", "prepare", "dense_curve", "prune@l1", "plan@l1"}
+
+
+def test_a_new_metric_runs_no_network(reran):
+    assert reran[metrics] == {"code", *EVALUATIONS, "headline", "compare"}
+
+
+def test_words_run_nothing_but_the_digests(reran):
+    assert reran[words] == {"code"}
+
+
+def test_an_edit_of_the_loop_trains(reran):
+    assert reran[loop] == {"code", "train"}
 
 
 @pytest.mark.slow
 def test_a_method_in_rounds_runs_alone(iterated):
     arms = ("rounds-onecycle", "rounds-weight_rewind")
     assert iterated.ran == {
-        *("validate", "prune_iterative@rounds", "curves_iterative@rounds"),
+        *("validate", "prune_iterative@rounds", "plan_iterative@rounds"),
         *(f"{stage}@{arm}" for stage in ("iterate", "evaluate_iterative") for arm in arms),
-        *("baseline_iterative@rounds", "compare"),
+        *("evaluate_pruned_iterative@rounds", "compare"),
     }
 
 
 def test_results_of_arms_and_methods_that_are_gone_are_removed(project):
     before = project.files("reports")
-    for stale in ("arms/l1/gone.json", "arms/gone/onecycle.json", "baselines/gone.json"):
+    for stale in ("arms/l1/gone.json", "arms/gone/onecycle.json", "pruned/gone.json"):
         (project.folder / "reports" / stale).parent.mkdir(exist_ok=True)
         (project.folder / "reports" / stale).write_text("{}")
     project.run("python", "-m", "stages.compare")

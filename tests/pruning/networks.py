@@ -231,3 +231,70 @@ class Shuffled(nn.Module):
         n, c, h, w = x.shape
         x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
         return self.fc(self.last(x).mean((2, 3)))
+
+
+class Plain(nn.Module):
+    """BatchNorms without scale and shift: one keeps running statistics, one does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8, affine=False)
+        self.last = nn.Conv2d(8, 6, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(6, affine=False, track_running_stats=False)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.bn2(self.last(F.relu(self.bn(self.stem(x)))))
+        return self.fc(F.relu(x).mean((2, 3)))
+
+
+class Parametric(nn.Module):
+    """PReLUs, with a slope per channel and with one for all."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.slopes = nn.PReLU(8)
+        self.middle = nn.Conv2d(8, 6, 3, padding=1)
+        self.last = nn.Conv2d(6, 4, 3, padding=1)
+        self.slope = nn.PReLU()
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.slope(self.middle(self.slopes(self.stem(x))))
+        return self.fc(self.last(x).mean((2, 3)))
+
+
+class Auxiliary(nn.Module):
+    """Has a second head that runs only in training; its logits are added, or returned beside."""
+
+    def __init__(self, pair=False):
+        super().__init__()
+        self.pair = pair
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 5)
+        self.aux = nn.Sequential(nn.Conv2d(8, 4, 1), nn.ReLU())
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        logits = self.fc(F.relu(self.last(x)).mean((2, 3)))
+        if not self.training:
+            return logits
+        more = self.head(self.aux(x).mean((2, 3)))
+        return (logits, more) if self.pair else logits + 0.3 * more
+
+
+class Talkative(nn.Module):
+    """Returns the stem's channels beside the logits, in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x)).mean((2, 3))
+        return torch.cat([self.fc(x), x], 1) if self.training else self.fc(x)

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.allocation.filters import FILTER_ALLOCATIONS as ALLOCATIONS
 from stages.pruning.allocation.layer import Layer, Size, keep
 

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 import torch_pruning as tp
 from torch import nn
 
-from stages.fault import Fault
 from stages.models.resnet import resnet8
+from stages.pipeline.fault import Fault
 from stages.pruning.criteria.filters import FILTER_CRITERIA as CRITERIA
 from tests.pruning.helpers import lived_in, random_batches
 

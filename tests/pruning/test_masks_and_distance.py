@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.distance import distance, fraction_pruned
 from stages.training.masks import check_masks
 

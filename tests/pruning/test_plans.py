@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from stages.fault import Fault
-from stages.metrics.cost import cost
+from stages.evaluation.cost import cost
 from stages.models.imagenet import resnet18, resnet34
 from stages.models.resnet import resnet20, resnet56, resnet110
 from stages.models.vgg import vgg16_bn
+from stages.pipeline.fault import Fault
 from stages.pruning.prune import prune, widths_without_data
 from stages.pruning.surgery import compact_form
 from tests.pruning.helpers import filters

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
-from stages.fault import Fault
-from stages.metrics.cost import cost
-from stages.models.compact import cut, flat, nested
+from stages.evaluation.cost import cost
 from stages.models.densenet import densenet40
 from stages.models.resnet import resnet8, resnet20
+from stages.networks.compact import cut, flat, nested
+from stages.pipeline.fault import Fault
 from stages.pruning import structured
 from stages.pruning.channels import Group, Member
 from stages.pruning.distance import distance
@@ -151,8 +152,37 @@ def test_widths_are_known_without_data_unless_they_depend_on_scores():
 
 
 def test_a_scope_without_filters_is_refused():
-    with pytest.raises(Fault, match="scope: 'blocks' admits no convolution of DenseNet"):
-        prune(densenet40(10, growth=2), [], filters("uniform", ratio=0.5), seeded(), (3, 8, 8))
+    def refusal(network, shape):
+        with pytest.raises(Fault) as caught:
+            prune(network, [], filters("uniform", ratio=0.5), seeded(), shape)
+        return str(caught.value)
+
+    grouped = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.Flatten())
+    assert refusal(densenet40(10, growth=2), (3, 8, 8)) == (
+        "scope: 'blocks' admits no convolution of DenseNet: "
+        "the channels of conv1 meet those of other layers; scope: all admits them"
+    )
+    assert refusal(grouped, SHAPE) == (
+        "scope: 'blocks' admits no convolution of Sequential: "
+        "the channels of 0 pass GroupNorm, which cannot be cut"
+    )
+    assert refusal(nn.Linear(3, 3), (3,)).endswith("no convolution of Linear: it has none")
+
+
+@pytest.mark.parametrize("normed", [parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.parametrize("method", [filters("uniform", ratio=0.5), weights("global", sparsity=0.5)])
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_a_weight_that_is_computed_from_others_is_named(normed, method):
+    network = networks.Flattened()
+    normed(network.features[3])
+    with pytest.raises(Fault, match=r"features\.3\.weight is computed .*remove"):
+        prune(network, [], method, seeded(), SHAPE)
+
+
+def test_a_network_that_cannot_be_retrained_is_refused():
+    method = filters("uniform", ratio=0.5)
+    with pytest.raises(Fault, match=r"aux\.0"):
+        prune(networks.Auxiliary(), [], method, seeded(), SHAPE)
 
 
 @pytest.mark.parametrize("criterion", CRITERIA["weight"])
@@ -223,6 +253,22 @@ def test_iterations_shrink_equally_and_score_what_is_left(monkeypatch):
     result = prune(resnet8(5), [], method, seeded(), SHAPE)
     assert seen == pytest.approx([1, 0.5, 0.25], abs=0.01)
     assert result.sparsity == pytest.approx(0.875, abs=1e-4)
+
+
+def test_iterations_round_the_weights_they_remove_down_as_the_authors_do():
+    """Of 27 weights 1 - 2^-k go: 13.5, 20.25 and 23.625 (Tanaka et al. 2020, their code)."""
+    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    left = []
+
+    def watched(model, batches, generator):
+        left.append(int((model[0].weight != 0).sum()))
+        return {"0.weight": model[0].weight.detach().abs()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CRITERIA["weight"], "synflow", watched)
+        method = weights("global", "synflow", iterations=3, sparsity=0.875)
+        result = prune(network, [], method, seeded(), (1, 3, 3))
+    assert [*left, int(result.masks["0.weight"].sum())] == [27, 27 - 13, 27 - 20, 27 - 23]
 
 
 def test_iterations_need_a_sparsity():

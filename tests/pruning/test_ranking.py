@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.fault import Fault
-from stages.pruning.ranking import top, top_of_all
+from stages.pipeline.fault import Fault
+from stages.pruning.allocation.ranking import top, top_of_all
 
 
 def test_the_highest_scores_survive():

@@ -3,13 +3,13 @@ import sys
 
 import pytest
 
-from stages.fault import Fault
-from stages.params.options import own_options
+from stages.pipeline.fault import Fault
+from stages.pipeline.options import own_options
 from stages.pruning.registry import ALLOCATIONS, CRITERIA, find
 
 
-def test_the_registries_import_without_torch():
-    code = "import sys, stages.pruning.registry; sys.exit('torch' in sys.modules)"
+def test_registries_and_settings_import_without_torch():
+    code = "import sys, stages.pruning.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -21,5 +21,6 @@ def test_own_options_are_read_from_the_signatures():
 
 
 def test_an_unknown_name_is_a_fault_that_lists_the_known():
-    with pytest.raises(Fault, match="criterion: 'magnitude' is none for a filter; allowed: l1, l2"):
+    line = "criterion: 'magnitude' is unknown for granularity filter; allowed: l1, l2"
+    with pytest.raises(Fault, match=line):
         find(CRITERIA, "filter", "magnitude", "criterion")

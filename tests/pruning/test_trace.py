@@ -3,13 +3,14 @@
 import pytest
 import torch
 import torch_pruning
+import torchvision
 from torch import nn
 
-from stages.fault import Fault
 from stages.models.densenet import densenet40
 from stages.models.preresnet import preresnet20
 from stages.models.resnet import resnet8, resnet20
 from stages.models.vgg import vgg16_bn
+from stages.pipeline.fault import Fault
 from stages.pruning.trace import trace
 from tests.pruning import networks
 
@@ -91,6 +92,8 @@ def test_grouped_convolutions_leave_by_groups():
         (networks.Shuffled, {"stem": 8, "last": 6}),
         (networks.Excited, {"stem": 8, "expand": 16}),
         (networks.Concatenated, {"left": 5, "right": 7, "last": 6}),
+        (networks.Plain, {"stem": 8, "last": 6}),
+        (networks.Parametric, {"stem": 8, "middle": 6, "last": 4}),
     ],
 )
 def test_what_cannot_be_cut_is_left_alone(factory, prunable):
@@ -148,3 +151,29 @@ def test_a_network_that_torch_pruning_fails_on_is_a_fault(monkeypatch):
     monkeypatch.setattr(torch_pruning.DependencyGraph, "build_dependency", fail)
     with pytest.raises(Fault, match="cannot follow"):
         trace(resnet8(10), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("factory", "reasons"),
+    [
+        (networks.Chunked, {"stem": "pass Split"}),
+        (networks.FixedView, {"second": "do not survive a trial"}),
+        (networks.ConvHead, {"head": "reach the output"}),
+        (networks.Normalised, {"stem": "pass GroupNorm"}),
+        (networks.Shuffled, {"middle": "pass Transpose"}),
+        (networks.PaddedShortcut, {"stem": "pass ConstantPadNd"}),
+        (networks.Shared, {"stem": "pass a Conv2d that runs more than once"}),
+        (resnet8, {}),
+    ],
+)
+def test_channels_that_are_left_alone_have_a_reason(factory, reasons):
+    refused = trace(factory(10) if factory is resnet8 else factory(), SHAPE).refused
+    assert reasons.keys() <= refused.keys()
+    assert all(refused[name].startswith(reason) for name, reason in reasons.items())
+    assert bool(refused) == bool(reasons)
+
+
+def test_a_network_that_torch_pruning_cannot_follow_names_its_reshape():
+    network = torchvision.models.shufflenet_v2_x0_5(num_classes=5)
+    with pytest.raises(Fault, match=r"the channels of stage2\.0\.branch1\.2 pass a reshape"):
+        trace(network, (3, 64, 64))

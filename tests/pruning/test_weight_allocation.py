@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.allocation.weights import WEIGHT_ALLOCATIONS as ALLOCATIONS
 
 SHAPES = {"stem": (8, 3, 3, 3), "body": (16, 8, 3, 3), "fc": (10, 16)}

@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stages.fault import Fault
 from stages.models.resnet import resnet8
+from stages.pipeline.fault import Fault
 from stages.pruning.criteria.weights import WEIGHT_CRITERIA as CRITERIA
 from tests.pruning.helpers import lived_in, random_batches
 

@@ -1,54 +1,53 @@
 import pandas as pd
 import pytest
 
-from stages.reporting.ablation import Ablation, Step, ablation_table
-from stages.reporting.ablation_figure import ablation_figure
-from stages.reporting.ablation_page import section, sentence
+from stages.reporting.sections.ablation import Ablation, Change, figure, find, sentence, table, text
 from stages.reporting.statistics import estimate
+from tests.reporting.helpers import change, report_of
 
 
-def step(first, second, change, values, confidence=0.99):
+def one(first, second, setting, values, confidence=0.99):
     by_seed = pd.Series(values, dtype=float)
-    return Step(first, second, [change], by_seed, estimate(by_seed, confidence), confidence)
+    return Change(first, second, [setting], by_seed, estimate(by_seed, confidence), confidence)
 
 
 def ablation(first, second, whole=None):
-    """Return a way of two changes from their differences by seed."""
+    """Return a path of two changes from their differences by seed."""
     total = whole or [a + b for a, b in zip(first, second, strict=True)]
-    steps = [step("a", "b", "decay: x → y", first), step("b", "c", "final_lr: 1 → 2", second)]
-    return Ablation("l1", steps, step("a", "c", "both", total, 0.95))
+    changes = [one("a", "b", "decay: x → y", first), one("b", "c", "final_lr: 1 → 2", second)]
+    return Ablation("l1", changes, one("a", "c", "both", total, 0.95))
 
 
 GAIN, NONE = [1.0, 1.1, 0.9, 1.0], [0.1, -0.1, 0.1, -0.1]
 
 
 def test_a_change_carries_the_difference_where_its_interval_lies_off_0():
-    text = sentence(ablation(GAIN, NONE))
-    assert text.startswith("**From `a` to `c`** on `l1`: +1.00 [")
+    words = sentence(ablation(GAIN, NONE))
+    assert words.startswith("**From `a` to `c`** on `l1`: +1.00 [")
     # sd 0.0816 and 0.1155, n = 4: t(3, 0.995) = 5.841 times sd / 2 is 0.24 and 0.34
-    assert "`decay: x → y` +1.00 [+0.76, +1.24] carries it" in text
-    assert "`final_lr: 1 → 2` cannot be told from 0 (within ±0.34)." in text
+    assert "`decay: x → y` +1.00 [+0.76, +1.24] carries it" in words
+    assert "; `final_lr: 1 → 2` is not distinguishable from 0 (within ±0.34)." in words
 
 
 def test_two_changes_carry_it_together():
-    text = sentence(ablation(GAIN, [0.5, 0.6, 0.4, 0.5]))
-    assert "`decay: x → y` +1.00 [+0.76, +1.24] and `final_lr: 1 → 2` +0.50 [" in text
-    assert text.endswith("carry it.")
+    words = sentence(ablation(GAIN, [0.5, 0.6, 0.4, 0.5]))
+    assert "`decay: x → y` +1.00 [+0.76, +1.24] and `final_lr: 1 → 2` +0.50 [" in words
+    assert words.endswith("carry it.")
 
 
 def test_a_difference_that_no_change_carries_alone_is_not_explained():
-    text = sentence(ablation([1.0, -0.5, 1.5, 0.0], [-0.4, 1.1, -0.9, 0.6]))
-    assert "so this run cannot tell which one carries the difference" in text
+    words = sentence(ablation([1.0, -0.5, 1.5, 0.0], [-0.4, 1.1, -0.9, 0.6]))
+    assert "so this study cannot say which one carries the difference" in words
 
 
 def test_no_difference_and_no_change_is_said():
-    assert "and neither can the whole" in sentence(ablation(NONE, NONE))
+    assert "and neither is the whole" in sentence(ablation(NONE, NONE))
 
 
-def test_changes_that_cancel_are_told_without_a_difference_to_carry():
-    text = sentence(ablation(GAIN, [-1.0, -0.9, -1.2, -1.0]))
-    assert "Told from 0: `decay: x → y` +1.00" in text
-    assert "carr" not in text
+def test_changes_that_cancel_are_named_without_a_difference_to_carry():
+    words = sentence(ablation(GAIN, [-1.0, -0.9, -1.2, -1.0]))
+    assert "Distinguishable from 0: `decay: x → y` +1.00" in words
+    assert "carr" not in words
 
 
 def test_one_replicate_says_nothing():
@@ -56,21 +55,43 @@ def test_one_replicate_says_nothing():
 
 
 def test_the_table_of_the_page_has_every_change_and_the_whole():
-    page = section([ablation(GAIN, NONE)])
+    page = text([ablation(GAIN, NONE)])
     assert "| `decay: x → y` | `a` → `b` | +1.00 [+0.76, +1.24] | 0.08 | 4 |" in page
     assert "| **all of these** | `a` → `c` | +1.00 [" in page
     assert "99 % confidence, so that they hold 95 % together" in page
 
 
 def test_the_table_of_numbers_has_the_whole_last():
-    table = ablation_table([ablation(GAIN, NONE)])
-    assert table["changes"].tolist() == ["decay: x → y", "final_lr: 1 → 2", "both"]
-    assert table["difference_points_mean"].tolist() == pytest.approx([1, 0, 1])
-    assert table["confidence_percent"].tolist() == [99, 99, 95]
+    rows = table([ablation(GAIN, NONE)])
+    assert rows["changes"].tolist() == ["decay: x → y", "final_lr: 1 → 2", "both"]
+    assert rows["difference_points_mean"].tolist() == pytest.approx([1, 0, 1])
+    assert rows["confidence_percent"].tolist() == [99, 99, 95]
 
 
 def test_the_figure_has_a_row_per_change_and_a_dot_per_replicate():
-    (cell,) = ablation_figure([ablation(GAIN, NONE)]).axes
+    (cell,) = figure([ablation(GAIN, NONE)]).axes
     labels = [label.get_text() for label in cell.get_yticklabels()]
     assert labels == ["decay: x → y", "final_lr: 1 → 2", "all of these"]
     assert any(list(line.get_xdata()) == GAIN for line in cell.get_lines())
+
+
+def test_a_path_is_walked_in_consecutive_differences(make_study):
+    schedules = ["finetune", "scaled", "onecycle"]
+    folder = make_study(["l1"], schedules)
+    change(folder, "l1", "finetune", test=[0.90, 0.91, 0.92])
+    change(folder, "l1", "scaled", test=[0.91, 0.92, 0.93])
+    change(folder, "l1", "onecycle", test=[0.93, 0.94, 0.95])
+    entries = {
+        "finetune": {"curve": "warmup_decay", "decay": "constant"},
+        "scaled": {"curve": "warmup_decay", "decay": "step"},
+        "onecycle": {"curve": "warmup_decay", "decay": "step", "final_lr": 1e-5},
+    }
+    (path,) = find(report_of(folder, ["l1"], schedules, entries, path=schedules))
+    assert [step.difference.mean for step in path.changes] == pytest.approx([1, 2])
+    assert path.whole.difference.mean == pytest.approx(3)
+    assert [step.settings for step in path.changes] == [
+        ["decay: constant → step"],
+        ["final_lr: default → 1e-05"],
+    ]
+    # two changes hold together at 95 % when each holds at 97.5 %
+    assert [step.confidence for step in path.changes] == pytest.approx([0.975, 0.975])

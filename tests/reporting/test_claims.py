@@ -1,11 +1,21 @@
 import pytest
 
-from stages.params.compare import Compare
-from stages.reporting.claims import judge
-from stages.reporting.literature import claims_table, section, summary
-from stages.reporting.records import Arm, Baseline
-from stages.reporting.results import Study
-from stages.reporting.scene import scene
+from stages.reporting.report import Report
+from stages.reporting.sections.claims import ANCHOR, TITLE, find, summary, table, text
+from stages.reporting.settings import Compare
+from stages.results.files import Results
+from stages.results.records import (
+    ArmResult,
+    Best,
+    DenseResult,
+    History,
+    Points,
+    PrunedResult,
+    Retrained,
+    Selected,
+    Splits,
+    Untrained,
+)
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be decided"
 NOISE = (0.01, -0.02, 0.02, -0.01)
@@ -23,57 +33,60 @@ METHODS = ("l1", "random")
 DENSE_EPOCHS = 100
 
 
-def splits(percent):
-    return {"validation": None, "test": {"accuracy": percent / 100, "loss": 1.0}}
+def scores(percent):
+    return {"accuracy": percent / 100, "nll": 1.0}
 
 
-def arm(method, name, epochs, percent, noise):
+def arm(method, schedule, name, epochs, percent, noise):
     start, curve, lr = KINDS[name]
-    history = {"validation_accuracy": None, "test_accuracy": [0.5] * epochs}
-    return Arm.model_validate(
-        {
-            "method": method,
-            "schedule": f"{name}_{epochs}",
-            "start": start,
-            "curve": curve,
-            "epochs": epochs,
-            "rounds": 1,
-            "training_macs": 50 * epochs,
-            "steps_per_epoch": 1,
-            "environment": {},
-            "curve_points": {"step": [0, 1, 2], "lr": lr, "momentum": [0.9] * 3},
-            "parameters": 50,
-            "nonzero": 50,
-            "macs": 50,
-            "replicates": [
-                {
-                    "seed": seed,
-                    "lr_scale": 1.0,
-                    "last": splits(percent + extra),
-                    "selected": None,
-                    "test_best": {"epoch": 1, "accuracy": 1.0},
-                    "history": history,
-                }
-                for seed, extra in enumerate(noise)
-            ],
-        }
+    return ArmResult(
+        method=method,
+        schedule=schedule,
+        start=start,
+        curve=curve,
+        epochs=epochs,
+        rounds=1,
+        training_macs=50 * epochs,
+        steps_per_epoch=1,
+        environment={},
+        points=Points(step=(0, 1, 2), lr=tuple(lr), momentum=(0.9,) * 3),
+        parameters=50,
+        nonzero=50,
+        macs=50,
+        replicates=tuple(
+            Retrained(
+                seed=seed,
+                lr_scale=1.0,
+                last=Splits(validation=None, test=scores(percent + extra)),
+                selected=Selected(epoch=epochs, validation=None, test=scores(percent + extra)),
+                test_best=Best(epoch=1, accuracy=1.0),
+                history=History(
+                    train_loss=(1.0,) * epochs,
+                    validation_accuracy=None,
+                    test_accuracy=(0.5,) * epochs,
+                ),
+            )
+            for seed, extra in enumerate(noise)
+        ),
     )
 
 
-def baseline(method, kept, dense, seeds):
-    def network(parameters, percent):
-        size = {"parameters": parameters, "nonzero": parameters, "macs": parameters}
-        points = [{"seed": seed, **splits(percent)} for seed in range(seeds)]
-        return {**size, "replicates": points, "recalibrated": points}
+def untrained(percent, seeds):
+    return tuple(Untrained(seed=s, validation=None, test=scores(percent)) for s in range(seeds))
 
-    return Baseline.model_validate(
-        {
-            "method": method,
-            "granularity": "filter",
-            "environment": {},
-            "dense": {**network(100, dense), "epochs": DENSE_EPOCHS},
-            "pruned": network(kept, 10.0),
-        }
+
+def size(parameters):
+    return {"parameters": parameters, "nonzero": parameters, "macs": parameters}
+
+
+def pruned(method, kept, seeds):
+    networks = untrained(10.0, seeds)
+    return PrunedResult(
+        **size(kept),
+        method=method,
+        granularity="filter",
+        replicates=networks,
+        recalibrated=networks,
     )
 
 
@@ -83,24 +96,34 @@ def claims(cells, kept=50, dense=90.0, noise=NOISE, scatter=1.0, random="random"
     `scatter` widens the noise of every other arm, so that differences vary by seed.
     """
     whole = {(key if len(key) == 3 else ("l1", *key)): value for key, value in cells.items()}
+    budgets = {name: {e for _, other, e in whole if other == name} for _, name, _ in whole}
+    # two schedules of one name differ in epochs alone, so that they are one line of that name
+    schedules = {
+        (name, epochs): f"{name}_{epochs}" if len(budgets[name]) > 1 else name
+        for _, name, epochs in whole
+    }
+    entries = {
+        schedule: {"curve": name, "epochs": epochs}
+        for (name, epochs), schedule in schedules.items()
+    }
     arms = {}
     for number, ((method, name, epochs), percent) in enumerate(whole.items()):
         wide = [extra * (scatter if number % 2 else 1) for extra in noise]
-        arms[method, f"{name}_{epochs}"] = arm(method, name, epochs, percent, wide)
+        schedule = schedules[name, epochs]
+        arms[method, schedule] = arm(method, schedule, name, epochs, percent, wide)
     methods = dict.fromkeys(method for method, _, _ in whole)
-    baselines = {method: baseline(method, kept, dense, len(noise)) for method in methods}
-    lines = {}
-    for _, name, epochs in whole:
-        names = lines.setdefault(name, [])
-        names += [] if f"{name}_{epochs}" in names else [f"{name}_{epochs}"]
-    first = next(iter(arms))[1]
-    settings = Compare(baseline=first, careful="l1", random=random if len(methods) > 1 else "l1")
-    return judge(scene(Study(arms, baselines), settings, lines)), settings
+    seeds = len(noise)
+    networks = DenseResult(
+        **size(100), epochs=DENSE_EPOCHS, environment={}, replicates=untrained(dense, seeds)
+    )
+    results = Results(arms, {method: pruned(method, kept, seeds) for method in methods}, networks)
+    first = next(iter(entries))
+    settings = Compare(baseline=first, informed="l1", random=random if len(methods) > 1 else "l1")
+    return find(Report(results, settings, entries))
 
 
 def verdict(number, cells, **options):
-    found, _ = claims(cells, **options)
-    return found[number - 1].verdict
+    return claims(cells, **options).claims[number - 1].verdict
 
 
 FOUR = {("low", 9): 90.0, ("tail", 9): 91.0, ("steps", 9): 91.0, ("cycle", 9): 92.0}
@@ -123,30 +146,30 @@ def test_claim_1_is_about_large_rates_and_not_about_rewinding(changes, expected)
 @pytest.mark.parametrize("missing", ["low", "tail"])
 def test_claim_1_needs_its_arms(missing):
     cells = {key: value for key, value in FOUR.items() if key[0] != missing}
-    found, settings = claims(cells)
-    assert found[0].verdict == OPEN
-    assert "it takes an arm" in section(found, settings)
+    found = claims(cells)
+    assert found.claims[0].verdict == OPEN
+    assert "it takes an arm" in text(found)
 
 
 def test_claim_1_is_open_where_intervals_span_0():
-    found, settings = claims(FOUR, scatter=100)
-    assert found[0].verdict == OPEN
-    page = section(found, settings)
+    found = claims(FOUR, scatter=100)
+    assert found.claims[0].verdict == OPEN
+    page = text(found)
     assert "beats fine-tuning: **cannot be decided**, as an interval spans 0. `tail` − " in page
     assert "beat it too: **cannot be decided**, as an interval spans 0. `steps` − `low`" in page
 
 
 def test_a_replay_of_one_plateau_is_fine_tuning_and_tells_nothing(monkeypatch):
     monkeypatch.setitem(KINDS, "tail", ("final", "replay", SMALL))
-    found, settings = claims(FOUR)
-    assert found[0].verdict == OPEN
-    assert "their curves are the same" in section(found, settings)
+    found = claims(FOUR)
+    assert found.claims[0].verdict == OPEN
+    assert "their curves are the same" in text(found)
 
 
 def test_a_replay_is_never_taken_for_fine_tuning(monkeypatch):
     monkeypatch.setitem(KINDS, "tail", ("final", "replay", SMALL))
-    found, _ = claims({("tail", 9): 91.0} | {k: v for k, v in FOUR.items() if k[0] != "tail"})
-    compared = [item.what for item in found[0].statements[1].evidence]
+    found = claims({("tail", 9): 91.0} | {k: v for k, v in FOUR.items() if k[0] != "tail"})
+    compared = [item.what for item in found.claims[0].parts[1].evidence]
     assert compared == ["`steps` − `low`", "`cycle` − `low`"]
 
 
@@ -178,38 +201,38 @@ def test_claim_2_is_about_longer_budgets(changes, dense, expected):
 
 
 def test_claim_2_needs_several_budgets():
-    found, settings = claims({("low", 60): 88.0, ("cycle", 60): 90.5})
-    assert found[1].verdict == OPEN
-    assert "a small constant learning rate at several budgets" in section(found, settings)
+    found = claims({("low", 60): 88.0, ("cycle", 60): 90.5})
+    assert found.claims[1].verdict == OPEN
+    assert "a small constant learning rate at several budgets" in text(found)
 
 
 def test_a_gain_that_may_be_none_or_more_than_the_margin_is_open():
-    found, _ = claims(BUDGETS | {("low", 60): 88.3}, scatter=20)
-    assert found[1].statements[0].verdict == OPEN
+    found = claims(BUDGETS | {("low", 60): 88.3}, scatter=20)
+    assert found.claims[1].parts[0].verdict == OPEN
 
 
-def crossed(careful, drawn):
+def crossed(informed, random):
     """Both methods under low and cycle."""
     cells = {}
-    for method, (low, cycle) in {"l1": careful, "random": drawn}.items():
+    for method, (low, cycle) in {"l1": informed, "random": random}.items():
         cells |= {(method, "low", 9): low, (method, "cycle", 9): cycle}
     return cells
 
 
 @pytest.mark.parametrize(
-    ("careful", "drawn", "expected"),
+    ("informed", "random", "expected"),
     [
         ((90.0, 92.0), (89.0, 91.0), HOLDS),
         ((90.0, 90.5), (89.0, 89.5), FAILS),
     ],
 )
-def test_claim_3_is_the_crossed_comparison(careful, drawn, expected):
-    assert verdict(3, crossed(careful, drawn)) == expected
+def test_claim_3_is_the_crossed_comparison(informed, random, expected):
+    assert verdict(3, crossed(informed, random)) == expected
 
 
 def test_claim_3_never_stands_without_the_comparisons_under_one_schedule():
-    found, settings = claims(crossed((90.0, 92.0), (89.0, 91.0)))
-    page = section(found, settings)
+    found = claims(crossed((90.0, 92.0), (89.0, 91.0)))
+    page = text(found)
     assert "`random` + `cycle` − `l1` + `low` +1.00" in page
     assert "Under one schedule: `random` + `cycle` − `l1` + `cycle` −1.00" in page
     assert "`random` + `low` − `l1` + `low` −1.00" in page
@@ -222,7 +245,7 @@ def test_claims_on_pruning_methods_need_two(number):
 
 
 @pytest.mark.parametrize(
-    ("careful", "drawn", "expected"),
+    ("informed", "random", "expected"),
     [
         ((90.0, 92.0), (89.0, 91.0), HOLDS),
         ((90.0, 88.0), (89.0, 91.0), HOLDS),
@@ -230,8 +253,8 @@ def test_claims_on_pruning_methods_need_two(number):
         ((90.0, 90.1), (89.0, 89.1), FAILS),
     ],
 )
-def test_claim_4_is_that_the_schedule_moves_every_method(careful, drawn, expected):
-    assert verdict(4, crossed(careful, drawn)) == expected
+def test_claim_4_is_that_the_schedule_moves_every_method(informed, random, expected):
+    assert verdict(4, crossed(informed, random)) == expected
 
 
 RECOVERY = {("low", 20): 88.0, ("low", 60): 90.0, ("cycle", 20): 90.0, ("cycle", 60): 90.2}
@@ -248,39 +271,51 @@ RECOVERY = {("low", 20): 88.0, ("low", 60): 90.0, ("cycle", 20): 90.0, ("cycle",
     ],
 )
 def test_claim_5_is_about_speed_catching_up_and_reversal(changes, kept, parts):
-    found, _ = claims(RECOVERY | changes, kept=kept)
-    assert [statement.verdict for statement in found[4].statements] == parts
+    found = claims(RECOVERY | changes, kept=kept)
+    assert [part.verdict for part in found.claims[4].parts] == parts
 
 
 def test_claim_5_needs_several_budgets_to_see_anyone_catch_up():
-    found, settings = claims({("low", 20): 88.0, ("cycle", 20): 90.0})
-    assert [statement.verdict for statement in found[4].statements] == [HOLDS, OPEN, OPEN]
-    assert "both at several budgets" in section(found, settings)
+    found = claims({("low", 20): 88.0, ("cycle", 20): 90.0})
+    assert [part.verdict for part in found.claims[4].parts] == [HOLDS, OPEN, OPEN]
+    assert "both at several budgets" in text(found)
 
 
 def test_the_smallest_constant_rate_is_the_fine_tuning_one(monkeypatch):
     monkeypatch.setitem(KINDS, "high", ("final", "constant", [0.01] * 3))
     cells = {("high", 9): 93.0, **FOUR}
-    found, _ = claims(cells)
-    assert found[0].statements[0].evidence[0].what == "`tail` − `low`"
+    found = claims(cells)
+    assert found.claims[0].parts[0].evidence[0].what == "`tail` − `low`"
 
 
 def test_one_replicate_decides_nothing():
-    found, settings = claims(FOUR | BUDGETS, noise=[0.0])
-    assert {claim.verdict for claim in found} == {OPEN}
-    assert ", from one replicate. `tail` − `low` +1.00 (9 epochs)." in section(found, settings)
+    found = claims(FOUR | BUDGETS, noise=[0.0])
+    assert {claim.verdict for claim in found.claims} == {OPEN}
+    assert ", from one replicate. `tail` − `low` +1.00 (9 epochs)." in text(found)
 
 
 def test_the_summary_counts_claims_by_verdict():
-    found, _ = claims(crossed((90.0, 92.0), (89.0, 91.0)))
-    assert summary(found) == (
-        "Of the literature's claims, 3 and 4 hold; 1, 2 and 5 cannot be decided."
+    found = claims(crossed((90.0, 92.0), (89.0, 91.0)))
+    assert summary(found.claims) == (
+        "Of the literature's claims, claims 3 and 4 hold; claims 1, 2 and 5 cannot be decided."
     )
 
 
+def test_a_lone_claim_stands_in_the_singular():
+    found = claims(FOUR | {("tail", 9): 89.0})
+    assert summary(found.claims) == (
+        "Of the literature's claims, claim 1 does not hold; claims 2, 3, 4 and 5 cannot be decided."
+    )
+
+
+def test_the_anchor_is_that_of_the_heading():
+    assert TITLE.lower().replace(" ", "-") == ANCHOR
+
+
 def test_every_part_has_its_rows_in_the_table():
-    found, _ = claims(crossed((90.0, 92.0), (89.0, 91.0)))
-    table = claims_table(found).set_index("claim")
-    assert table.loc[4, "difference_points_mean"].tolist() == pytest.approx([2, 2])
-    assert table.loc[3, "verdict"] == HOLDS
-    assert table.loc[2, "verdict"].str.startswith("cannot be decided: it takes").any()
+    found = claims(crossed((90.0, 92.0), (89.0, 91.0)))
+    rows = table(found).set_index("claim")
+    assert rows.loc[4, "difference_points_mean"].tolist() == pytest.approx([2, 2])
+    assert rows.loc[3, "verdict"] == HOLDS
+    assert rows.loc[2, "verdict"].str.startswith("cannot be decided: it takes").any()
+    assert rows["replicates"].dropna().tolist() == [4] * 6

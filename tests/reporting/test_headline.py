@@ -1,11 +1,13 @@
 import pytest
 
 from stages.reporting.headline import headline
-from stages.reporting.results import read_arm, read_baseline
+from stages.results.files import read_arm, read_dense, read_pruned
 
 
 def metrics(folder):
-    return headline(read_arm(folder, "l1", "onecycle"), read_baseline(folder, "l1"))
+    return headline(
+        read_arm(folder, "l1", "onecycle"), read_pruned(folder, "l1"), read_dense(folder)
+    )
 
 
 def test_the_headline_is_flat_and_in_percent(make_study):

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from stages.reporting.rankings import Ranking, Rankings, ranking, ranking_table, section
+from stages.reporting.sections.rankings import Ranking, Rankings, find, ranking, table, text
+from tests.reporting.helpers import change, report_of
 
 
 @pytest.fixture
@@ -10,9 +11,9 @@ def scored(monkeypatch):
 
     def rank(schedule, **scores):
         arms = {(method, schedule): values for method, values in scores.items()}
-        study = type("Study", (), {"methods": list(scores), "arms": arms})()
-        monkeypatch.setattr("stages.reporting.rankings.last_test", pd.Series)
-        return ranking(study, schedule)
+        results = type("Results", (), {"methods": list(scores), "arms": arms})()
+        monkeypatch.setattr("stages.reporting.sections.rankings.last_test", pd.Series)
+        return ranking(results, schedule)
 
     return rank
 
@@ -44,7 +45,7 @@ def found(p_value):
     scores = {"l1": [97.0, 97.2], "random": [96.0, 96.2], "hrank": [95.0, 95.2]}
     good = Ranking("onecycle", pd.DataFrame(scores), p_value)
     plain = Ranking("finetune", pd.DataFrame(scores)[["l1", "random", "hrank"]] - 5, 0.001)
-    return Rankings(plain, good, 1.0)
+    return Rankings(plain, good, 1.0, confidence=0.95)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +53,27 @@ def found(p_value):
     [(0.2, "they cannot be told apart"), (0.01, "they differ"), (None, "one replicate cannot")],
 )
 def test_the_words_follow_the_test(p_value, words):
-    text = section(found(p_value), 0.95)
-    assert words in text.split("Under `onecycle`")[1]
-    assert "| 1 | `l1` | 92.10 ± 0.14 | `l1` | 97.10 ± 0.14 |" in text
+    page = text(found(p_value))
+    assert words in page.split("Under `onecycle`")[1]
+    assert "| 1 | `l1` | 92.10 ± 0.14 | `l1` | 97.10 ± 0.14 |" in page
 
 
 def test_the_table_has_a_row_per_schedule_and_rank():
-    table = ranking_table(found(0.2))
-    assert table[["schedule", "rank", "method"]].to_numpy().tolist()[:3] == [
+    rows = table(found(0.2))
+    assert rows[["schedule", "rank", "method"]].to_numpy().tolist()[:3] == [
         ["finetune", 1, "l1"],
         ["finetune", 2, "random"],
         ["finetune", 3, "hrank"],
     ]
-    assert len(table) == 6
+    assert len(rows) == 6
+
+
+def test_three_methods_are_ranked_under_the_baseline_and_the_best_schedule(make_study):
+    methods, schedules = ["l1", "random", "hrank"], ["finetune", "onecycle"]
+    folder = make_study(methods, schedules)
+    change(folder, "l1", "onecycle", validation=[0.99] * 3)
+    both = find(report_of(folder, methods, schedules))
+    assert (both.baseline.schedule, both.best.schedule) == ("finetune", "onecycle")
+    assert find(report_of(folder, methods[:2], schedules)) is None
+    change(folder, "l1", "finetune", validation=[1.0] * 3)
+    assert find(report_of(folder, methods, schedules)) is None

@@ -4,7 +4,7 @@ import warnings
 import pandas as pd
 import pytest
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.reporting.statistics import bonferroni, contest, estimate, paired
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from stages.schedules import arms, decays, shapes
+from stages.schedules import decays, published, shapes
 from stages.schedules.arm import Arm
-from stages.schedules.dense import Dense
+from stages.schedules.dense import DenseRates
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # a scheduler without training
 
@@ -28,7 +28,7 @@ def run(sgd, scheduler, steps):
 
 
 def reference(lr=0.1):
-    return Dense.constant(lr, 0.9, 10)
+    return DenseRates.constant(lr, 0.9, 10)
 
 
 @pytest.mark.parametrize("warmup", [0.1, 0.3, 0.0, 0.07])
@@ -39,7 +39,7 @@ def test_onecycle_is_torchs_to_the_bit(cifar, total, warmup):
         sgd, 0.1, total_steps=total, pct_start=warmup, div_factor=100, final_div_factor=100
     )
     lr, momentum = run(sgd, scheduler, total)
-    ours = Arm("final", "onecycle", {"warmup": warmup}).curves(total, 1, cifar)
+    ours = Arm("final", "onecycle", {"warmup": warmup}).rates(total, 1, cifar)
     assert (ours.lr == lr).all()
     assert (ours.momentum == momentum).all()
 
@@ -50,7 +50,7 @@ def test_onecycles_other_options_are_torchs(imagenet):
         sgd, 0.4, total_steps=450, pct_start=0.25, div_factor=25.0, final_div_factor=1e4
     )
     options = {"max_lr": 0.4, "warmup": 0.25, "div_factor": 25.0, "final_div_factor": 1e4}
-    ours = arms.onecycle(450, 10, imagenet, **options)
+    ours = published.onecycle(450, 10, imagenet, **options)
     assert (ours == run(sgd, scheduler, 450)[0]).all()
 
 
@@ -63,7 +63,7 @@ def test_scaled_is_the_authors_warm_up_around_torchs_multistep(cifar, epochs, sh
     scheduler = lr_scheduler.MultiStepLR(sgd, milestones, gamma=0.1)
     expected = [0.1 + (0.001 - 0.1) / 2.0 * (np.cos(np.pi * e / warm) + 1) for e in range(warm)]
     expected.extend(run(sgd, scheduler, epochs - warm)[0])
-    ours = arms.scaled(epochs * 10, 10, cifar, drops=shares)
+    ours = published.scaled(epochs * 10, 10, cifar, drops=shares)
     np.testing.assert_allclose(ours, np.repeat(expected, 10), rtol=1e-13)
 
 
@@ -137,7 +137,7 @@ def test_zimmers_linear(cifar, total):
             sgd, start_factor=1.0, end_factor=0.0, total_iters=left
         ),
     )
-    np.testing.assert_allclose(arms.linear(total, 10, cifar), expected, rtol=1e-11, atol=1e-17)
+    np.testing.assert_allclose(published.linear(total, 10, cifar), expected, rtol=1e-11, atol=1e-17)
 
 
 @pytest.mark.parametrize("total", [10, 47, 400])
@@ -145,7 +145,7 @@ def test_zimmers_onecycle(cifar, total):
     expected = after_warm_up(
         total, lambda sgd, left: lr_scheduler.CosineAnnealingLR(sgd, left, eta_min=cifar.last)
     )
-    ours = arms.onecycle(total, 10, cifar, reading="zimmer")
+    ours = published.onecycle(total, 10, cifar, variant="zimmer")
     np.testing.assert_allclose(ours, expected, rtol=1e-11, atol=1e-17)
 
 
@@ -159,7 +159,7 @@ def test_zimmers_scaled(cifar, cosine_run, total):
         expected = after_warm_up(
             total, lambda sgd, _, values=rescaled: lr_scheduler.LambdaLR(sgd, values.__getitem__)
         )
-        ours = arms.scaled(total, 10, dense, reading="zimmer")
+        ours = published.scaled(total, 10, dense, variant="zimmer")
         np.testing.assert_allclose(ours, expected, rtol=1e-11, atol=1e-17)
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
-from stages.schedules.dense import Dense
+from stages.schedules.dense import DenseRates
 from stages.schedules.momentum import constant, cycled
-from stages.schedules.registry import ADAPTIVE, CURVES, complete, curve
+from stages.schedules.registry import ADAPTIVE, CURVES, complete, learning_rates
 
 STEPS = 10
 
@@ -13,22 +13,22 @@ STEPS = 10
 @pytest.fixture
 def rising(cifar):
     """The CIFAR run with a momentum that differs at every step."""
-    return Dense(cifar.lr, np.linspace(0.5, 0.95, len(cifar.lr)), STEPS)
+    return DenseRates(cifar.lr, np.linspace(0.5, 0.95, len(cifar.lr)), STEPS)
 
 
 def momentum(dense, name, options=None, given=None):
-    return Arm("final", name, options or {}, given).curves(72, STEPS, dense).momentum
+    return Arm("final", name, options or {}, given).rates(72, STEPS, dense).momentum
 
 
 def test_most_curves_hold_the_momentum_the_dense_run_ended_with(rising):
     for name in ("constant", "scaled", "linear", "adaptive_linear", "cosine", "warmup_decay"):
         assert set(momentum(rising, name)) == {0.95}
-    assert set(momentum(rising, "onecycle", {"reading": "zimmer"})) == {0.95}
+    assert set(momentum(rising, "onecycle", {"variant": "zimmer"})) == {0.95}
 
 
 def test_replay_and_stretch_take_the_dense_momentum_along(rising):
     assert (momentum(rising, "replay") == rising.momentum[-720:]).all()
-    stretched = Arm("fresh", "stretch").curves(320, STEPS, rising).momentum
+    stretched = Arm("fresh", "stretch").rates(320, STEPS, rising).momentum
     assert (stretched[::2] == rising.momentum).all()
 
 
@@ -59,7 +59,7 @@ def test_momentum_ends_are_parameters():
 
 
 def test_an_arm_gives_both_curves_for_its_whole_budget(cifar):
-    drawn = Arm("final", "constant", {"lr": 0.01}).curves(3, STEPS, cifar)
+    drawn = Arm("final", "constant", {"lr": 0.01}).rates(3, STEPS, cifar)
     lr, held = drawn.lr, drawn.momentum
     assert lr.tolist() == [0.01] * 30
     assert held.tolist() == [0.9] * 30
@@ -90,18 +90,18 @@ def test_scratch_b_refuses_what_is_no_ratio(ratio):
 
 
 def test_a_curve_is_called_by_its_name(cifar):
-    assert (curve("linear", 40, STEPS, cifar) == CURVES["linear"](40, STEPS, cifar)).all()
+    assert (learning_rates("linear", 40, STEPS, cifar) == CURVES["linear"](40, STEPS, cifar)).all()
 
 
 def test_unknown_names_options_and_lengths_are_refused(cifar):
     with pytest.raises(Fault, match=r"curve: 'onecicle'; allowed: .*onecycle"):
-        curve("onecicle", 10, STEPS, cifar)
+        learning_rates("onecicle", 10, STEPS, cifar)
     with pytest.raises(Fault, match=r"max: no option of curve linear; allowed: max_lr, warmup"):
-        curve("linear", 10, STEPS, cifar, max=0.1)
+        learning_rates("linear", 10, STEPS, cifar, max=0.1)
     with pytest.raises(Fault, match="milestones: missing; curve step needs it"):
-        curve("step", 10, STEPS, cifar)
+        learning_rates("step", 10, STEPS, cifar)
     with pytest.raises(Fault, match="linear: 0 steps"):
-        curve("linear", 0, STEPS, cifar)
+        learning_rates("linear", 0, STEPS, cifar)
 
 
 def test_missing_options_are_completed_by_their_defaults():

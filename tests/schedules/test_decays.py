@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from stages.schedules.decays import cosine, exponential, polynomial, rex, step, warm_restarts
-from stages.schedules.dense import Dense
+from stages.schedules.dense import DenseRates
 
-AT = Dense.constant(0.1, 0.9, 10)
+AT = DenseRates.constant(0.1, 0.9, 10)
 
 
 def test_the_cifar_recipe_drops_at_80_and_120(cifar):

@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from stages.fault import Fault
-from stages.schedules.arms import constant, linear, onecycle, scaled
-from stages.schedules.decays import cosine, step
-from stages.schedules.dense import Dense
+from stages.pipeline.fault import Fault
+from stages.schedules.decays import cosine, polynomial, step
+from stages.schedules.dense import DenseRates
+from stages.schedules.published import constant, linear, onecycle, scaled
 
 
 def ending(*lr):
-    return Dense(np.array(lr), np.full(len(lr), 0.9), 1)
+    return DenseRates(np.array(lr), np.full(len(lr), 0.9), 1)
 
 
 def recorded(curve, epochs, **options):
-    lr = curve(epochs * 10, 10, Dense.constant(0.1, 0.9, 10), **options)
-    return Dense(lr, np.full(len(lr), 0.9), 10)
+    lr = curve(epochs * 10, 10, DenseRates.constant(0.1, 0.9, 10), **options)
+    return DenseRates(lr, np.full(len(lr), 0.9), 10)
 
 
 def test_a_recorded_curve_knows_its_epochs_largest_and_last_rate(cifar):
@@ -30,7 +30,7 @@ def test_named_rates_and_numbers_resolve(cifar, imagenet):
 
 
 def test_a_constant_reference_makes_both_names_mean_its_rate():
-    dense = Dense.constant(0.05, 0.9, 8, epochs=3)
+    dense = DenseRates.constant(0.05, 0.9, 8, epochs=3)
     assert dense.resolve("max") == dense.resolve("last") == 0.05
     assert (dense.epochs, len(dense.lr), dense.momentum[0]) == (3, 24, 0.9)
 
@@ -56,14 +56,30 @@ def test_the_bound_of_last_is_a_2000th_of_the_largest():
 
 
 def test_last_is_taken_where_a_step_curve_drops_on_its_very_last_step():
-    lr = step(12, 1, Dense.constant(0.1, 0.9, 1), milestones=(6, 11))
-    assert Dense(lr, np.full(12, 0.9), 1).resolve("last") == pytest.approx(0.001)
+    lr = step(12, 1, DenseRates.constant(0.1, 0.9, 1), milestones=(6, 11))
+    assert DenseRates(lr, np.full(12, 0.9), 1).resolve("last") == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(("steps", "milestones"), [(2, (1,)), (12, (10, 11)), (3, (1, 2))])
+def test_last_is_taken_where_the_last_drop_follows_no_plateau(steps, milestones):
+    lr = step(steps, 1, DenseRates.constant(0.1, 0.9, 1), milestones=milestones)
+    dense = DenseRates(lr, np.full(steps, 0.9), 1)
+    assert dense.resolve("last") == pytest.approx(0.1 * 0.1 ** len(milestones))
+
+
+@pytest.mark.parametrize("steps", range(2, 40))
+@pytest.mark.parametrize("options", [{"power": 1.0}, {"power": 2.0}, {"power": 3.0}])
+def test_last_is_refused_after_a_fall_to_0_of_any_length(steps, options):
+    for curve, given in ((polynomial, options), (cosine, {})):
+        lr = curve(steps, 1, DenseRates.constant(0.1, 0.9, 1), **given)
+        with pytest.raises(Fault, match="ends near 0"):
+            DenseRates(lr, np.full(steps, 0.9), 1).resolve("last")
 
 
 def test_last_is_refused_where_a_step_curve_drops_to_nearly_0():
-    lr = step(12, 1, Dense.constant(0.1, 0.9, 1), milestones=(6, 11), factor=0.01)
+    lr = step(12, 1, DenseRates.constant(0.1, 0.9, 1), milestones=(6, 11), factor=0.01)
     with pytest.raises(Fault, match="ends near 0"):
-        Dense(lr, np.full(12, 0.9), 1).resolve("last")
+        DenseRates(lr, np.full(12, 0.9), 1).resolve("last")
 
 
 def test_arms_that_use_last_refuse_a_dense_curve_that_ends_near_0(cosine_run):
@@ -90,4 +106,4 @@ def test_arms_that_use_last_refuse_a_dense_curve_that_ends_near_0(cosine_run):
 )
 def test_a_broken_record_is_refused(lr, momentum, steps_per_epoch):
     with pytest.raises(Fault, match=r"^dense curve: "):
-        Dense(np.array(lr), np.array(momentum), steps_per_epoch)
+        DenseRates(np.array(lr), np.array(momentum), steps_per_epoch)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.schedules.arm import Arm
 from stages.schedules.decays import cosine, step
-from stages.schedules.dense import Dense
+from stages.schedules.dense import DenseRates
 from stages.schedules.registry import CURVES
 
 NEEDED = {"step": {"milestones": (3, 5)}}
@@ -27,14 +27,14 @@ momenta = st.sampled_from([None, 0.9, "cycled"])
 
 
 def dense_run(per_epoch):
-    reference = Dense.constant(0.1, 0.9, per_epoch)
+    reference = DenseRates.constant(0.1, 0.9, per_epoch)
     lr = step(40 * per_epoch, per_epoch, reference, milestones=(20, 30))
-    return Dense(lr, np.full(len(lr), 0.9), per_epoch)
+    return DenseRates(lr, np.full(len(lr), 0.9), per_epoch)
 
 
 def curves(name, length, per_epoch, momentum=None, **options):
     arm = Arm("final", name, NEEDED.get(name, {}) | options, momentum)
-    return arm.curves(length, per_epoch, dense_run(per_epoch))
+    return arm.rates(length, per_epoch, dense_run(per_epoch))
 
 
 @given(names, epochs, steps_per_epoch, momenta)
@@ -110,17 +110,17 @@ def test_smooth_curves_have_no_jump_and_one_peak(name, total, warmup):
 def test_curves_of_epochs_are_constant_within_them(length, per_epoch):
     dense = dense_run(per_epoch)
     for arm in (Arm("final", "scaled"), Arm("final", "warmup_decay", {"granularity": "epoch"})):
-        rows = arm.curves(length, per_epoch, dense).lr.reshape(length, per_epoch)
+        rows = arm.rates(length, per_epoch, dense).lr.reshape(length, per_epoch)
         assert (rows == rows[:, :1]).all()
 
 
 @given(st.integers(1, 40), steps_per_epoch)
 @settings(max_examples=50, deadline=None)
 def test_replay_of_any_length_is_the_end_of_the_record(length, per_epoch):
-    reference = Dense.constant(0.1, 0.9, per_epoch)
+    reference = DenseRates.constant(0.1, 0.9, per_epoch)
     lr = cosine(40 * per_epoch, per_epoch, reference, warmup=0.1)
-    dense = Dense(lr, np.linspace(0.85, 0.95, len(lr)), per_epoch)
-    ours = Arm("rewound", "replay").curves(length, per_epoch, dense)
+    dense = DenseRates(lr, np.linspace(0.85, 0.95, len(lr)), per_epoch)
+    ours = Arm("rewound", "replay").rates(length, per_epoch, dense)
     assert (ours.lr == lr[-length * per_epoch :]).all()
     assert (ours.momentum == dense.momentum[-length * per_epoch :]).all()
 
@@ -129,7 +129,7 @@ def test_replay_of_any_length_is_the_end_of_the_record(length, per_epoch):
 @settings(max_examples=50, deadline=None)
 def test_stretch_keeps_order_and_ends(length, per_epoch):
     dense = dense_run(per_epoch)
-    lr = Arm("fresh", "stretch").curves(length, per_epoch, dense).lr
+    lr = Arm("fresh", "stretch").rates(length, per_epoch, dense).lr
     assert lr[0] == dense.lr[0]
     assert (np.diff(lr) <= 0).all()
     if length >= 40:

@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from stages.data.images import ImageSet, Prepared
-from stages.params.recipe import Augment, Recipe
-from stages.schedules.curve import Curve
+from stages.images.prepared import ImageSet, Prepared
+from stages.replicates.seeds import RETRAIN
+from stages.schedules.rates import Rates
 from stages.training.loop import Run
-from stages.training.optimizer import SGD
-from stages.training.order import RETRAIN
+from stages.training.optimizer import Optimizer
+from stages.training.settings import Recipe
 
 CLASSES, SIDE, IMAGES, BATCH = 3, 6, 26, 8
 
@@ -46,14 +46,26 @@ def data(image_set):
 
 @pytest.fixture
 def recipe():
-    return Recipe(batch_size=BATCH, weight_decay=1e-3, augment=Augment(pad=1, flip=True))
+    optimizer = {"kind": "sgd", "weight_decay": 1e-3}
+    return Recipe(batch_size=BATCH, optimizer=optimizer, augment={"crop": {"pad": 1}, "flip": {}})
 
 
 @pytest.fixture
-def curve():
+def other_recipe():
+    """One that shares nothing with `recipe` but the batch."""
+    return Recipe(
+        batch_size=BATCH,
+        optimizer={"kind": "adamw", "weight_decay": 0.1},
+        loss={"kind": "label_smoothing", "smoothing": 0.1},
+        augment={"resized_crop": {"scale": [0.5, 1]}},
+    )
+
+
+@pytest.fixture
+def rates():
     """Four epochs of three steps; learning rate and momentum differ at every step."""
     step = np.arange(12)
-    return Curve(0.1 / (1 + step), 0.9 - 0.01 * step, IMAGES // BATCH)
+    return Rates(0.1 / (1 + step), 0.9 - 0.01 * step, IMAGES // BATCH)
 
 
 @pytest.fixture
@@ -76,16 +88,16 @@ def network():
 
 
 @pytest.fixture
-def begin(data, recipe, curve, network):
+def begin(data, recipe, rates, network):
     """Return a function that makes the same run at epoch 0 again; keywords replace its parts."""
 
     def make(**parts):
-        whole = {"network": network(), "data": data, "recipe": recipe, "curve": curve}
+        whole = {"network": network(), "data": data, "recipe": recipe, "rates": rates}
         whole |= {"seed": 3, "stream": RETRAIN, "masks": {}, **parts}
-        rule = whole["recipe"]
-        net, masks = whole["network"], whole["masks"]
-        optimizer = SGD(net, rule.weight_decay, rule.nesterov, masks)
-        return Run(**{"optimizer": optimizer, **whole})
+        if "optimizer" not in whole:
+            settings = whole["recipe"].optimizer
+            whole["optimizer"] = Optimizer(whole["network"], settings, whole["masks"])
+        return Run(**whole)
 
     return make
 

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.fault import Fault
-from stages.files import load_arrays, save_rows, write_json
-from stages.guard import guarded
-from stages.params.compute import Compute
-from stages.params.model import Model
-from stages.params.recipe import Recipe
-from stages.schedules.curve import Curve
+from stages.dense.run import DenseRun
+from stages.networks.settings import Model
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import load_arrays, save_rows, write_json
+from stages.pipeline.guard import guarded
+from stages.replicates.replicate import Outputs
+from stages.replicates.settings import Compute
+from stages.schedules.rates import Rates
 from stages.train import replicate
-from stages.training.dense import Dense
 from stages.training.loop import Run
+from stages.training.settings import Recipe
 
 DVC = """
 stages:
@@ -23,7 +24,7 @@ stages:
     cmd: python -m stages.train
     deps: [data/prepared, net.py]
     params: [seed]
-    outs: [models/dense, models/environments/dense.json]
+    outs: [models/dense, models/outcomes/dense, models/environments/dense.json]
 """
 NET = """
 from torch import nn
@@ -39,7 +40,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.delenv("AFTERPRUNE_STATE", raising=False)
     Path("dvc.yaml").write_text(DVC)
-    Path("params.yaml").write_text("seed: 0\n")
+    monkeypatch.setattr("stages.pipeline.guard.check_code", lambda module, model_code: "code")
+    Path("params.yaml").write_text("seed: 0\nmodel: {code: net.py}\n")
     Path("net.py").write_text(NET)
     write_data(0)
 
@@ -57,18 +59,21 @@ def write_data(seed):
 
 
 def train(during=lambda: None):
-    dense = Dense(
+    dense = DenseRun(
         Model(code="net.py", factory="net"),
         Recipe(batch_size=4),
-        Curve(np.full(6, 0.1), np.full(6, 0.9), 3),
+        Rates(np.full(6, 0.1), np.full(6, 0.9), 3),
         Compute(device="cpu"),
         seed=0,
     )
     with guarded("train") as stage:
-        folder = stage.output("models/dense")
-        environment = stage.output("models/environments/dense.json")
+        outputs = Outputs(
+            stage.output("models/dense"),
+            stage.output("models/outcomes/dense"),
+            stage.output("models/environments/dense.json"),
+        )
         during()
-        replicate(stage, dense, 1, folder, environment, 0)
+        replicate(stage, dense, 1, outputs, 0)
     return load_arrays("models/dense/final/replicate_0.safetensors")
 
 
@@ -85,7 +90,7 @@ def equal(one, other):
         ),
         (lambda: write_data(1), lambda: write_data(0)),
     ],
-    ids=["code", "data"],
+    ids=["network", "data"],
 )
 def test_an_edit_that_is_undone_leaves_no_result_under_the_wrong_digest(edit, undo, tmp_path):
     """Replicates begin one after another, and read code and data when they begin."""
@@ -100,9 +105,9 @@ def test_an_edit_that_is_undone_leaves_no_result_under_the_wrong_digest(edit, un
 def test_a_finished_replicate_is_taken_as_it_is(tmp_path):
     expected = train()
     (done,) = (path for path in (tmp_path / ".state").iterdir() if path.is_dir())
-    (done / "history.csv").write_text("mark\n")
+    (done / "outcomes" / "replicate_0.safetensors").write_text("mark\n")
     assert equal(train(), expected)
-    assert Path("models/dense/history/replicate_0.csv").read_text() == "mark\n"
+    assert Path("models/outcomes/dense/replicate_0.safetensors").read_text() == "mark\n"
 
 
 def test_images_edited_in_place_while_it_trains_leave_no_result(monkeypatch):

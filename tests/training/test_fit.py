@@ -3,11 +3,12 @@ import re
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from stages.data.images import ImageSet
+from stages.images.prepared import ImageSet
 from stages.training import fit as module
-from stages.training.fit import PROGRESS, Record, end, fit
+from stages.training.fit import PROGRESS, History, end, fit
 
 
 class KilledError(Exception):
@@ -38,15 +39,16 @@ def undisturbed(begin, tmp_path, snapshot):
 def test_a_killed_run_goes_on_to_the_same_bits(
     epoch, undisturbed, begin, tmp_path, snapshot, same, saving
 ):
-    record, state = undisturbed
+    history, state = undisturbed
     with pytest.raises(KilledError):
         fit(begin(), tmp_path, "killed", 0, killed_at(epoch))
     resumed = begin()
     again = fit(resumed, tmp_path, "resumed", 0)
     assert same(snapshot(resumed), state)
-    assert again.history == record.history
-    assert same(again.selected, record.selected)
-    assert again.best == record.best
+    assert again.rows == history.rows
+    assert same(again.selected, history.selected)
+    assert again.best == history.best
+    assert same(again.columns(), history.columns())
 
 
 def test_a_resumed_run_does_not_train_what_it_had_trained(begin, tmp_path, monkeypatch):
@@ -58,14 +60,14 @@ def test_a_resumed_run_does_not_train_what_it_had_trained(begin, tmp_path, monke
     assert seen == [3, 4]
 
 
-def test_a_run_killed_after_its_last_epoch_only_hands_out_its_record(
+def test_a_run_killed_after_its_last_epoch_only_hands_out_its_history(
     undisturbed, begin, tmp_path, snapshot, same, monkeypatch
 ):
     monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
     fit(begin(), tmp_path, "whole", 0)
     resumed = begin()
     again = fit(resumed, tmp_path, "resumed", 0, killed_at(4))
-    assert again.history == undisturbed[0].history
+    assert again.rows == undisturbed[0].rows
     assert same(snapshot(resumed), undisturbed[1])
 
 
@@ -79,13 +81,13 @@ def test_after_sees_the_run_at_the_end_of_every_epoch(begin, tmp_path, snapshot,
     assert len(states) == 4
 
 
-def test_the_history_has_a_row_an_epoch(undisturbed, begin, curve):
-    history = undisturbed[0].history
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    assert [row["lr"] for row in history] == curve.lr[::3].tolist()
-    assert [row["momentum"] for row in history] == curve.momentum[::3].tolist()
+def test_the_history_has_a_row_an_epoch(undisturbed, begin, rates):
+    rows = undisturbed[0].rows
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert [row["lr"] for row in rows] == rates.lr[::3].tolist()
+    assert [row["momentum"] for row in rows] == rates.momentum[::3].tolist()
     run = begin()
-    for row in history:
+    for row in rows:
         assert row["train_loss"] == run.advance()
         assert row["validation_accuracy"] == run.accuracy(run.data.validation)
         assert row["test_accuracy"] == run.accuracy(run.data.test)
@@ -104,17 +106,17 @@ def test_the_history_has_a_row_an_epoch(undisturbed, begin, curve):
 def test_the_best_on_validation_is_selected_the_later_of_two(
     accuracies, chosen, begin, snapshot, same
 ):
-    run, record = begin(), Record()
+    run, history = begin(), History()
     networks = {}
     for epoch, accuracy in enumerate(accuracies, 1):
         run.advance()
         answers = {id(run.data.validation): accuracy, id(run.data.test): 1 / epoch}
         run.accuracy = lambda images, answers=answers: answers[id(images)]
-        record.add(run, 0.5)
+        history.add(run, 0.5)
         state = snapshot(run)
         networks[epoch] = {k[8:]: v for k, v in state.items() if k.startswith("network/")}
-    assert same(record.selected, networks[chosen])
-    assert not any(same(record.selected, networks[e]) for e in networks if e != chosen)
+    assert same(history.selected, networks[chosen])
+    assert not any(same(history.selected, networks[e]) for e in networks if e != chosen)
 
 
 def test_the_test_images_select_nothing(undisturbed, begin, tmp_path, data, same):
@@ -128,15 +130,43 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_columns_are_the_rows_in_float64(undisturbed):
+    history = undisturbed[0]
+    columns = history.columns()
+    assert all(c.dtype == np.float64 and c.shape == (4,) for c in columns.values())
+    for number, row in enumerate(history.rows):
+        assert {name: column[number] for name, column in columns.items()} == row
+
+
+@pytest.fixture
+def nothing_held_out(data):
+    empty = ImageSet(data.validation.images[:0], data.validation.labels[:0])
+    return replace(data, validation=empty)
+
+
+def test_without_validation_images_a_killed_run_goes_on_to_the_same_bits_too(
+    begin, nothing_held_out, tmp_path, same, monkeypatch
+):
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    data = nothing_held_out
+    whole = fit(begin(data=data), tmp_path / "whole", "whole", 0)
+    with pytest.raises(KilledError):
+        fit(begin(data=data), tmp_path / "killed", "killed", 0, killed_at(3))
+    again = fit(begin(data=data), tmp_path / "killed", "resumed", 0)
+    assert same(again.columns(), whole.columns())
+    assert same(again.selected, whole.selected)
+    assert np.isnan(again.columns()["validation_accuracy"]).all()
+
+
 @pytest.mark.parametrize("held_out", [True, False])
-def test_a_terminal_shows_a_line_of_progress(held_out, begin, tmp_path, data, monkeypatch):
-    if not held_out:
-        empty = ImageSet(data.validation.images[:0], data.validation.labels[:0])
-        data = replace(data, validation=empty)
+def test_a_terminal_shows_a_line_of_progress(
+    held_out, begin, tmp_path, data, nothing_held_out, monkeypatch
+):
+    data = data if held_out else nothing_held_out
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
-    record = fit(begin(data=data), tmp_path, "l1 onecycle", 2)
-    last = record.history[-1]
+    history = fit(begin(data=data), tmp_path, "l1 onecycle", 2)
+    last = history.rows[-1]
     part = "validation" if held_out else "test"
     shown = re.escape(
         f"l1 onecycle 2: epoch 4/4, loss {last['train_loss']:.3f}, "

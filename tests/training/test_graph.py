@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from stages.fault import Fault
-from stages.schedules.curve import Curve
+from stages.pipeline.fault import Fault
+from stages.schedules.rates import Rates
 from stages.training import graph as module
 from stages.training.graph import WARM_UP, captured
-from stages.training.optimizer import SGD
+from stages.training.optimizer import Optimizer
+from stages.training.tables import epoch_tables
 
 CPU = torch.device("cpu")
 
@@ -35,14 +36,26 @@ def recorded(monkeypatch):
     return steps
 
 
+def ready(run):
+    """Lay the tables of a run's epoch out, as is done before its first step."""
+    tables = epoch_tables(run.data.train.images.shape, run.recipe, run.seed, run.stream, run.epoch)
+    run.step.begin(tables, run.rates, run.epoch)
+    return run
+
+
 def replaying(run):
     """Make a run on the CPU launch its steps as one on a GPU does."""
+    ready(run)
     run.launch = captured(run.step, run.step.state(), CPU)
     return run
 
 
-def test_replayed_epochs_are_the_eager_ones_to_the_bit(begin, steady, recorded, snapshot, same):
-    eager, graphed = begin(network=steady()), begin(network=steady())
+@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+def test_replayed_epochs_are_the_eager_ones_to_the_bit(
+    which, begin, steady, recorded, snapshot, same, request
+):
+    recipe = request.getfixturevalue(which)
+    eager, graphed = (begin(network=steady(), recipe=recipe) for _ in range(2))
     losses = [eager.advance() for _ in range(4)]
     replaying(graphed)
     assert [graphed.advance() for _ in range(4)] == losses
@@ -59,17 +72,19 @@ def test_capture_leaves_every_tensor_as_it_was(begin, steady, recorded):
     assert all(map(torch.equal, before, run.step.state()))
 
 
-def test_an_epoch_of_one_step_can_be_captured(begin, steady, recorded, curve):
+def test_an_epoch_of_one_step_can_be_captured(begin, steady, recorded, rates):
     large = begin().recipe.model_copy(update={"batch_size": 26})
-    run = begin(network=steady(), recipe=large, curve=Curve(curve.lr, curve.momentum, 1))
+    run = begin(network=steady(), recipe=large, rates=Rates(rates.lr, rates.momentum, 1))
     assert replaying(run).launch is run.step
     assert recorded == [run.step]
 
 
-def test_the_state_of_a_step_is_all_that_it_changes(begin, steady):
-    run = begin(network=steady())
+@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+def test_the_state_of_a_step_is_all_that_it_changes(which, begin, steady, request):
+    run = begin(network=steady(), recipe=request.getfixturevalue(which))
     run.advance()
-    everything = {**vars(run.step), **dict(run.network.state_dict()), **run.optimizer.velocity()}
+    everything = {**vars(run.step), **dict(run.network.state_dict()), **run.optimizer.state()}
+    everything |= {f"table {i}": table for i, table in enumerate(run.step.tables)}
     tensors = {name: t for name, t in everything.items() if isinstance(t, torch.Tensor)}
     before = {name: tensor.clone() for name, tensor in tensors.items()}
     run.step.counter.zero_()
@@ -77,7 +92,8 @@ def test_the_state_of_a_step_is_all_that_it_changes(begin, steady):
     changed = {name for name, t in tensors.items() if not torch.equal(t, before[name])}
     kept = {id(tensor) for tensor in run.step.state()}
     assert len(changed) > 5
-    assert all(id(tensors[name]) in kept for name in changed if name in vars(run.step))
+    assert {*run.optimizer.state(), "counter", "total"} <= changed
+    assert all(id(tensors[n]) in kept for n in changed - run.network.state_dict().keys())
 
 
 def test_it_warms_up_before_it_records(recorded):
@@ -110,7 +126,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_why(
         raise RuntimeError("operation not permitted when stream is capturing\nmore lines")
 
     monkeypatch.setattr(module, "record", refuse)
-    run = begin(network=steady())
+    run = ready(begin(network=steady()))
     before = [tensor.clone() for tensor in run.step.state()]
     assert captured(run.step, run.step.state(), CPU) is run.step
     assert all(map(torch.equal, before, run.step.state()))
@@ -121,9 +137,9 @@ def test_a_fault_of_the_network_is_no_reason_to_run_eagerly(begin, steady, recor
     net = steady()
     net.add_module("aside", nn.Linear(3, 3))
     net.forward = net[:6].forward
-    run = begin(network=net, optimizer=SGD(net, 0.0, False))
+    run = begin(network=net, optimizer=Optimizer(net, begin().recipe.optimizer))
     with pytest.raises(Fault, match=r"^aside\.weight: the loss does not depend on it"):
-        captured(run.step, run.step.state(), CPU)
+        captured(ready(run).step, run.step.state(), CPU)
 
 
 def test_a_rehearsal_that_fails_leaves_no_gradient_behind(begin, steady, monkeypatch):
@@ -133,7 +149,7 @@ def test_a_rehearsal_that_fails_leaves_no_gradient_behind(begin, steady, monkeyp
         raise RuntimeError("no")
 
     monkeypatch.setattr(module, "record", refuse)
-    run = begin(network=steady())
+    run = ready(begin(network=steady()))
     captured(run.step, run.step.state(), CPU)
     assert all(parameter.grad is None for parameter in run.network.parameters())
 

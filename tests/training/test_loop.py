@@ -4,36 +4,41 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stages.data.augment import normalise
-from stages.data.images import ImageSet
-from stages.fault import Fault
-from stages.params.recipe import Recipe
-from stages.schedules.curve import Curve
+from stages.images.normalise import normalise
+from stages.images.prepared import ImageSet
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
+from stages.replicates.seeds import DENSE
+from stages.schedules.rates import Rates
 from stages.training.loop import check_optimizer
 from stages.training.masks import check_masks
-from stages.training.optimizer import SGD
-from stages.training.order import DENSE, epoch_tables
+from stages.training.optimizer import Optimizer
+from stages.training.settings import OPTIMIZER, Recipe
+from stages.training.tables import epoch_tables
+
+SHAPE = (26, 1, 6, 6)
+SGD = parse(OPTIMIZER, {"kind": "sgd"})
 
 
 @pytest.fixture
 def still():
-    """A curve of one epoch of three steps that moves nothing."""
-    return Curve(np.zeros(3), np.zeros(3), 3)
+    """Rates of one epoch of three steps that moves nothing."""
+    return Rates(np.zeros(3), np.zeros(3), 3)
 
 
-def test_every_step_takes_its_own_lr_and_momentum_of_the_curve(begin, curve, monkeypatch):
+def test_every_step_takes_its_own_lr_and_momentum_of_its_rates(begin, rates, monkeypatch):
     taken = []
-    step = SGD.step
+    step = Optimizer.step
 
     def spy(self, lr, momentum):
         taken.append((float(lr), float(momentum)))
         step(self, lr, momentum)
 
-    monkeypatch.setattr(SGD, "step", spy)
+    monkeypatch.setattr(Optimizer, "step", spy)
     run = begin()
     for _ in range(4):
         run.advance()
-    expected = torch.tensor(np.stack([curve.lr, curve.momentum], 1))
+    expected = torch.tensor(np.stack([rates.lr, rates.momentum], 1))
     torch.testing.assert_close(
         torch.tensor(taken, dtype=torch.float64), expected, rtol=1e-7, atol=0
     )
@@ -43,17 +48,17 @@ def test_the_loss_is_the_mean_over_the_images_trained_on(begin, data, still, net
     plain = Recipe(batch_size=8)
     free = network(dropout=0)
     free[1] = nn.Identity()
-    run = begin(recipe=plain, curve=still, network=free)
-    index = epoch_tables(26, plain, run.seed, run.stream, 0).index.flatten()
+    run = begin(recipe=plain, rates=still, network=free)
+    index = epoch_tables(SHAPE, plain, run.seed, run.stream, 0).images.flatten()
     images = normalise(data.train.images[index], data.mean, data.std)
     expected = F.cross_entropy(run.network(images), data.train.labels[index]).item()
     assert run.advance() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_loss_is_that_of_smoothed_labels(begin, data, still, network):
-    smooth = Recipe(batch_size=8, label_smoothing=0.2)
-    run = begin(recipe=smooth, curve=still, network=network(dropout=0))
-    index = epoch_tables(26, smooth, run.seed, run.stream, 0).index
+    smooth = Recipe(batch_size=8, loss={"kind": "label_smoothing", "smoothing": 0.2})
+    run = begin(recipe=smooth, rates=still, network=network(dropout=0))
+    index = epoch_tables(SHAPE, smooth, run.seed, run.stream, 0).images
     expected = 0.0
     for batch in index:
         logits = run.network(normalise(data.train.images[batch], data.mean, data.std)).double()
@@ -114,9 +119,13 @@ def test_another_seed_or_stream_trains_otherwise(other, begin, snapshot, same):
     assert not same(snapshot(one), snapshot(two))
 
 
+@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
 @pytest.mark.parametrize("epoch", range(4))
-def test_a_restored_run_goes_on_as_the_undisturbed_one(epoch, begin, network, snapshot, same):
-    whole, resumed = begin(), begin(network=network(seed=8))
+def test_a_restored_run_goes_on_as_the_undisturbed_one(
+    which, epoch, begin, network, snapshot, same, request
+):
+    recipe = request.getfixturevalue(which)
+    whole, resumed = begin(recipe=recipe), begin(recipe=recipe, network=network(seed=8))
     for _ in range(epoch):
         whole.advance()
     state = snapshot(whole)
@@ -142,6 +151,21 @@ def test_a_state_holds_weights_statistics_and_momentum(begin):
     assert state["network/1.running_mean"].any()
     assert state["network/1.num_batches_tracked"] == 3
     assert state["velocity/5.weight"].any()
+    assert all(name.startswith(("network/", "velocity/")) for name in state)
+
+
+def test_a_state_holds_all_that_adamw_keeps(begin, other_recipe):
+    run = begin(recipe=other_recipe)
+    run.advance()
+    state = run.state()
+    assert state["updates"] == 3
+    assert state["first_moment/5.weight"].any()
+    assert (state["second_moment/5.weight"] >= 0).all()
+
+
+def test_a_state_of_another_optimizer_is_a_fault(begin, other_recipe):
+    with pytest.raises(Fault, match=r"^params\.yaml: train\.recipe\.optimizer\.kind is 'adamw'"):
+        begin(recipe=other_recipe).restore(begin().state(), 0)
 
 
 def test_pruned_weights_are_zero_after_every_epoch(begin, masked):
@@ -179,7 +203,7 @@ def test_a_mask_that_fits_no_weight_is_a_fault(name, masked):
 def test_an_optimizer_from_before_surgery_is_a_fault_that_names_the_layer(begin, network):
     """Trap 10: the new parameters would silently stop training."""
     net = network()
-    optimizer = SGD(net, 0.0, False)
+    optimizer = Optimizer(net, SGD)
     net[5] = nn.Linear(64, 3)
     with pytest.raises(Fault, match=r"^5\.weight: the optimizer does not hold"):
         begin(network=net, optimizer=optimizer)
@@ -187,7 +211,7 @@ def test_an_optimizer_from_before_surgery_is_a_fault_that_names_the_layer(begin,
 
 def test_an_optimizer_of_a_layer_that_is_gone_is_a_fault(begin, network):
     net = network()
-    optimizer = SGD(net, 0.0, False)
+    optimizer = Optimizer(net, SGD)
     net[1] = nn.Identity()
     with pytest.raises(Fault, match="holds 2 parameters of no layer"):
         begin(network=net, optimizer=optimizer)
@@ -201,6 +225,21 @@ def test_a_frozen_layer_needs_no_optimizer(begin, network):
     assert torch.equal(net[0].weight, before)
 
 
+def test_a_frozen_layer_may_have_a_mask(begin, masked):
+    net, masks = masked
+    net[0].weight.requires_grad_(False)
+    before = net[0].weight.clone()
+    begin(network=net, masks=masks).advance()
+    assert torch.equal(net[0].weight, before)
+    assert not net[5].weight[~masks["5.weight"]].any()
+
+
+def test_a_mask_of_no_parameter_is_a_fault_that_names_it(begin, masked):
+    net, masks = masked
+    with pytest.raises(Fault, match=r"^1\.wieght: the mask \[4\] fits no weight of the network"):
+        begin(network=net, masks={**masks, "1.wieght": torch.ones(4, dtype=torch.bool)})
+
+
 def test_a_batch_larger_than_the_data_is_a_fault(begin):
     with pytest.raises(Fault, match=r"params\.yaml: train\.recipe\.batch_size is 27"):
         begin(recipe=Recipe(batch_size=27))
@@ -211,11 +250,11 @@ def test_a_curve_of_other_steps_an_epoch_is_a_fault(begin):
         begin(recipe=Recipe(batch_size=5))
 
 
-def test_a_run_that_diverges_blames_no_mask(begin, masked, curve):
+def test_a_run_that_diverges_blames_no_mask(begin, masked, rates):
     """Gradients that are not finite stay so under a mask; that is no revived weight."""
     network, masks = masked
-    hot = Curve(curve.lr * 1e30, curve.momentum, 3)
-    run = begin(network=network, masks=masks, curve=hot)
+    hot = Rates(rates.lr * 1e30, rates.momentum, 3)
+    run = begin(network=network, masks=masks, rates=hot)
     try:
         for _ in range(4):
             run.advance()

@@ -5,12 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stages.data.images import ImageSet
-from stages.params.compute import Compute
-from stages.schedules.curve import Curve
-from stages.training.order import Epoch
-from stages.training.precision import memory_format, placed
+from stages.images.prepared import ImageSet
+from stages.replicates.precision import memory_format, placed
+from stages.replicates.settings import Compute
+from stages.schedules.rates import Rates
 from stages.training.step import Step
+from stages.training.tables import Tables
 
 
 class Elsewhere(torch.Tensor):
@@ -23,8 +23,8 @@ class Elsewhere(torch.Tensor):
 
 @pytest.fixture
 def still():
-    """A curve that moves nothing, at four numbers that float32 holds exactly."""
-    return Curve(np.array([0.0, 0.5, 0.25, 1.0]), np.array([0.5, 0.0, 0.75, 0.25]), 2)
+    """Rates that move nothing, at four numbers that float32 holds exactly."""
+    return Rates(np.array([0.0, 0.5, 0.25, 1.0]), np.array([0.5, 0.0, 0.75, 0.25]), 2)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def step(begin, recipe, still, monkeypatch):
     monkeypatch.setattr(
         step,
         "_augmented",
-        lambda *row: step.seen.append([t.tolist() for t in row]) or images[row[0]],
+        lambda index, rows: step.seen.append([t.tolist() for t in (index, *rows)]) or images[index],
     )
     monkeypatch.setattr(
         run.optimizer, "step", lambda *rates: step.rates_taken.append([float(r) for r in rates])
@@ -49,34 +49,52 @@ def step(begin, recipe, still, monkeypatch):
 
 
 def test_a_step_reads_its_own_row_of_the_tables(step, still):
-    index, top, left = (
+    index, crops, flips = (
         torch.tensor([[3, 0], [1, 2]]),
-        torch.tensor([[0, 1], [2, 1]]),
-        torch.tensor([[1, 1], [0, 2]]),
+        torch.tensor([[[0, 1], [1, 1]], [[2, 1], [0, 2]]]),
+        torch.tensor([[True, False], [False, False]]),
     )
-    step.begin(Epoch(index, top, left, torch.tensor([[True, False], [False, False]])), still, 0)
+    step.begin(Tables(index, [crops, flips]), still, 0)
     step()
     step()
-    assert step.seen == [[[3, 0], [0, 1], [1, 1], [1, 0]], [[1, 2], [2, 1], [0, 2], [0, 0]]]
+    assert step.seen == [
+        [[3, 0], [[0, 1], [1, 1]], [True, False]],
+        [[1, 2], [[2, 1], [0, 2]], [False, False]],
+    ]
     assert step.rates_taken == [[0.0, 0.5], [0.5, 0.0]]
     assert step.counter.item() == 2
 
 
-def test_an_epoch_takes_its_part_of_the_curve_and_a_fresh_loss(step, still):
+def test_an_epoch_takes_its_part_of_the_rates_and_a_new_total(step, still):
     zeros = torch.zeros((2, 2), dtype=torch.int64)
-    step.begin(Epoch(zeros, zeros, zeros, None), still, 0)
+    step.begin(Tables(zeros, []), still, 0)
     step()
-    assert step.loss > 0
-    step.begin(Epoch(zeros, zeros, zeros, None), still, 1)
-    assert step.loss == 0
+    assert step.total > 0
+    step.begin(Tables(zeros, []), still, 1)
+    assert step.total == 0
     step()
     step()
     assert step.rates_taken[1:] == [[0.25, 0.75], [1.0, 0.25]]
 
 
-def test_images_that_lie_elsewhere_train_to_the_same_bits(begin, data, snapshot, same):
+def test_later_epochs_are_written_to_the_same_places(step, still):
+    """A captured graph reads its tables where they were at capture."""
+    ones = torch.ones((2, 2), dtype=torch.int64)
+    step.begin(Tables(ones, [ones.bool()]), still, 0)
+    places = [table.data_ptr() for table in step.tables]
+    step.begin(Tables(2 * ones, [~ones.bool()]), still, 1)
+    assert [table.data_ptr() for table in step.tables] == places
+    assert torch.equal(step.tables[0], 2 * ones)
+    assert not step.tables[1].any()
+
+
+@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+def test_images_that_lie_elsewhere_train_to_the_same_bits(
+    which, begin, data, snapshot, same, request
+):
+    recipe = request.getfixturevalue(which)
     away = replace(data, train=replace(data.train, images=data.train.images.as_subclass(Elsewhere)))
-    here, fed = begin(), begin(data=away)
+    here, fed = begin(recipe=recipe), begin(recipe=recipe, data=away)
     assert [fed.advance() for _ in range(4)] == [here.advance() for _ in range(4)]
     assert fed.step.fed
     assert not here.step.fed
@@ -99,7 +117,7 @@ def test_weights_and_activations_lie_as_the_settings_say(layout, begin, network,
     assert all(p.is_contiguous(memory_format=wanted) for p in net.parameters() if p.ndim == 4)
     assert all(
         b.stride() == p.stride()
-        for b, p in zip(run.optimizer.buffers, net.parameters(), strict=True)
+        for b, p in zip(run.optimizer.buffers(), net.parameters(), strict=True)
     )
 
 
@@ -136,11 +154,13 @@ def test_bfloat16_repeats_to_the_bit_and_is_near_float32(begin, network, snapsho
     assert losses[0] == pytest.approx(losses[2], rel=0.02)
 
 
-def test_an_epoch_is_the_loop_as_it_is_written_by_hand(begin, network, data, curve, recipe):
+def test_an_epoch_is_the_loop_as_it_is_written_by_hand(begin, network, data, rates, recipe):
     """The reference takes batches, crops and flips one image at a time."""
     run, net = begin(network=network(dropout=0)), network(dropout=0)
     loss = run.advance()
-    optimizer = torch.optim.SGD(net.parameters(), 0.1, 0.9, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.SGD(
+        net.parameters(), 0.1, 0.9, weight_decay=recipe.optimizer.weight_decay
+    )
     chance = np.random.default_rng([run.seed, run.stream, 0])
     order = chance.permutation(26)[:24].reshape(3, 8)
     (top, left), flip = chance.integers(0, 3, (2, 3, 8)), None
@@ -157,7 +177,7 @@ def test_an_epoch_is_the_loop_as_it_is_written_by_hand(begin, network, data, cur
         out = F.cross_entropy(net(images), data.train.labels[order[step]])
         optimizer.zero_grad()
         out.backward()
-        optimizer.param_groups[0].update(lr=curve.lr[step], momentum=curve.momentum[step])
+        optimizer.param_groups[0].update(lr=rates.lr[step], momentum=rates.momentum[step])
         optimizer.step()
         losses.append(out.item())
     assert loss == pytest.approx(np.mean(losses), rel=1e-5)

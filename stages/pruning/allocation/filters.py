@@ -1,7 +1,9 @@
 """Filter allocations: how many filters each layer keeps.
 
 Each is `(layers, measure, *, own options) -> {layer name: filters kept}`; every layer keeps at
-least one. `measure(widths)` tells the size of the network that such widths make.
+least one. `measure(widths)` is the size of the network with such widths. Keyword-only parameters
+are the allocation's options in params.yaml: a new allocation is one function here and one line of
+FILTER_ALLOCATIONS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,16 +11,16 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from stages.fault import Fault
-from stages.pruning.allocation.layer import Kept, Layer, Measure, keep, scores_of, skipped
-from stages.pruning.plans import PLANS, PerStage, PlanName
-from stages.pruning.ranking import top_of_all
+from stages.pipeline.fault import Fault
+from stages.pruning.allocation.layer import Layer, Measure, Widths, keep, scores_of, skipped
+from stages.pruning.allocation.plans import PLANS, PerStage, PlanName
+from stages.pruning.allocation.ranking import top_of_all
 
 Ratio = Annotated[float, Ge(0), Lt(1)]
 Skip = tuple[int | str, ...]
 
 
-def uniform(layers: Sequence[Layer], measure: Measure, *, ratio: Ratio, skip: Skip = ()) -> Kept:
+def uniform(layers: Sequence[Layer], measure: Measure, *, ratio: Ratio, skip: Skip = ()) -> Widths:
     """Remove the same ratio of every layer's filters: int(C * (1 - ratio)) stay."""
     left = skipped(layers, skip)
     return {x.name: x.width if x.name in left else keep(x.width, ratio) for x in layers}
@@ -30,7 +32,7 @@ def per_stage(
     *,
     ratios: Annotated[tuple[Ratio, ...], MinLen(1)],
     skip: Skip = (),
-) -> Kept:
+) -> Widths:
     """Remove a ratio per stage, but for the layers in `skip` (PFEC, Li et al. 2017, section 4)."""
     left = skipped(layers, skip)
     stages = 1 + max(layer.stage for layer in layers)
@@ -41,7 +43,7 @@ def per_stage(
 
 def widths(
     layers: Sequence[Layer], measure: Measure, *, widths: tuple[int, ...] | dict[str, int]
-) -> Kept:
+) -> Widths:
     """Keep the listed numbers of filters: one per layer in order, or by name (others stay)."""
     given = _named(layers, widths)
     for layer in layers:
@@ -53,7 +55,7 @@ def widths(
     return {layer.name: given.get(layer.name, layer.width) for layer in layers}
 
 
-def plan(layers: Sequence[Layer], measure: Measure, *, name: PlanName) -> Kept:
+def plan(layers: Sequence[Layer], measure: Measure, *, name: PlanName) -> Widths:
     """Apply a published plan (Li et al. 2017; Le & Hua 2021, appendix)."""
     chosen = PLANS[name]
     planned = chosen.layers if isinstance(chosen, PerStage) else len(chosen.widths)
@@ -74,7 +76,7 @@ def overall(
     ratio: Ratio,
     minimum: Annotated[int, Ge(1)] = 1,
     normalise: bool = False,
-) -> Kept:
+) -> Widths:
     """Remove a ratio of all filters by one threshold; each layer keeps at least `minimum`.
 
     `normalise` divides scores by their layer's mean first, so that layers can be compared.
@@ -92,7 +94,7 @@ def target(
     by: Literal["uniform", "global"] = "uniform",
     minimum: Annotated[int, Ge(1)] = 1,
     normalise: bool = False,
-) -> Kept:
+) -> Widths:
     """Keep the largest network with at most that many parameters or MACs.
 
     A target up to 1 is a fraction of the dense network's. Found by bisection over the ratio of
@@ -106,7 +108,7 @@ def target(
     total = sum(layer.width for layer in layers)
     least = sum(min(minimum, layer.width) for layer in layers)
 
-    def at(ratio: float) -> Kept:
+    def at(ratio: float) -> Widths:
         if by == "uniform":
             return {x.name: max(min(minimum, x.width), keep(x.width, ratio)) for x in layers}
         return _overall(layers, max(least, total - round(total * ratio)), minimum, normalise)
@@ -120,7 +122,7 @@ def target(
     return at(_smallest(lambda ratio: size(ratio) <= goal))
 
 
-def _overall(layers: Sequence[Layer], count: int, minimum: int, normalise: bool) -> Kept:
+def _overall(layers: Sequence[Layer], count: int, minimum: int, normalise: bool) -> Widths:
     scores = {layer.name: scores_of(layer) for layer in layers}
     if normalise:
         scores = {name: values / (values.mean() or 1) for name, values in scores.items()}
@@ -152,7 +154,7 @@ def _named(layers: Sequence[Layer], widths: Sequence[int] | Mapping[str, int]) -
     return dict(zip(names, widths, strict=True))
 
 
-FILTER_ALLOCATIONS: dict[str, Callable[..., Kept]] = {
+FILTER_ALLOCATIONS: dict[str, Callable[..., Widths]] = {
     "uniform": uniform,
     "per_stage": per_stage,
     "global": overall,

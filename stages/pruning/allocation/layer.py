@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 
-Kept = dict[str, int]
+Widths = dict[str, int]
+"""The number of filters that each layer keeps, by the layer's name."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class Size:
 
 
 Measure = Callable[[Mapping[str, int]], Size]
+"""From the widths of the prunable layers to the size of the network that has them."""
 
 
 def keep(width: int, ratio: float) -> int:
-    """Return how many of `width` filters survive: int(width * (1 - ratio)), at least one.
+    """Return how many of `width` filters stay: int(width * (1 - ratio)), at least one.
 
-    In floating point, as the code published for PFEC has it.
+    In floating point, as in the code published for PFEC.
     """
     return max(1, int(width * (1 - ratio)))
 

@@ -1,7 +1,8 @@
 """Weight allocations: which weights of each layer stay.
 
 Each is `(scores, *, own options) -> {parameter name: bool mask}`; scores and masks have the shapes
-of the weights, [out, in, ...].
+of the weights, [out, in, ...]. Keyword-only parameters are the allocation's options in
+params.yaml: a new allocation is one function here and one line of WEIGHT_ALLOCATIONS.
 """
 
 import math
@@ -11,10 +12,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from stages.fault import Fault
-from stages.pruning.ranking import top, top_of_all
+from stages.pipeline.fault import Fault
+from stages.pruning.allocation.ranking import Scores, top, top_of_all
 
-Scores = Mapping[str, np.ndarray]
 Masks = dict[str, np.ndarray]
 Sparsity = Annotated[float, Ge(0), Lt(1)]
 

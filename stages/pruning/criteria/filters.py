@@ -1,11 +1,14 @@
 """Filter criteria: a score for each channel of each convolution, higher = keep.
 
 Each is `(model, batches, generator, *, own options) -> {module name: Tensor [channels]}`; the
-modules are the convolutions, or the BatchNorms that their channels pass. `batches` are (float
-images [B, C, H, W], int64 labels [B]) on the model's device. No criterion changes the model.
+modules are the convolutions, or the BatchNorms that their channels pass. No criterion changes the
+model. Keyword-only parameters are the criterion's options in params.yaml: a new criterion is one
+function here and one line of FILTER_CRITERIA.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Lt
@@ -13,26 +16,24 @@ from annotated_types import Ge, Lt
 from stages.pruning.criteria.gradients import averaged, products
 from stages.pruning.criteria.layers import batchnorms, filters
 from stages.pruning.criteria.ranks import mean_ranks
+from stages.pruning.criteria.types import Batches, Scores
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    Batches = Sequence[tuple[Tensor, Tensor]]
-    Scores = dict[str, Tensor]
 
-
-def l1(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def l1(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Sum of a filter's absolute weights (PFEC, Li et al. 2017, section 3.1)."""
     return {name: weight.abs().flatten(1).sum(1) for name, weight in filters(model).items()}
 
 
-def l2(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def l2(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Euclidean norm of a filter's weights."""
     return {name: weight.flatten(1).norm(dim=1) for name, weight in filters(model).items()}
 
 
-def fpgm(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def fpgm(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Sum of Euclidean distances to the layer's other filters (FPGM, He et al. 2019, equation 4).
 
     The filters nearest the geometric median, which the others can replace, score lowest.
@@ -47,13 +48,13 @@ def fpgm(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -
 
 
 def taylor(
-    model: "nn.Module",
-    batches: "Batches",
-    generator: "torch.Generator",
+    model: nn.Module,
+    batches: Batches,
+    generator: torch.Generator,
     *,
     gate: Literal["filter", "batchnorm"] = "filter",
     momentum: Annotated[float, Ge(0), Lt(1)] | None = 0.9,
-) -> "Scores":
+) -> Scores:
     """(gate * gradient)^2 of a gate of 1 on each channel (Molchanov et al. 2019, equation 8).
 
     On a filter: the squared sum of weight * gradient over it. On a BatchNorm: that over its scale
@@ -68,21 +69,23 @@ def taylor(
     return averaged(squares, momentum)
 
 
-def hrank(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def hrank(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Average rank of each filter's feature maps over all images (HRank, Lin et al. 2020, eq. 3).
 
-    The map is the ReLU of the convolution's output, after the BatchNorm that reads it, if any.
+    The map is the ReLU of the convolution's output, after the BatchNorm that reads it, if any. For
+    the last convolution of a residual block the authors' code takes the ReLU after the addition of
+    the shortcut instead; here the filter is judged by what it computes itself.
     """
     return mean_ranks(model, batches)
 
 
-def slimming(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def slimming(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Absolute scale of each BatchNorm, by its name (network slimming, Liu et al. 2017)."""
     return {name: scale.abs() for name, (scale, _) in batchnorms(model).items()}
 
 
-def random(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
-    """Uniform noise: an allocation that counts keeps its widths, the filters are drawn."""
+def random(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
+    """Uniform noise: widths set by a ratio are those of any other criterion."""
     import torch
 
     return {
@@ -91,15 +94,15 @@ def random(model: "nn.Module", batches: "Batches", generator: "torch.Generator")
     }
 
 
-def _filter_sums(model: "nn.Module", terms: "Scores") -> "Scores":
+def _filter_sums(model: nn.Module, terms: dict[str, Tensor]) -> Scores:
     return {name: terms[f"{name}.weight".lstrip(".")].flatten(1).sum(1) for name in filters(model)}
 
 
-def _batchnorm_sums(model: "nn.Module", terms: "Scores") -> "Scores":
+def _batchnorm_sums(model: nn.Module, terms: dict[str, Tensor]) -> Scores:
     return {name: terms[f"{name}.weight"] + terms[f"{name}.bias"] for name in batchnorms(model)}
 
 
-FILTER_CRITERIA: dict[str, Callable[..., "Scores"]] = {
+FILTER_CRITERIA: dict[str, Callable[..., Scores]] = {
     "l1": l1,
     "l2": l2,
     "fpgm": fpgm,

@@ -1,20 +1,21 @@
 """First-order terms: each parameter times the gradient of the loss."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
+from stages.pruning.criteria.types import Batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from stages.pruning.criteria.filters import Batches
-
 
 def products(
-    model: "nn.Module", batches: "Batches", reduction: Literal["mean", "sum"] = "mean"
-) -> "Iterator[dict[str, Tensor]]":
+    model: nn.Module, batches: Batches, reduction: Literal["mean", "sum"] = "mean"
+) -> Iterator[dict[str, Tensor]]:
     """Yield for each batch every parameter times its gradient, by parameter name.
 
     The loss is the cross-entropy, averaged or summed over the batch. The network runs in
@@ -35,8 +36,8 @@ def products(
         yield {name: (parameter * gradient).detach() for name, parameter, gradient in terms}
 
 
-def averaged(values: "Iterator[dict[str, Tensor]]", momentum: float | None) -> "dict[str, Tensor]":
-    """Average named tensors over batches: exponentially from the first on, or plainly (None)."""
+def averaged(values: Iterator[dict[str, Tensor]], momentum: float | None) -> dict[str, Tensor]:
+    """Average named tensors over batches: exponentially from the first on, or plainly if None."""
     average: dict[str, Tensor] = {}
     for count, current in enumerate(values, 1):
         share = 1 / count if momentum is None or count == 1 else 1 - momentum

@@ -1,12 +1,14 @@
 """The tensors that criteria look at, by name."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def filters(model: "nn.Module") -> "dict[str, Tensor]":
+def filters(model: nn.Module) -> dict[str, Tensor]:
     """Return each convolution's weights, [out_channels, ...] by module name, in module order."""
     from torch import nn
 
@@ -17,7 +19,7 @@ def filters(model: "nn.Module") -> "dict[str, Tensor]":
     }
 
 
-def weights(model: "nn.Module") -> "dict[str, Tensor]":
+def weights(model: nn.Module) -> dict[str, Tensor]:
     """Return the weights of convolutions and linear layers by parameter name, in module order.
 
     Never those of BatchNorm, and no biases.
@@ -31,7 +33,7 @@ def weights(model: "nn.Module") -> "dict[str, Tensor]":
     }
 
 
-def batchnorms(model: "nn.Module") -> "dict[str, tuple[Tensor, Tensor]]":
+def batchnorms(model: nn.Module) -> dict[str, tuple[Tensor, Tensor]]:
     """Return scale and shift [channels] of each BatchNorm that has them, by module name."""
     from torch import nn
 

@@ -1,22 +1,23 @@
-"""The ranks of feature maps, watched while a network runs."""
+"""The ranks of feature maps, measured while a network runs."""
+
+from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.criteria.layers import filters
+from stages.pruning.criteria.types import Batches, Scores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from stages.pruning.criteria.filters import Batches, Scores
-
-    Hook = Callable[["nn.Module", tuple["Tensor", ...], "Tensor"], None]
+    Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]
 
 
-def mean_ranks(model: "nn.Module", batches: "Batches") -> "Scores":
+def mean_ranks(model: nn.Module, batches: Batches) -> Scores:
     """Return the rank of ReLU(map) averaged over all images, [out_channels] by convolution.
 
     The map is what the BatchNorm makes of the convolution's output, where one reads just that.
@@ -29,8 +30,8 @@ def mean_ranks(model: "nn.Module", batches: "Batches") -> "Scores":
     copied = copy.deepcopy(model).eval()
     totals: Scores = {}
 
-    def measure(name: str) -> "Hook":
-        def add(module: "nn.Module", inputs: "tuple[Tensor, ...]", output: "Tensor") -> None:
+    def measure(name: str) -> Hook:
+        def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             ranks = torch.linalg.matrix_rank(output.relu()).sum(0)
             totals[name] = totals.get(name, torch.zeros_like(ranks)) + ranks
 
@@ -45,15 +46,15 @@ def mean_ranks(model: "nn.Module", batches: "Batches") -> "Scores":
     return {name: total / count for name, total in totals.items()}
 
 
-def _ends(network: "nn.Module", image: "Tensor") -> dict[str, str]:
+def _ends(network: nn.Module, image: Tensor) -> dict[str, str]:
     """Return for each convolution the BatchNorm that reads its very output, else itself."""
     from torch import nn
 
     ends = {name: name for name in filters(network)}
     outputs: dict[str, Tensor] = {}
 
-    def note(name: str) -> "Hook":
-        def pair(module: "nn.Module", inputs: "tuple[Tensor, ...]", output: "Tensor") -> None:
+    def note(name: str) -> Hook:
+        def pair(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if isinstance(module, nn.Conv2d):
                 outputs[name] = output
             elif isinstance(module, nn.BatchNorm2d):
@@ -67,7 +68,7 @@ def _ends(network: "nn.Module", image: "Tensor") -> dict[str, str]:
 
 
 @contextmanager
-def _hooked(hooks: "Mapping[nn.Module, Hook]") -> Iterator[None]:
+def _hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
     handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
     try:
         yield

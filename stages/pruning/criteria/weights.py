@@ -1,7 +1,11 @@
 """Weight criteria: a score for each weight of convolutions and linear layers, higher = keep.
 
-Each is `(model, batches, generator, *, own options) -> {parameter name: Tensor of its shape}`.
+Each is `(model, batches, generator, *, own options) -> {parameter name: Tensor of its shape}`. No
+criterion changes the model. Keyword-only parameters are the criterion's options in params.yaml: a
+new criterion is one function here and one line of WEIGHT_CRITERIA.
 """
+
+from __future__ import annotations
 
 import copy
 from collections.abc import Callable
@@ -9,23 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
 
-from stages.fault import Fault
+from stages.pipeline.fault import Fault
 from stages.pruning.criteria.gradients import averaged, products
 from stages.pruning.criteria.layers import weights
+from stages.pruning.criteria.types import Batches, Scores
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from stages.pruning.criteria.filters import Batches, Scores
 
-
-def magnitude(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def magnitude(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Absolute weight (Han et al. 2015)."""
     return {name: weight.abs() for name, weight in weights(model).items()}
 
 
-def snip(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def snip(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """|weight * gradient| of the loss over all images (SNIP, Lee et al. 2019, equation 5).
 
     Not divided by the sum over the network, which changes no ranking.
@@ -35,26 +38,27 @@ def snip(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -
 
 
 def taylor(
-    model: "nn.Module",
-    batches: "Batches",
-    generator: "torch.Generator",
+    model: nn.Module,
+    batches: Batches,
+    generator: torch.Generator,
     *,
     momentum: Annotated[float, Ge(0), Lt(1)] | None = 0.9,
-) -> "Scores":
+) -> Scores:
     """(weight * gradient)^2 (Molchanov et al. 2019, equation 7).
 
-    `momentum` averages exponentially over batches, None plainly.
+    `momentum` averages exponentially over batches; None plainly.
     """
     names = list(weights(model))
     squares = ({name: terms[name].square() for name in names} for terms in products(model, batches))
     return averaged(squares, momentum)
 
 
-def synflow(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def synflow(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """|weight| * gradient of the summed output for an image of ones (SynFlow, Tanaka et al. 2020).
 
-    In double precision, on the network made linear: absolute weights, no biases, BatchNorm a mere
-    scale. Of the batches only the image shape counts. `iterations: 100` is the published form.
+    In double precision, on the network made linear: absolute weights, no biases, BatchNorm reduced
+    to its scale. Of the batches only the image shape counts. `iterations: 100` is the published
+    form.
     """
     import torch
 
@@ -70,7 +74,7 @@ def synflow(model: "nn.Module", batches: "Batches", generator: "torch.Generator"
     return {name: (parameter * gradient).detach() for name, parameter, gradient in triples}
 
 
-def random(model: "nn.Module", batches: "Batches", generator: "torch.Generator") -> "Scores":
+def random(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
     """Uniform noise: under a global threshold every layer loses the same share in expectation."""
     import torch
 
@@ -80,7 +84,7 @@ def random(model: "nn.Module", batches: "Batches", generator: "torch.Generator")
     }
 
 
-def _linearised(model: "nn.Module") -> "nn.Module":
+def _linearised(model: nn.Module) -> nn.Module:
     from torch import nn
 
     linear = copy.deepcopy(model).double().eval().requires_grad_(True)
@@ -92,7 +96,7 @@ def _linearised(model: "nn.Module") -> "nn.Module":
     return linear
 
 
-WEIGHT_CRITERIA: dict[str, Callable[..., "Scores"]] = {
+WEIGHT_CRITERIA: dict[str, Callable[..., Scores]] = {
     "magnitude": magnitude,
     "snip": snip,
     "taylor": taylor,

@@ -1,0 +1,26 @@
+"""The section `train`: the dense run."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.pipeline.section import Section
+from stages.schedules.dense import DenseRates
+from stages.schedules.settings import DENSE_SCHEDULE
+from stages.training.settings import Recipe
+
+
+class Train(Section):
+    """The dense run: `epochs` epochs at learning rates up to `lr`, by `schedule`."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    schedule: DENSE_SCHEDULE
+    checkpoint_every: Annotated[int, Field(ge=1)]
+    recipe: Recipe
+
+    def rates(self, steps_per_epoch: int) -> DenseRates:
+        """Return the learning rate and momentum of every step of the dense run."""
+        reference = DenseRates.constant(self.lr, self.recipe.optimizer.momentum, steps_per_epoch)
+        drawn = self.schedule.arm().rates(self.epochs, steps_per_epoch, reference)
+        return DenseRates(drawn.lr, drawn.momentum, steps_per_epoch)

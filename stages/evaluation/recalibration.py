@@ -1,0 +1,30 @@
+"""Re-estimated BatchNorm statistics: pruning alone spoils them, retraining mends them anyway."""
+
+import copy
+
+import torch
+from torch import nn
+
+from stages.images.normalise import normalise
+from stages.images.prepared import Prepared
+
+
+@torch.no_grad()
+def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Module:
+    """Return a copy whose BatchNorm layers hold the mean statistics of the training images.
+
+    Images are not augmented; batches weigh the same, the short last one is dropped. A network
+    without BatchNorm comes back as it is.
+    """
+    network = copy.deepcopy(network)
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+        layer.train()
+    images = data.train.images
+    batch_size = min(batch_size, len(images))
+    whole = images[: len(images) // batch_size * batch_size]
+    for part in torch.split(whole, batch_size):
+        network(normalise(part.to(data.mean.device), data.mean, data.std))
+    return network.eval()

@@ -1,0 +1,123 @@
+"""Networks by file and factory name: what `model:` of params.yaml stands for."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from stages.pipeline.fault import Fault
+
+PACKAGE = PurePosixPath("stages/models")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What builds a network: a Python file of the project, a function in it, and its arguments.
+
+    `factory(num_classes, in_channels, **options)` returns the nn.Module. `asdict` makes it JSON.
+    """
+
+    code: str
+    factory: str
+    options: Mapping[str, Any]
+    num_classes: int
+    in_channels: int
+
+
+def build(spec: Spec, seed: int | None = None) -> nn.Module:
+    """Build the network; a seed fixes its weights, and torch's CPU generator stays as it was.
+
+    Raises a Fault for a missing file or factory and for options that the factory refuses.
+    """
+    factory = _factory(spec)
+    arguments = {"num_classes": spec.num_classes, "in_channels": spec.in_channels, **spec.options}
+    try:
+        inspect.signature(factory).bind(**arguments)
+        with seeded(seed):
+            network = factory(**arguments)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        own = [str(each) for each in inspect.signature(factory).parameters.values()]
+        raise Fault(
+            f"model.options: {spec.factory}({', '.join(own)}) refuses {dict(spec.options)}: {error}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise Fault(f"model.factory: {spec.factory} of {spec.code} returns no nn.Module")
+    for name, parameter in network.named_parameters():
+        if not parameter.numel():
+            raise Fault(f"model.options: {dict(spec.options)} leaves {name} without weights")
+    return network
+
+
+@contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Seed torch's CPU generator (None: leave it as it is), and restore its state afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.default_generator.manual_seed(seed)
+        yield
+
+
+def load_code(code: str) -> ModuleType:
+    """Import a Python file of the project by its path relative to the current folder."""
+    path = PurePosixPath(os.path.normpath(code))
+    if path.is_absolute() or ".." in path.parts:
+        raise Fault(f"model.code: {code} is outside the project; give a path relative to it")
+    packaged = path.is_relative_to(PACKAGE)
+    file = (
+        Path(__file__).parents[1] / "models" / path.relative_to(PACKAGE) if packaged else Path(path)
+    )
+    if path.suffix != ".py" or not file.is_file():
+        raise Fault(f"model.code: {code}: no such Python file")
+    if packaged:
+        return importlib.import_module(".".join(path.with_suffix("").parts))
+    return _import(file.resolve())
+
+
+def _import(file: Path) -> ModuleType:
+    """Import a file once per path and content, under a name no other module has."""
+    digest = hashlib.sha256(bytes(file) + file.read_bytes()).hexdigest()[:16]
+    name = f"model_code_{file.stem}_{digest}"
+    if name not in sys.modules:
+        location = importlib.util.spec_from_file_location(name, file)
+        assert location is not None
+        assert location.loader is not None
+        module = sys.modules[name] = importlib.util.module_from_spec(location)
+        try:
+            location.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _factory(spec: Spec) -> Callable[..., Any]:
+    module = load_code(spec.code)
+    names = [name for name, value in vars(module).items() if _is_factory(value)]
+    if spec.factory in names:
+        factory: Callable[..., Any] = getattr(module, spec.factory)
+        return factory
+    near = get_close_matches(spec.factory, names, 1, cutoff=0)
+    hint = f"did you mean {near[0]}?" if near else "it holds no function with `num_classes`"
+    raise Fault(f"model.factory: {spec.code} has no factory {spec.factory!r}; {hint}")
+
+
+def _is_factory(value: object) -> bool:
+    if not (inspect.isfunction(value) or inspect.isclass(value)):
+        return False
+    try:
+        parameters = inspect.signature(value).parameters
+    except ValueError:
+        return False
+    return {"num_classes", "in_channels"} <= parameters.keys()

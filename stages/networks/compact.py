@@ -1,0 +1,172 @@
+"""Networks whose tensors were cut: saved, loaded and re-initialised by their shapes alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.networks.building import Spec, build, load_code, seeded
+from stages.networks.layers import ChannelShortcut
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import load_arrays, read_meta, save_arrays
+
+Shape = tuple[int, ...]
+Kept = Mapping[str, Mapping[int, np.ndarray]]
+
+
+def save(path: Path | str, network: nn.Module, spec: Spec) -> None:
+    """Write the network's tensors as safetensors, with the Spec of its dense architecture."""
+    arrays = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+    save_arrays(path, arrays, {"model": asdict(spec)})
+
+
+def read_spec(path: Path | str) -> Spec:
+    """Read the Spec that `save` wrote."""
+    try:
+        return Spec(**read_meta(path)["model"])
+    except (KeyError, TypeError):
+        raise Fault(f"{path}: its metadata names no model; only `save` writes such files") from None
+
+
+def load(path: Path | str) -> nn.Module:
+    """Read a network that `save` wrote, dense or cut; a Fault when its tensors do not fit."""
+    spec = read_spec(path)
+    options = {key: value for key, value in spec.options.items() if key != "pretrained"}
+    network = build(replace(spec, options=options))
+    arrays = load_arrays(path)
+    try:
+        resize(network, {name: array.shape for name, array in arrays.items()})
+    except Fault as fault:
+        raise Fault(f"{path}: {fault}") from None
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return network
+
+
+def fresh(path: Path | str, seed: int) -> nn.Module:
+    """Read a network that `save` wrote and re-initialise it at its own widths.
+
+    Uses `initialise(network)` of the Spec's file where it has one, else each module's
+    `reset_parameters`. Controls of Liu et al. (2019) and Renda et al. (2020).
+    """
+    network = load(path)
+    with seeded(seed):
+        getattr(load_code(read_spec(path).code), "initialise", _reset)(network)
+    return network
+
+
+def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
+    """Give every tensor of the network its named shape in place; what changes shape holds zeros.
+
+    Convolutions, linear layers, BatchNorm, PReLU and the shortcut may change. A grouped convolution
+    keeps its number of groups when its inputs per group shrink, and loses whole groups when they do
+    not.
+    Raises a Fault that names the layer whose shapes are missing or do not belong together.
+    """
+    unmatched = sorted(network.state_dict().keys() ^ shapes.keys())
+    if unmatched:
+        raise Fault(f"{unmatched[0]}: the tensors are not those of this network")
+    for name, module in network.named_modules():
+        own = {
+            leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))
+            for leaf, tensor in module.state_dict(keep_vars=True).items()
+            if "." not in leaf and leaf != "num_batches_tracked"
+        }
+        if any(tensor.shape != shape for tensor, shape in own.values()):
+            _resize(name, module, own)
+
+
+def cut(tensors: Mapping[str, Tensor], kept: Kept) -> dict[str, Tensor]:
+    """Select `kept[name][dim]` (int64 indices) along each dim; unnamed tensors pass unchanged.
+
+    A shortcut's `source` [out] stands for an [out, in] selection: its dim 1 are the kept inputs,
+    so that an index becomes its new position, or -1 where its input is gone.
+    """
+    return {name: _cut(name, tensor, kept.get(name, {})) for name, tensor in tensors.items()}
+
+
+def flat(kept: Kept) -> dict[str, np.ndarray]:
+    """Return `kept` as named arrays for a file: "name/dim" -> indices."""
+    return {f"{name}/{dim}": index for name, dims in kept.items() for dim, index in dims.items()}
+
+
+def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]:
+    """Return what `flat` was given."""
+    kept: dict[str, dict[int, np.ndarray]] = {}
+    for key, index in arrays.items():
+        name, dim = key.rsplit("/", 1)
+        kept.setdefault(name, {})[int(dim)] = index
+    return kept
+
+
+def _reset(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+        elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
+            raise Fault(
+                f"{f'{name}.{own[0]}'.lstrip('.')}: start: fresh cannot re-initialise it; "
+                "give the network's file a function initialise(network)"
+            )
+
+
+def _resize(name: str, module: nn.Module, own: Mapping[str, tuple[Tensor, Shape]]) -> None:
+    given = {leaf: shape for leaf, (_, shape) in own.items()}
+    ranks = all(tensor.ndim == len(shape) for tensor, shape in own.values())
+    if not ranks or given != _adopt(module, given):
+        shapes = ", ".join(f"{leaf} {list(shape)}" for leaf, shape in given.items())
+        raise Fault(f"{name}: {type(module).__name__} cannot have the shapes {shapes}")
+    for leaf, (tensor, shape) in own.items():
+        zeros = torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
+        if isinstance(tensor, nn.Parameter):
+            setattr(module, leaf, nn.Parameter(zeros, tensor.requires_grad))
+        else:
+            setattr(module, leaf, zeros)
+
+
+def _adopt(module: nn.Module, given: Mapping[str, Shape]) -> Mapping[str, Shape]:
+    """Set the widths that the given shapes imply; return the shapes that the module then has."""
+    if isinstance(module, nn.Conv2d):
+        out, inputs = given["weight"][:2]
+        module.groups = _groups(module, out, inputs)
+        module.out_channels, module.in_channels = out, inputs * module.groups
+        whole = out - out % module.groups if module.groups else 0
+        weight: Shape = (whole, inputs, *module.kernel_size)
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = weight = given["weight"]
+    elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        (module.num_features,) = weight = next(iter(given.values()))
+    elif isinstance(module, nn.PReLU):
+        (module.num_parameters,) = weight = given["weight"]
+    elif isinstance(module, ChannelShortcut):
+        weight = given["source"]
+    else:
+        return {}
+    return {leaf: weight if leaf == "weight" else weight[:1] for leaf in given}
+
+
+def _groups(conv: nn.Conv2d, out: int, inputs: int) -> int:
+    if conv.groups == 1 or inputs != conv.weight.shape[1]:
+        return conv.groups
+    return out * conv.groups // conv.out_channels
+
+
+def _cut(name: str, tensor: Tensor, dims: Mapping[int, np.ndarray]) -> Tensor:
+    for dim, indices in dims.items():
+        index = torch.as_tensor(indices, device=tensor.device)
+        if dim == tensor.ndim == 1 and not tensor.is_floating_point():
+            tensor = _renumber(tensor, index)
+        elif dim < tensor.ndim and bool((index < tensor.shape[dim]).all()):
+            tensor = tensor.index_select(dim, index)
+        else:
+            raise Fault(f"{name}: shape {list(tensor.shape)} has not all kept indices of dim {dim}")
+    return tensor
+
+
+def _renumber(source: Tensor, kept: Tensor) -> Tensor:
+    places = kept.new_full((int(max(source.max(), kept.max())) + 2,), -1)
+    places[kept] = torch.arange(len(kept), device=kept.device)
+    return places[source]

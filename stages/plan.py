@@ -1,0 +1,45 @@
+"""plan: write all that defines each arm of a pruning method, as data."""
+
+from pathlib import Path
+
+import typer
+
+from stages.pipeline.command import MethodName, faults_in_one_line
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json
+from stages.pipeline.guard import guarded
+from stages.retraining.planning import Pruning, plan_arm, write_arm
+from stages.schedules.dense import DenseRates
+from stages.schedules.rates import load_rates
+from stages.schedules.settings import SCHEDULE
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(method: MethodName) -> None:
+    """Write the plan of every schedule after a pruning method, with the weights it rewinds to."""
+    with guarded("plan", method=method) as stage:
+        schedules = stage.read("retrain.schedules", dict[str, SCHEDULE])
+        epochs = stage.read("retrain.epochs", int)
+        rates = load_rates("models/dense_curve.safetensors")
+        dense = DenseRates(rates.lr, rates.momentum, rates.steps_per_epoch)
+        sizes = read_json(f"models/pruned/{method}/sizes.json")
+        replicates = sizes["replicates"]
+        pruning = Pruning(
+            sizes["dense_macs"] / sizes["macs"],
+            tuple(replicate["distance"] for replicate in replicates),
+            tuple(replicate["fraction_pruned"] for replicate in replicates),
+        )
+        folder = stage.output(f"models/plans/{method}")
+        for name, schedule in schedules.items():
+            try:
+                plan = plan_arm(schedule, epochs, dense, pruning)
+            except Fault as fault:
+                raise Fault(f"params.yaml: retrain.schedules.{name}: {fault}") from None
+            write_arm(folder / name, plan, Path("models/checkpoints"), len(replicates))
+
+
+if __name__ == "__main__":
+    with faults_in_one_line():
+        app()

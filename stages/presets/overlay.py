@@ -1,0 +1,104 @@
+"""Lay settings over a YAML text; all else, comments and the spelling of numbers, stays as it is."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import yaml
+
+REPLACED = frozenset(
+    {
+        "model.options",
+        "train.schedule",
+        "train.recipe.optimizer",
+        "train.recipe.loss",
+        "train.recipe.augment",
+        "prune.methods",
+        "prune.iterative",
+        "retrain.schedules",
+    }
+)
+"""Groups that are replaced whole, because an absent key says something there too: their keys are
+names of the user's own, or options of what one of the keys names. All others merge key by key."""
+COMMENTS = re.compile(r"(^ *#.*\n)*\Z", re.MULTILINE)
+
+
+class Edit(NamedTuple):
+    """Characters `start` up to `end` of a text, and what takes their place."""
+
+    start: int
+    end: int
+    text: str
+
+
+def overlaid(base: str, changes: str, key: str) -> str:
+    """Return the YAML text `base` with the settings under `key` of the YAML text `changes`.
+
+    What `changes` names is copied as it is written there, with the comments right above it, which
+    come below those of `base`. New keys come last in their group. A group that `base` writes in
+    braces counts as one value.
+    """
+    settings = _children(_mapping(changes))[key][1]
+    edits = _edits(base, _mapping(base), changes, settings)
+    pieces, position = [], 0
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        pieces += [base[position : edit.start], edit.text]
+        position = edit.end
+    return "".join([*pieces, base[position:]])
+
+
+def _mapping(text: str) -> yaml.MappingNode:
+    root = yaml.compose(text, yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        raise ValueError("the text holds no mapping")
+    return root
+
+
+def _edits(
+    base: str, group: yaml.Node, changes: str, changed: yaml.Node, path: str = ""
+) -> Iterator[Edit]:
+    """Yield the edits of a group, those inside its own groups before what is added at its end."""
+    ours, column = _children(group), group.start_mark.column
+    added = ""
+    for name, (key, value) in _children(changed).items():
+        entry = _copied(changes, key, _end(changes, value), column)
+        if name not in ours:
+            added += "\n" + " " * column + entry
+            continue
+        our_key, our_value = ours[name]
+        start = our_key.start_mark.index
+        if f"{path}{name}" in REPLACED or not (_is_block(our_value) and _children(value)):
+            yield Edit(start, _end(base, our_value), entry)
+        else:
+            yield Edit(start, start, _copied(changes, key, key.start_mark.index, column))
+            yield from _edits(base, our_value, changes, value, f"{path}{name}.")
+    yield Edit(_end(base, group), _end(base, group), added)
+
+
+def _children(group: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Return the keys and values of a mapping by the keys' names; of anything else, none."""
+    pairs = group.value if isinstance(group, yaml.MappingNode) else ()
+    return {key.value: (key, value) for key, value in pairs}
+
+
+def _is_block(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and not node.flow_style
+
+
+def _copied(text: str, key: yaml.Node, end: int, column: int) -> str:
+    """Return the text from the comments above a key up to `end`, for a key at `column`."""
+    start, indent = key.start_mark.index, key.start_mark.column
+    first = not text[start - indent : start].strip()
+    comments = COMMENTS.search(text[: start - indent]) if first else None
+    above = comments[0] if comments else ""
+    block = textwrap.dedent(above + " " * indent + text[start:end])
+    return textwrap.indent(block, " " * column).lstrip(" ")
+
+
+def _end(text: str, node: yaml.Node) -> int:
+    """Return where a node's own text ends; the end mark of a block lies at what follows it."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return len(text[: node.end_mark.index].rstrip())

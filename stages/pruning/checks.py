@@ -1,0 +1,150 @@
+"""What a network must be to be pruned, and what it must still do afterwards."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from stages.networks.building import seeded
+from stages.pipeline.fault import Fault
+
+TOLERANCE = 1e-5
+
+
+def check_weights(network: nn.Module) -> None:
+    """Raise a Fault that names a weight which is no parameter but computed from others."""
+    for name, module in network.named_modules():
+        leaf = _computed(module)
+        if leaf:
+            raise Fault(
+                f"prune: {name}.{leaf} is computed from other parameters, as by weight_norm, and "
+                "cannot be cut; make it a parameter itself (remove_parametrizations or "
+                "remove_weight_norm of torch.nn.utils)"
+            )
+
+
+def _computed(module: nn.Module) -> str | None:
+    """Name a tensor of a module that a parametrization or a hook computes."""
+    if is_parametrized(module):
+        return next(iter(module.get_submodule("parametrizations").named_children()))[0]
+    return "weight" if isinstance(vars(module).get("weight"), Tensor) else None
+
+
+def check_equivalence(
+    masked: nn.Module, compact: nn.Module, images: Tensor, tolerance: float = TOLERANCE
+) -> float:
+    """Return the largest difference between the logits of two networks on [B, C, H, W].
+
+    It is relative to the largest logit where that exceeds 1. Raises a Fault above `tolerance`.
+    """
+    theirs = _logits(masked, images)
+    try:
+        ours = _logits(compact, images)
+    except Exception as error:
+        raise Fault(f"surgery: the compact network cannot run ({_line(error)})") from error
+    if ours.shape != theirs.shape:
+        shapes = f"{list(ours.shape)} against {list(theirs.shape)}"
+        raise Fault(f"surgery: the compact network gives logits {shapes} of the masked one")
+    difference = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1))
+    if not difference <= tolerance:
+        layer = _first_difference(masked, compact, images, tolerance)
+        raise Fault(
+            f"surgery: logits of the compact and the masked network differ by {difference:.2g}, "
+            f"first at {layer}; at most {tolerance:.2g} is allowed"
+        )
+    return difference
+
+
+def check_training(dense: nn.Module, compact: nn.Module, images: Tensor) -> None:
+    """Run both networks once in training mode; a Fault that names the layer where one fails.
+
+    Tracing sees evaluation mode alone: a branch that runs only in training, as an auxiliary head
+    does, still expects the channels that were cut. `images` are [B, C, H, W] with B of 2 or more.
+    """
+    theirs = _training_logits(dense, images, "the network")
+    ours = _training_logits(compact, images, "the pruned network")
+    if ours.shape != theirs.shape:
+        raise Fault(
+            f"surgery: in training mode the pruned network returns {list(ours.shape)}, "
+            f"the dense one {list(theirs.shape)}"
+        )
+
+
+def _training_logits(network: nn.Module, images: Tensor, what: str) -> Tensor:
+    network = copy.deepcopy(network).train()
+    layers = _running(network)
+    try:
+        with torch.no_grad(), seeded(0):
+            logits: object = network(images)
+    except Exception as error:
+        raise Fault(
+            f"surgery: in training mode {what} fails at {layers[-1]} ({_line(error)}); pruning "
+            "follows what runs in evaluation mode, which must be all that training runs"
+        ) from error
+    if not isinstance(logits, Tensor):
+        raise Fault(
+            f"surgery: in training mode {what} returns a {type(logits).__name__}; "
+            "it must return the logits alone, a tensor [B, classes]"
+        )
+    return logits
+
+
+def _running(network: nn.Module) -> list[str]:
+    """Return a list that will name the modules that are running, the innermost last."""
+    names: list[str] = []
+
+    def enter(name: str) -> Callable[..., None]:
+        return lambda *_: names.append(name)
+
+    def leave(*_: Any) -> None:
+        names.pop()
+
+    for name, module in network.named_modules():
+        module.register_forward_pre_hook(enter(name))
+        module.register_forward_hook(leave)
+    return names
+
+
+def _first_difference(
+    masked: nn.Module, compact: nn.Module, images: Tensor, tolerance: float
+) -> str:
+    """Name the first convolution or linear layer whose output has another sum in both networks.
+
+    Channels that are gone from the one are silent in the other, so sums over channels agree.
+    """
+    ours, theirs = (_sums(network, images) for network in (compact, masked))
+    for name, whole in theirs.items():
+        limit = tolerance * float(whole.abs().max().clamp(min=1))
+        if name not in ours or not float((ours[name] - whole).abs().max()) <= limit:
+            return name
+    return "the logits alone"
+
+
+def _sums(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    sums: dict[str, Tensor] = {}
+
+    def record(name: str, module: nn.Module) -> None:
+        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
+            sums.setdefault(name, output.sum(1))
+
+        module.register_forward_hook(hook)
+
+    network = copy.deepcopy(network).double()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            record(name, module)
+    _logits(network, images.double())
+    return sums
+
+
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits: Tensor = copy.deepcopy(network).eval()(images)
+    return logits
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{error}".split()) or type(error).__name__

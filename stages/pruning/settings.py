@@ -1,0 +1,128 @@
+"""The section `prune`: pruning methods by name."""
+
+from dataclasses import replace
+from itertools import accumulate
+from operator import mul
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import Field
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.options import entry, options_of, union
+from stages.pipeline.section import Name, Section
+from stages.pruning.method import Allocation, Granularity, Method, Scope
+from stages.pruning.registry import ALLOCATIONS, CRITERIA
+
+Share = Annotated[float, Gt(0), Lt(1)]
+ONCE = frozenset({"n_m", "plan", "target", "widths"})
+"""Allocations that ask for a size, which the first round reaches."""
+
+
+class Entry(Section):
+    """A pruning method: a criterion with its options beside it, an allocation with its own."""
+
+    allocation: Any
+
+    def method(self) -> Method:
+        """Return the method that this entry names."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields.pop("rounds", None)
+        allocation = fields.pop("allocation")
+        kind = Allocation(allocation.kind, options_of(allocation, "kind"))
+        own = {name: fields.pop(name) for name in _shared() if name in fields}
+        return Method(allocation=kind, options=fields, **own)
+
+
+class FilterEntry(Entry):
+    """A method that removes filters."""
+
+    granularity: Literal["filter"]
+    scope: Scope = "blocks"
+
+
+class WeightEntry(Entry):
+    """A method that sets weights to zero."""
+
+    granularity: Literal["weight"]
+    linear: bool = False
+    iterations: Annotated[int, Ge(1)] = 1
+
+
+class Iterative(Entry):
+    """A method that prunes in rounds, with retraining after each.
+
+    `rounds` is their number, each with the entry's own allocation, or a list of ratios (filters) or
+    sparsities (weights), one a round. They are of what the round before left: a sparsity of 0.3
+    in k rounds removes 1 - 0.7^k of all weights.
+    """
+
+    rounds: Annotated[int, Ge(1)] | Annotated[tuple[Share, ...], Field(min_length=1)]
+
+    def methods(self) -> list[Method]:
+        """Return the method of every round: sparsities of all weights, ratios of what is left."""
+        method = self.method()
+        given = method.allocation
+        amount = "ratio" if method.granularity == "filter" else "sparsity"
+        if self.rounds != 1 and given.kind in ONCE:
+            raise Fault(f"rounds: allocation {given.kind!r} removes nothing after round 1")
+        if isinstance(self.rounds, int) and amount not in given.options:
+            return [method] * self.rounds
+        if amount not in given.options:
+            raise Fault(f"rounds: a list needs an allocation with a {amount}, not {given.kind!r}")
+        shares = self.rounds
+        if isinstance(shares, int):
+            shares = (given.options[amount],) * shares
+        if method.granularity == "weight":
+            shares = tuple(1 - left for left in accumulate((1 - s for s in shares), mul))
+        options = [{**given.options, amount: share} for share in shares]
+        return [replace(method, allocation=Allocation(given.kind, o)) for o in options]
+
+
+class IterativeFilterEntry(FilterEntry, Iterative):
+    """A method that removes filters in rounds."""
+
+
+class IterativeWeightEntry(WeightEntry, Iterative):
+    """A method that sets weights to zero in rounds."""
+
+
+def _shared() -> set[str]:
+    """Return the keys of an entry that are no options of its criterion."""
+    return {"criterion", *FilterEntry.model_fields, *WeightEntry.model_fields} - {"allocation"}
+
+
+def _methods(granularity: Granularity, base: type[Entry]) -> Any:
+    kinds = ALLOCATIONS[granularity]
+    allocation = union([entry(name, kind, "kind") for name, kind in kinds.items()], "kind")
+    fields = {"allocation": (allocation, ...)}
+    criteria = CRITERIA[granularity].items()
+    return union([entry(n, f, "criterion", base, fields) for n, f in criteria], "criterion")
+
+
+def _union(filters: type[Entry], weights: type[Entry]) -> Any:
+    kinds = _methods("filter", filters) | _methods("weight", weights)
+    return Annotated[kinds, Field(discriminator="granularity")]
+
+
+METHOD: Any = _union(FilterEntry, WeightEntry)
+ITERATIVE: Any = _union(IterativeFilterEntry, IterativeWeightEntry)
+
+
+class Calibration(Section):
+    """The training images that data-driven criteria see, not augmented, in batches."""
+
+    batches: Annotated[int, Ge(1)] = 8
+    batch_size: Annotated[int, Ge(2)] = 64
+
+
+class Prune(Section):
+    """The headline method, the images that criteria see, and the methods by name.
+
+    `methods` prune once, `iterative` in rounds.
+    """
+
+    method: str
+    calibration: Calibration = Calibration()
+    iterative: dict[Name, ITERATIVE] = Field(default_factory=dict)
+    methods: Annotated[dict[Name, METHOD], Field(min_length=1)]

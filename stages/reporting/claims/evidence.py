@@ -1,0 +1,133 @@
+"""What a claim is made of: parts, the paired differences they rest on, and the verdicts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stages.reporting.claims.roles import Line, Roles, gap, shared
+from stages.reporting.report import Report
+from stages.reporting.statistics import Estimate
+from stages.reporting.words import code
+
+Verdict = Literal["holds", "does not hold", "cannot be decided"]
+Relation = Callable[[Estimate, float], Verdict]
+"""relation(difference, margin): a gain below the margin, in points, counts as none."""
+SAME_CURVES = "at every budget that both have, their curves are the same"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A paired difference in points, the budgets it is averaged over, and what it says."""
+
+    what: str
+    epochs: Sequence[int]
+    difference: Estimate
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a claim, its evidence or why there is none, and what must be shown beside it."""
+
+    text: str
+    evidence: Sequence[Evidence] = ()
+    missing: str = ""
+    beside: Sequence[Evidence] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What all the evidence together says."""
+        return together(item.verdict for item in self.evidence)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the literature and its parts."""
+
+    text: str
+    parts: Sequence[Part]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What all the parts together say."""
+        return together(part.verdict for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A report and the roles of its arms by pruning method, to judge differences between them."""
+
+    report: Report
+    roles: Mapping[str, Roles]
+
+    @property
+    def informed(self) -> Roles:
+        """The roles under the informed method, on which most claims are judged."""
+        return self.roles[self.report.settings.informed]
+
+    @property
+    def random(self) -> Roles | None:
+        """The roles under the random method; None without a second method."""
+        settings = self.report.settings
+        return None if settings.random == settings.informed else self.roles[settings.random]
+
+    @property
+    def confidence(self) -> float:
+        """The level of the intervals, each by itself."""
+        return self.report.settings.confidence
+
+    def evidence(
+        self, what: str, epochs: Sequence[int], value: Estimate, relation: Relation
+    ) -> Evidence:
+        """Judge a difference."""
+        return Evidence(what, epochs, value, relation(value, self.report.settings.margin))
+
+    def gap(
+        self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, on: str = ""
+    ) -> Evidence:
+        """Judge `first` - `second` under one method; `on` names one other than the informed."""
+        value = gap(first, second, epochs, self.confidence)
+        what = f"{code(first.name)} − {code(second.name)}"
+        return self.evidence(f"{what} on {code(on)}" if on else what, epochs, value, relation)
+
+    def part(
+        self, text: str, pairs: Sequence[tuple[Line, Line]], relation: Relation, missing: str
+    ) -> Part:
+        """Judge every pair over all budgets where they differ; `missing` is why there is none."""
+        found = [
+            self.gap(first, second, epochs, relation)
+            for first, second in pairs
+            if (epochs := shared(first, second))
+        ]
+        return Part(text, found, "" if found else SAME_CURVES if pairs else missing)
+
+
+def above(value: Estimate, margin: float) -> Verdict:
+    """The difference is above 0."""
+    return _decided(value.above_zero, value.below_zero)
+
+
+def below(value: Estimate, margin: float) -> Verdict:
+    """The difference is below 0."""
+    return _decided(value.below_zero, value.above_zero)
+
+
+def no_gain(value: Estimate, margin: float) -> Verdict:
+    """The difference is surely less than the margin."""
+    return _decided(value.high < margin, value.above_zero)
+
+
+def nonzero(value: Estimate, margin: float) -> Verdict:
+    """The difference is not 0; one that is surely within the margin counts as 0."""
+    within = -margin < value.low and value.high < margin
+    return _decided(not within and (value.above_zero or value.below_zero), within)
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return "holds" where all do, "does not hold" where one does not."""
+    found = set(verdicts)
+    return _decided(found == {"holds"}, "does not hold" in found)
+
+
+def _decided(holds: bool, fails: bool) -> Verdict:
+    return "holds" if holds else "does not hold" if fails else "cannot be decided"

@@ -1,0 +1,107 @@
+"""The report of a study: its page, its tables and its figures, all in the order of SECTIONS."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from stages.pipeline.files import write_text
+from stages.reporting.measures import last_validation
+from stages.reporting.report import Report, Section
+from stages.reporting.sections import (
+    ablation,
+    answer,
+    arms,
+    budgets,
+    claims,
+    crossed,
+    environment,
+    epochs,
+    learning_rates,
+    metrics,
+    networks,
+    rankings,
+)
+from stages.reporting.style import svg
+from stages.reporting.tables import as_csv
+from stages.reporting.words import code, count, level, listed
+
+SECTIONS: tuple[Section[Any], ...] = (
+    answer.SECTION,
+    arms.SECTION,
+    arms.PAIRED,
+    metrics.SECTION,
+    ablation.SECTION,
+    budgets.SECTION,
+    crossed.SECTION,
+    rankings.SECTION,
+    claims.SECTION,
+    networks.SECTION,
+    epochs.SECTION,
+    learning_rates.SECTION,
+    environment.SECTION,
+)
+TEMPLATE = "page.md.j2"
+Difference = tuple[str, str, str]
+"""A key of params.yaml, its default and its value in this study as text, a dash for none."""
+
+
+def page(report: Report, differences: Sequence[Difference] = ()) -> str:
+    """The whole page as Markdown; `differences` are those from the default settings."""
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters["cell"] = _cell
+    sections = list(_found(report))
+    arms = report.results.arms.values()
+    return templates.get_template(TEMPLATE).render(
+        scope=_scope(report),
+        differences=differences,
+        sections=[(section, section.text(found)) for section, found in sections if section.text],
+        tables=[section.name for section, _ in sections if section.table],
+        confidence=level(report.settings.confidence),
+        validated=any(last_validation(arm).notna().any() for arm in arms),
+        fresh=any(arm.start == "fresh" for arm in arms),
+    )
+
+
+def write_tables(folder: Path, report: Report) -> None:
+    """Write every table of the study as CSV."""
+    for section, found in _found(report):
+        if section.table:
+            write_text(folder / f"{section.name}.csv", as_csv(section.table(found)))
+
+
+def write_figures(folder: Path, report: Report) -> None:
+    """Write every figure as SVG."""
+    for section, found in _found(report):
+        if section.figure:
+            write_text(folder / f"{section.name}.svg", svg(section.figure(found)))
+
+
+def _found(report: Report) -> Iterator[tuple[Section[Any], Any]]:
+    """Yield the sections that have something to show, and what they found."""
+    for section in SECTIONS:
+        if (found := section.find(report)) is not None:
+            yield section, found
+
+
+def _scope(report: Report) -> str:
+    results = report.results
+    runs = sorted({len(arm.replicates) for arm in results.arms.values()})
+    number = listed([str(run) for run in runs], "or")
+    return (
+        f"{count(len(results.methods), 'pruning method')} × "
+        f"{count(len(results.schedules), 'retraining schedule')}, "
+        f"{number} {'replicate' if runs == [1] else 'replicates'} each."
+    )
+
+
+def _cell(text: str) -> str:
+    """Return a setting as a table's cell."""
+    return text if text == "–" else code(text.replace("|", "\\|"))

@@ -1,0 +1,201 @@
+"""From one arm to another, one change at a time: which of them carries the difference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.reporting.measures import last_test
+from stages.reporting.plots import interval, limit, replicate_dots, rows
+from stages.reporting.report import Report, Section
+from stages.reporting.statistics import Estimate, bonferroni, paired
+from stages.reporting.style import COLORS, RULES, WIDTH
+from stages.reporting.tables import interval_columns, markdown, with_interval
+from stages.reporting.words import code, level, listed
+
+CHANGE, WHOLE = COLORS["blue"], "#222222"
+
+
+@dataclass(frozen=True)
+class Change:
+    """From one arm to the next: the settings that change, and the differences by seed."""
+
+    first: str
+    second: str
+    settings: Sequence[str]
+    by_seed: "pd.Series[float]"
+    difference: Estimate
+    confidence: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.difference.above_zero or self.difference.below_zero
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One method's path along `compare.path`: its changes, and all of them at once."""
+
+    method: str
+    changes: Sequence[Change]
+    whole: Change
+
+
+def find(report: Report) -> list[Ablation] | None:
+    """Return every method's path along `compare.path`; None without one.
+
+    Differences are those of last-epoch test accuracy in points, later arm minus earlier, paired by
+    seed. Single changes have Bonferroni-adjusted intervals, which hold together at the confidence
+    asked for.
+    """
+    names, confidence = report.settings.path, report.settings.confidence
+    if len(names) < 2:
+        return None
+    adjusted = bonferroni(confidence, len(names) - 1)
+    return [
+        Ablation(
+            method,
+            [_change(report, method, *pair, adjusted) for pair in pairwise(names)],
+            _change(report, method, names[0], names[-1], confidence),
+        )
+        for method in report.results.methods
+    ]
+
+
+def text(found: Sequence[Ablation]) -> str:
+    """What every method's path shows, in words and as a table."""
+    caption = "Open dots are replicates, full dots their means, bars the intervals of the table."
+    parts = [f"{sentence(ablation)}\n\n{_rows(ablation)}" for ablation in found]
+    change, whole = found[0].changes[0], found[0].whole
+    note = (
+        "Each row is the later arm minus the earlier one, paired by seed. The intervals of single "
+        f"changes have {level(change.confidence)} confidence, so that they hold "
+        f"{level(whole.confidence)} together; that of the whole has {level(whole.confidence)}. A "
+        "change is measured at its place on the path: in another order its effect may differ."
+    )
+    return "\n\n".join([caption, *parts, note])
+
+
+def table(found: Sequence[Ablation]) -> pd.DataFrame:
+    """Every change of every method, and the whole path in the method's last row."""
+    return pd.DataFrame(
+        [
+            {
+                "method": ablation.method,
+                "first": change.first,
+                "second": change.second,
+                "changes": "; ".join(change.settings),
+                "replicates": change.difference.n,
+                **interval_columns("difference_points", change.difference),
+                "difference_points_sd": change.difference.sd,
+                "confidence_percent": 100 * change.confidence,
+            }
+            for ablation in found
+            for change in (*ablation.changes, ablation.whole)
+        ]
+    )
+
+
+def figure(found: Sequence[Ablation]) -> Figure:
+    """Draw every method's changes: each replicate's difference, the mean and its interval."""
+    height = sum(0.24 * (len(ablation.changes) + 1) + 0.35 for ablation in found) + 0.4
+    with rc_context(RULES):
+        chart = Figure(figsize=(0.75 * WIDTH, height))
+        chart.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04)
+        panels = chart.subplots(len(found), 1, squeeze=False, sharex=True).ravel()
+        shown = [change for ablation in found for change in (*ablation.changes, ablation.whole)]
+        limit(panels[0], [((0.0, *change.by_seed), change.difference) for change in shown])
+        for panel, ablation in zip(panels, found, strict=True):
+            _draw(panel, ablation)
+        panels[-1].set_xlabel("difference in test accuracy, points, paired")
+    return chart
+
+
+def sentence(ablation: Ablation) -> str:
+    """What one method's path shows."""
+    whole = ablation.whole
+    head = (
+        f"**From {code(whole.first)} to {code(whole.second)}** on {code(ablation.method)}: "
+        f"{with_interval(whole.difference)} points"
+    )
+    if not whole.difference.has_interval:
+        return f"{head}, from one replicate, which says nothing about the changes in between."
+    return f"{head}. {_carriers(ablation)}"
+
+
+def _change(report: Report, method: str, first: str, second: str, confidence: float) -> Change:
+    before, after = (last_test(report.results.arms[method, name]) for name in (first, second))
+    settings = _settings(report.schedules[first], report.schedules[second])
+    difference = paired(after, before, confidence)
+    return Change(first, second, settings, after - before, difference, confidence)
+
+
+def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: {first.get(key, 'default')} → {second.get(key, 'default')}"
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key)
+    ]
+
+
+def _carriers(ablation: Ablation) -> str:
+    resolved = [change for change in ablation.changes if change.resolved]
+    others = [change for change in ablation.changes if not change.resolved]
+    if not resolved:
+        explained = (
+            "so this study cannot say which one carries the difference"
+            if ablation.whole.resolved
+            else "and neither is the whole"
+        )
+        return f"No single change is distinguishable from 0 ({_within(others)}), {explained}."
+    clear = listed([f"{_named(change)} {with_interval(change.difference)}" for change in resolved])
+    verb = "carries" if len(resolved) == 1 else "carry"
+    text = f"{clear} {verb} it" if ablation.whole.resolved else f"Distinguishable from 0: {clear}"
+    if not others:
+        return f"{text}."
+    rest, verb = listed([_named(change) for change in others]), "is" if len(others) == 1 else "are"
+    return f"{text}; {rest} {verb} not distinguishable from 0 ({_within(others)})."
+
+
+def _within(changes: Sequence[Change]) -> str:
+    largest = max(max(-change.difference.low, change.difference.high) for change in changes)
+    return f"within ±{largest:.2f}"
+
+
+def _named(change: Change) -> str:
+    return listed([code(setting) for setting in change.settings])
+
+
+def _rows(ablation: Ablation) -> str:
+    labels = [*map(_named, ablation.changes), "**all of these**"]
+    rows = [
+        [name, f"{code(change.first)} → {code(change.second)}", *_numbers(change)]
+        for name, change in zip(labels, (*ablation.changes, ablation.whole), strict=True)
+    ]
+    return markdown(["Change", "Arms", "Points [interval]", "sd over seeds", "n"], rows, left=2)
+
+
+def _numbers(change: Change) -> list[str]:
+    value = change.difference
+    return [with_interval(value), f"{value.sd:.2f}" if value.has_interval else "–", f"{value.n}"]
+
+
+def _draw(panel: Axes, ablation: Ablation) -> None:
+    rows(panel, [*("; ".join(change.settings) for change in ablation.changes), "all of these"])
+    panel.set_title(ablation.method)
+    panel.axvline(0, color="#222222", linewidth=0.8)
+    panel.axhline(len(ablation.changes) - 0.5, color="#cccccc", linewidth=0.7)
+    for position, change in enumerate((*ablation.changes, ablation.whole)):
+        color = WHOLE if change is ablation.whole else CHANGE
+        interval(panel, position, change.difference, color)
+        replicate_dots(panel, position, change.by_seed.tolist(), color)
+        panel.plot(change.difference.mean, position, marker="o", markersize=5, color=color)
+
+
+SECTION = Section("ablation", "One change at a time", find, text, table, figure)

@@ -1,0 +1,199 @@
+"""The answer in plain words: who wins under which budget, never more than the numbers allow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stages.reporting.claims.evidence import Claim
+from stages.reporting.measures import kept_by, last_test
+from stages.reporting.report import Cell, Report, Section
+from stages.reporting.sections import ablation, claims, crossed
+from stages.reporting.statistics import Contest, Estimate
+from stages.reporting.tables import mean_sd
+from stages.reporting.words import capital, code, count, level, listed, signed
+from stages.results.records import ArmResult
+
+MOST_NAMES = 3
+NOBODY = "no schedule"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the answer sums up: every contest, and what later sections find."""
+
+    report: Report
+    ablations: Sequence[ablation.Ablation]
+    crossed: crossed.Crossed | None
+    claims: Sequence[Claim]
+
+    @property
+    def contested(self) -> list[Cell]:
+        """The cells with at least two arms."""
+        return [cell for cell in self.report.cells if cell.contest.margins]
+
+
+def find(report: Report) -> Answer:
+    """Gather what the first section sums up."""
+    return Answer(
+        report,
+        ablation.find(report) or [],
+        crossed.cross(report),
+        claims.find(report).claims,
+    )
+
+
+def text(found: Answer) -> str:
+    """A line that sums up; one per contest and per method's lone arms; then other sections'."""
+    report = found.report
+    lines = [_sentence(report, cell) for cell in found.contested]
+    for method in report.results.methods:
+        alone = [c for c in report.cells if c.method == method and not c.contest.margins]
+        lines += [_alone(report, alone)] if alone else []
+    lines += [ablation.sentence(item) for item in found.ablations]
+    if found.crossed:
+        lines.append(crossed.sentence(found.crossed, report.settings.confidence))
+    lines.append(f"{claims.summary(found.claims)} [Why](#{claims.ANCHOR}).")
+    return f"**{_summary(found)}**\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def table(found: Answer) -> pd.DataFrame:
+    """Per method and budget: the arm of the highest mean, and whether it wins."""
+    return pd.DataFrame(
+        [
+            {
+                "method": cell.method,
+                "epochs": cell.epochs,
+                "arms": 1 + len(cell.contest.margins),
+                "highest_mean": cell.contest.best,
+                "winner": cell.contest.winner or "none",
+                "not_distinguishable_from_highest": " ".join(cell.contest.indistinct),
+                "confidence_per_comparison_percent": 100 * cell.contest.confidence,
+            }
+            for cell in found.report.cells
+        ]
+    )
+
+
+def _summary(found: Answer) -> str:
+    report, contested = found.report, found.contested
+    if len(report.results.schedules) == 1:
+        return "Only one schedule was run, so there is nothing to compare."
+    if not contested:
+        return "No two schedules have the same number of epochs, so there is nothing to compare."
+    if not any(m.has_interval for cell in contested for m in cell.contest.margins.values()):
+        return "One replicate names no winner: without a second seed there is no interval."
+    line_of = {name: line for line, names in report.lines.items() for name in names}
+    groups: dict[str, list[Cell]] = {}
+    for cell in contested:
+        winner = cell.contest.winner
+        groups.setdefault(code(line_of[winner]) if winner else NOBODY, []).append(cell)
+    if len({cell.epochs for cell in contested}) > 1:
+        return _by_budget(groups, len(contested))
+    parts = [f"{name} wins{_where(group, contested)}" for name, group in groups.items()]
+    return f"{capital('; '.join(parts))}."
+
+
+def _by_budget(groups: Mapping[str, Sequence[Cell]], contests: int) -> str:
+    kind = "contests (one per pruning method and budget)"
+    wins = [f"{name} wins {len(group)}" for name, group in groups.items() if name != NOBODY]
+    if not wins:
+        return f"No schedule wins any of {contests} {kind}."
+    left = len(groups.get(NOBODY, ()))
+    rest = f"; {left} {'has' if left == 1 else 'have'} no winner" if left else ""
+    return f"{capital(listed(wins))} of {contests} {kind}{rest}."
+
+
+def _where(group: Sequence[Cell], contested: Sequence[Cell]) -> str:
+    if len(contested) == 1:
+        return ""
+    if len(group) == len(contested):
+        scope = "each" if group[0].contest.winner else "any"
+        return f" for {scope} of the {len(group)} pruning methods"
+    if len(contested) > MOST_NAMES + 1:
+        return f" for {len(group)} of {len(contested)} pruning methods"
+    return f" for {listed([code(cell.method) for cell in group])}"
+
+
+def _sentence(report: Report, cell: Cell) -> str:
+    best = report.results.arms[cell.method, cell.contest.best]
+    result = f"{mean_sd(last_test(best))} % (n = {len(best.replicates)})"
+    return (
+        f"{_head(report, cell.method)}, {count(cell.epochs, 'epoch')}: "
+        f"{_outcome(cell.contest, result)}{_against_baseline(report, cell, best)} "
+        f"Against the dense network: {_points(report, report.to_dense(best))}."
+    )
+
+
+def _head(report: Report, method: str) -> str:
+    rounds = report.results.of(method)[0].rounds
+    repeats = f", {rounds} rounds of pruning" if rounds > 1 else ""
+    return f"**{method}**, {kept_by(report.results, method):.1f} % of the parameters{repeats}"
+
+
+def _outcome(contest: Contest, result: str) -> str:
+    best, closest = code(contest.best), contest.runner_up or ""
+    margin = contest.margins[closest]
+    adjusted = f"{level(contest.confidence)} interval {_range(margin)}"
+    rivals = len(contest.margins)
+    if contest.winner:
+        ahead = (
+            f"It is ahead of all {rivals} others; the closest, {code(closest)}, is behind"
+            if rivals > 1
+            else f"Its only rival, {code(closest)}, is behind"
+        )
+        return f"{best} **wins** with {result}. {ahead} by {margin.mean:.2f} points ({adjusted})."
+    if not margin.has_interval:
+        return (
+            f"{best} is highest with {result}, {margin.mean:.2f} points above {code(closest)}, "
+            "which may be chance."
+        )
+    return (
+        f"**no winner.** {best} is highest with {result}, but cannot be told apart from "
+        f"{_crowd(contest)} ({level(contest.confidence)} intervals)."
+    )
+
+
+def _crowd(contest: Contest) -> str:
+    names = [code(name) for name in contest.indistinct]
+    if len(names) <= MOST_NAMES:
+        return listed(names)
+    rivals = len(contest.margins)
+    share = "any" if len(names) == rivals else str(len(names))
+    return f"{share} of its {rivals} rivals, {listed(names[:MOST_NAMES])} being the closest"
+
+
+def _against_baseline(report: Report, cell: Cell, best: ArmResult) -> str:
+    difference, baseline = report.to_baseline(best), report.baseline_of(best)
+    if difference is None:
+        return " It is the baseline arm."
+    if cell.contest.winner and list(cell.contest.margins) == [baseline.schedule]:
+        return ""
+    budget = "" if best.epochs == baseline.epochs else f" of {count(baseline.epochs, 'epoch')}"
+    points = _points(report, difference)
+    return f" Against the baseline {code(baseline.schedule)}{budget} alone: {points}."
+
+
+def _alone(report: Report, cells: Sequence[Cell]) -> str:
+    arms = [report.results.arms[cell.method, cell.contest.best] for cell in cells]
+    ends = [
+        f"{code(arm.schedule)} ({count(arm.epochs, 'epoch')}) ends at {mean_sd(last_test(arm))} %, "
+        f"against the dense network {_points(report, report.to_dense(arm))}"
+        for arm in arms
+    ]
+    head = _head(report, cells[0].method)
+    return f"{head}, without a rival of equal epochs: {'; '.join(ends)}."
+
+
+def _points(report: Report, value: Estimate) -> str:
+    if not value.has_interval:
+        return f"{signed(value.mean)} points"
+    interval = f"{level(report.settings.confidence)} interval {_range(value)}"
+    return f"{signed(value.mean)} points ({interval})"
+
+
+def _range(value: Estimate) -> str:
+    return f"{signed(value.low)} to {signed(value.high)}"
+
+
+SECTION = Section("winners", "Answer", find, text, table)

@@ -1,0 +1,236 @@
+"""Pruning against schedule: the crossed comparison, never shown alone."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from stages.reporting.measures import kept_by, last_test, last_validation
+from stages.reporting.report import Report, Section
+from stages.reporting.statistics import Estimate, paired
+from stages.reporting.tables import (
+    interval_columns,
+    interval_names,
+    markdown,
+    mean_sd,
+    with_interval,
+)
+from stages.reporting.words import code, level
+
+SAME_SIZE = 1.0
+"""Percent of the parameters by which two methods may differ and still prune equally much."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`first` - `second`, each a (method, schedule), on last-epoch test accuracy, in points."""
+
+    kind: str
+    first: tuple[str, str]
+    second: tuple[str, str]
+    difference: Estimate
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """The crossed comparison and, beside it, the comparisons under one schedule.
+
+    `best` is the schedule chosen on `chosen_on`; `same_best` is None when it is the baseline
+    arm, since then there is nothing to cross.
+    """
+
+    best: str
+    chosen_on: Literal["validation", "test"]
+    same_baseline: Comparison
+    same_best: Comparison | None
+    crossed: Comparison | None
+
+    @property
+    def all(self) -> list[Comparison]:
+        """The comparisons that there are, the crossed one last."""
+        found = (self.same_baseline, self.same_best, self.crossed)
+        return [comparison for comparison in found if comparison]
+
+
+def find(report: Report) -> tuple[Report, Crossed | None]:
+    """Every page has the comparison, or says why there is none."""
+    return report, cross(report)
+
+
+def text(found: tuple[Report, Crossed | None]) -> str:
+    """Four cells, their three differences, and what they allow one to say."""
+    report, crossed = found
+    if crossed is None:
+        return (
+            f"`compare` names {code(report.settings.informed)} as the informed and the random "
+            "method, so pruning methods are not compared."
+        )
+    parts = [
+        _choice(report, crossed),
+        _cells(report, crossed),
+        _differences(report, crossed),
+        "Pruning methods are compared fairly under one schedule only (Le & Hua 2021).",
+        _sizes(report),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def table(found: tuple[Report, Crossed | None]) -> pd.DataFrame:
+    """The crossed comparison and the two under one schedule: both arms and their difference."""
+    report, crossed = found
+    arms = report.results.arms
+    columns = ["comparison", "first", "second", "replicates"]
+    columns += ["first_test_top1_percent_mean", "second_test_top1_percent_mean"]
+    rows = [
+        {
+            "comparison": item.kind,
+            "first": "-".join(item.first),
+            "second": "-".join(item.second),
+            "replicates": item.difference.n,
+            "first_test_top1_percent_mean": float(last_test(arms[item.first]).mean()),
+            "second_test_top1_percent_mean": float(last_test(arms[item.second]).mean()),
+            **interval_columns("difference_points", item.difference),
+        }
+        for item in (crossed.all if crossed else [])
+    ]
+    return pd.DataFrame(rows, columns=[*columns, *interval_names("difference_points")])
+
+
+def choose(report: Report) -> tuple[str, Literal["validation", "test"]]:
+    """The best schedule for the informed method, at the baseline arm's budget, and the split used.
+
+    The highest mean validation accuracy after the last epoch, since test data takes part in no
+    choice; test accuracy only when there is no validation split. Networks trained from a fresh
+    start are controls and are not chosen.
+    """
+    results, settings = report.results, report.settings
+    budget = results.arms[settings.informed, settings.baseline].epochs
+    arms = [
+        arm
+        for arm in results.of(settings.informed)
+        if arm.schedule == settings.baseline or (arm.epochs == budget and arm.start != "fresh")
+    ]
+    validated = all(last_validation(arm).notna().all() for arm in arms)
+    score = last_validation if validated else last_test
+    best = max(arms, key=lambda arm: float(score(arm).mean()))
+    return best.schedule, "validation" if validated else "test"
+
+
+def cross(report: Report) -> Crossed | None:
+    """Random pruning against informed pruning (Le & Hua 2021, claim on random pruning).
+
+    None when `compare` names one method for both.
+    """
+    settings = report.settings
+    if settings.informed == settings.random:
+        return None
+    best, chosen_on = choose(report)
+    base = settings.baseline
+
+    def against(kind: str, first: str, second: str) -> Comparison:
+        names = (settings.random, first), (settings.informed, second)
+        ours, theirs = (last_test(report.results.arms[name]) for name in names)
+        return Comparison(kind, *names, paired(ours, theirs, settings.confidence))
+
+    differ = best != base
+    return Crossed(
+        best,
+        chosen_on,
+        same_baseline=against("same_schedule_baseline", base, base),
+        same_best=against("same_schedule_best", best, best) if differ else None,
+        crossed=against("crossed", best, base) if differ else None,
+    )
+
+
+def sentence(crossed: Crossed, confidence: float) -> str:
+    """What the comparisons allow one to say, the crossed one never without the others."""
+    same = [item for item in (crossed.same_baseline, crossed.same_best) if item]
+    methods = "; ".join(
+        f"with {code(item.first[1])}, {_relation(item, code(item.first[0]), code(item.second[0]))}"
+        for item in same
+    )
+    several = crossed.same_baseline.difference.has_interval
+    brackets = f" [{level(confidence)} intervals]" if several else ""
+    text = f"**Pruning against schedule**{brackets}. Under one schedule: {methods}."
+    if crossed.crossed is None:
+        return f"{text} The baseline schedule is the best one, so there is nothing to cross."
+    relation = _relation(crossed.crossed, _arm(crossed.crossed.first), _arm(crossed.crossed.second))
+    return (
+        f"{text} Crossed: {relation}. The crossed comparison mixes two changes, so it does not "
+        "rank the pruning methods."
+    )
+
+
+def _choice(report: Report, crossed: Crossed) -> str:
+    how = f"the mean accuracy of {code(report.settings.informed)} after the last epoch"
+    text = f"The best schedule, {code(crossed.best)}, was chosen by {how} on"
+    if crossed.chosen_on == "validation":
+        return f"{text} **validation** data, among the schedules of the baseline arm's budget."
+    return (
+        f"{text} **test** data, because there is no validation split: its results below are "
+        "biased upwards by that choice."
+    )
+
+
+def _cells(report: Report, crossed: Crossed) -> str:
+    settings = report.settings
+    names = {settings.baseline: "baseline", crossed.best: "best"}
+    if len(names) == 1:
+        names = {settings.baseline: "baseline and best"}
+    return markdown(
+        ["Test accuracy, %", *(f"{code(name)} ({role})" for name, role in names.items())],
+        [
+            [code(method) if method == role else f"{code(method)} ({role})"]
+            + [mean_sd(last_test(report.results.arms[method, name])) for name in names]
+            for method, role in ((settings.informed, "informed"), (settings.random, "random"))
+        ],
+    )
+
+
+def _differences(report: Report, crossed: Crossed) -> str:
+    both = "**two changes**: pruning and schedule"
+    return markdown(
+        [
+            "Comparison",
+            "Varies",
+            f"Difference, points [{level(report.settings.confidence)} interval]",
+        ],
+        [
+            [
+                f"{_arm(item.first)} − {_arm(item.second)}",
+                both if item is crossed.crossed else "one change: pruning",
+                with_interval(item.difference),
+            ]
+            for item in crossed.all
+        ],
+        left=2,
+    )
+
+
+def _arm(arm: tuple[str, str]) -> str:
+    return " + ".join(code(name) for name in arm)
+
+
+def _relation(item: Comparison, first: str, second: str) -> str:
+    value = f"{with_interval(item.difference)} points"
+    if not item.difference.has_interval:
+        return f"{first} − {second} is {value} from one replicate"
+    if item.difference.above_zero:
+        return f"{first} is ahead of {second} ({value})"
+    if item.difference.below_zero:
+        return f"{first} is behind {second} ({value})"
+    return f"{first} and {second} cannot be told apart ({value})"
+
+
+def _sizes(report: Report) -> str:
+    informed, random = report.settings.informed, report.settings.random
+    kept = [kept_by(report.results, method) for method in (informed, random)]
+    if abs(kept[0] - kept[1]) <= SAME_SIZE:
+        return ""
+    return (
+        f"> [!WARNING]\n> {code(informed)} keeps {kept[0]:.1f} % of the parameters, "
+        f"{code(random)} {kept[1]:.1f} %: the two do not prune equally much."
+    )
+
+
+SECTION = Section("crossed", "Does the schedule outweigh the pruning method?", find, text, table)

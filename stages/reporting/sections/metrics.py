@@ -1,0 +1,121 @@
+"""Every metric of the result files: those beside accuracy as tables, all of them as CSV."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stages.reporting.report import Report, Section
+from stages.reporting.tables import markdown, mean_sd
+from stages.reporting.words import code
+from stages.results.files import Results
+from stages.results.records import Scores, Splits
+
+DIGITS = 6
+"""Significant digits of the CSV: metrics differ in scale."""
+DECIMALS = 4
+"""Decimals of the page."""
+MEANING = {
+    "nll": "the negative log-likelihood in nats, lower is better",
+    "brier": "the Brier score, lower is better",
+}
+"""What the page says of metrics in common use; others are shown by name."""
+
+
+SHOWN = {"dense": "dense", "pruned": "pruned, not retrained", "last": ""}
+"""The networks on the page, by name; an arm has its schedule's."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """One metric of one network on one split, a value per replicate, NaN where not finite.
+
+    `network` is dense, pruned or recalibrated, or an arm's last or selected one; `schedule` is
+    empty for the first three and `method` for the dense one.
+    """
+
+    method: str
+    schedule: str
+    network: str
+    split: str
+    metric: str
+    values: "pd.Series[float]"
+
+
+def find(report: Report) -> list[Values] | None:
+    """Collect the metrics of every network; None where there is accuracy alone."""
+    found = list(_collect(report.results))
+    return found if any(item.metric != "accuracy" for item in found) else None
+
+
+def text(found: Sequence[Values]) -> str:
+    """One table per metric: networks down, pruning methods across."""
+    names = list(dict.fromkeys(item.metric for item in found if item.metric != "accuracy"))
+    known = [f"{code(name)} is {MEANING[name]}" for name in names if name in MEANING]
+    head = "On test data, after the last epoch where a network was retrained."
+    head += f" {'; '.join(known)}." if known else ""
+    return "\n\n".join([head, *(_rows(found, name) for name in names)])
+
+
+def table(found: Sequence[Values]) -> pd.DataFrame:
+    """One row per network, split and metric: mean and sample standard deviation."""
+    return pd.DataFrame(
+        [
+            {
+                "method": item.method,
+                "schedule": item.schedule,
+                "network": item.network,
+                "split": item.split,
+                "metric": item.metric,
+                "mean": _digits(item.values.mean(skipna=False)),
+                "sd": _digits(item.values.std(skipna=False)),
+                "n": len(item.values),
+            }
+            for item in found
+        ]
+    )
+
+
+def _collect(results: Results) -> Iterator[Values]:
+    yield from _metrics("", "", "dense", results.dense.replicates)
+    for method, pruned in results.pruned.items():
+        yield from _metrics(method, "", "pruned", pruned.replicates)
+        yield from _metrics(method, "", "recalibrated", pruned.recalibrated)
+    for (method, schedule), arm in results.arms.items():
+        yield from _metrics(method, schedule, "last", [run.last for run in arm.replicates])
+        yield from _metrics(method, schedule, "selected", [run.selected for run in arm.replicates])
+
+
+def _metrics(
+    method: str, schedule: str, network: str, replicates: Iterable[Splits]
+) -> Iterator[Values]:
+    replicates = list(replicates)
+    for split in ("validation", "test"):
+        scores: list[Scores] = [s for run in replicates if (s := getattr(run, split))]
+        for metric in dict.fromkeys(name for values in scores for name in values):
+            values = pd.Series([values.get(metric) for values in scores], dtype=float)
+            yield Values(method, schedule, network, split, metric, values)
+
+
+def _rows(found: Sequence[Values], metric: str) -> str:
+    shown = [i for i in found if (i.metric, i.split) == (metric, "test") and i.network in SHOWN]
+    cells = {(SHOWN[item.network] or code(item.schedule), item.method): item for item in shown}
+    methods = list(dict.fromkeys(item.method for item in shown if item.method))
+    names = dict.fromkeys(name for name, _ in cells)
+    rows = [[name, *(_cell(cells, name, method) for method in methods)] for name in names]
+    return markdown([code(metric), *map(code, methods)], rows)
+
+
+def _cell(cells: Mapping[tuple[str, str], Values], name: str, method: str) -> str:
+    item = cells.get((name, method)) or cells.get((name, ""))
+    if item is None or item.values.isna().any():
+        return "–"
+    return mean_sd(item.values, DECIMALS)
+
+
+def _digits(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.{DIGITS}g}"
+
+
+SECTION = Section("metrics", "Other metrics", find, text, table)

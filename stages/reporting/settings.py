@@ -1,0 +1,22 @@
+"""The `compare` section: what the report holds the arms against."""
+
+from pydantic import Field
+
+from stages.pipeline.section import Section
+
+
+class Compare(Section):
+    """`baseline` is an arm; `informed` and `random` are pruning methods; `confidence` of intervals.
+
+    The crossed comparison holds `random` under the best schedule against `informed` under
+    `baseline`; the same name for both methods leaves it out. `path` lists arms whose consecutive
+    differences are reported, an ablation where neighbours differ in one option. A gain of less
+    than `margin` points counts as none.
+    """
+
+    baseline: str
+    informed: str
+    random: str
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    path: tuple[str, ...] = ()
+    margin: float = Field(default=0.5, ge=0, allow_inf_nan=False)

@@ -1,0 +1,48 @@
+"""Names, numbers and lists as a sentence has them."""
+
+from collections.abc import Sequence
+
+
+def code(name: str) -> str:
+    """A name from params.yaml."""
+    return f"`{name}`"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Join names as a sentence does: `a`, `b` and `c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def signed(points: float) -> str:
+    """A difference in points, with its sign and a true minus."""
+    text = f"{abs(points):.2f}"
+    if float(text) == 0:
+        return text
+    return ("+" if points > 0 else "−") + text
+
+
+def level(confidence: float) -> str:
+    """A confidence level in percent."""
+    return f"{100 * confidence:.4g} %"
+
+
+def momentum_in_brief(momentum: Sequence[float]) -> str:
+    """The one momentum, the fall and rise of a cycle, or the range of another curve."""
+    first, low, high, last = momentum[0], min(momentum), max(momentum), momentum[-1]
+    if high - low < 1e-9:
+        return f"{high:.4g}"
+    if low < min(first, last):
+        return f"{first:.2f} → {low:.2f} → {last:.2f}"
+    return f"{low:.2f} to {high:.2f}"

@@ -1,0 +1,136 @@
+"""The result files below reports/: the types that `evaluate*` write and that reporting reads."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+
+def _with_accuracy(scores: dict[str, float | None]) -> dict[str, float | None]:
+    accuracy = scores.get("accuracy")
+    if accuracy is None or not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy is {accuracy}; it should be a number from 0 to 1")
+    return scores
+
+
+Scores = Annotated[dict[str, float | None], AfterValidator(_with_accuracy)]
+"""Metrics of one network on one split, by the names of `evaluation.metrics.METRICS`.
+
+`accuracy` is a fraction from 0 to 1 and always there; a metric that is not finite is None.
+"""
+
+
+class Record(BaseModel):
+    """A part of a result file; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Splits(Record):
+    """Scores on the two splits that take no part in training; None without validation images."""
+
+    validation: Scores | None
+    test: Scores
+
+
+class Selected(Splits):
+    """Scores of the network at the epoch that validation accuracy selects, counted from 1."""
+
+    epoch: int
+
+
+class Best(Record):
+    """The highest test accuracy over all epochs: biased upwards, shown to make the bias visible."""
+
+    epoch: int
+    accuracy: float = Field(ge=0, le=1)
+
+
+class History(Record):
+    """Mean training loss in, and accuracies (fractions) after, each epoch."""
+
+    train_loss: tuple[float, ...]
+    validation_accuracy: tuple[float, ...] | None
+    test_accuracy: tuple[float, ...]
+
+
+class Untrained(Splits):
+    """One replicate of a network that is scored as it is: dense, pruned or recalibrated."""
+
+    seed: int
+
+
+class Retrained(Record):
+    """One replicate of an arm; `lr_scale` multiplies the learning rates of an adaptive curve."""
+
+    seed: int
+    lr_scale: float
+    last: Splits
+    selected: Selected
+    test_best: Best
+    history: History
+
+
+class Points(Record):
+    """Learning rate and momentum at some steps of a run, counted from 0."""
+
+    step: tuple[int, ...]
+    lr: tuple[float, ...]
+    momentum: tuple[float, ...]
+
+
+class Network(Record):
+    """The size of a network, the mean over its replicates (counted as in `evaluation.cost`)."""
+
+    parameters: int
+    nonzero: int
+    macs: float
+
+
+class DenseResult(Network):
+    """`reports/dense.json`: the networks before pruning, after `epochs` of training."""
+
+    epochs: int
+    environment: dict[str, Any]
+    replicates: tuple[Untrained, ...] = Field(min_length=1)
+
+
+class PrunedResult(Network):
+    """`reports/pruned/<method>.json`: pruned networks before any retraining.
+
+    `recalibrated`: the same with BatchNorm statistics re-estimated. A method that prunes in rounds
+    is shown after its first.
+    """
+
+    method: str
+    granularity: str
+    replicates: tuple[Untrained, ...] = Field(min_length=1)
+    recalibrated: tuple[Untrained, ...] = Field(min_length=1)
+
+
+class ArmResult(Network):
+    """`reports/arms/<method>/<schedule>.json`: one arm.
+
+    `epochs` are those of each of `rounds`; `training_macs` are the forward MACs per training image,
+    summed over epochs and rounds.
+    """
+
+    method: str
+    schedule: str
+    start: str
+    curve: str
+    epochs: int
+    rounds: int
+    training_macs: float
+    steps_per_epoch: int
+    environment: dict[str, Any]
+    points: Points
+    replicates: tuple[Retrained, ...] = Field(min_length=1)
+
+    @field_validator("replicates")
+    @classmethod
+    def seeds_differ(cls, replicates: tuple[Retrained, ...]) -> tuple[Retrained, ...]:
+        """Refuse two replicates of one seed: pairs are formed by seed."""
+        seeds = [replicate.seed for replicate in replicates]
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds {seeds} are not unique")
+        return replicates

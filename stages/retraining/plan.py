@@ -1,0 +1,90 @@
+"""All that defines an arm, as one file: whoever wrote it, retraining depends on its bytes alone."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.schedules.rates import Rates
+from stages.schedules.starts import Start
+
+FILE = "plan.safetensors"
+REWOUND = "rewound"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An arm: the weights it starts from, its learning rate and momentum at every step.
+
+    `curve` names the learning-rate curve. `scale` multiplies the learning rates of each replicate
+    where the curve is adaptive, and is empty where it is not. A rewinding arm starts from the dense
+    network at the end of epoch `rewound_epoch` of `dense_epochs`; None for the others. What else
+    may tell arms apart is a further field here, whose default is what every arm does without it.
+    """
+
+    start: Start
+    curve: str
+    rates: Rates
+    dense_epochs: int
+    rewound_epoch: int | None = None
+    scale: tuple[float, ...] = ()
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether each replicate scales the learning rates by how far pruning moved it."""
+        return bool(self.scale)
+
+    def scale_of(self, replicate: int) -> float:
+        """Return what a replicate multiplies the learning rates by."""
+        return self.scale[replicate] if self.scale else 1.0
+
+    def rates_of(self, replicate: int) -> Rates:
+        """Return the rates of a replicate."""
+        return scaled(self.rates, self.scale_of(replicate))
+
+    def digest_of(self, replicate: int) -> str:
+        """Return a digest of what one replicate reads: the scales of others take no part."""
+        about = [_settings(replace(self, scale=())), self.scale_of(replicate)]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        digest.update(self.rates.lr.tobytes() + self.rates.momentum.tobytes())
+        return digest.hexdigest()
+
+
+def scaled(rates: Rates, scale: float) -> Rates:
+    """Return rates whose learning rates are multiplied by a number; 1 changes no bit."""
+    return replace(rates, lr=rates.lr * scale)
+
+
+def save_plan(folder: Path, plan: Plan) -> None:
+    """Write a plan into the folder of its arm."""
+    arrays = {"lr": plan.rates.lr, "momentum": plan.rates.momentum}
+    save_arrays(folder / FILE, arrays, _settings(plan))
+
+
+def load_plan(folder: Path) -> Plan:
+    """Read the plan in the folder of an arm; a Fault when it is missing, damaged or none."""
+    arrays, settings = load_arrays(folder / FILE), read_meta(folder / FILE)
+    try:
+        rates = Rates(arrays["lr"], arrays["momentum"], settings.pop("steps_per_epoch"))
+        return Plan(**{**settings, "rates": rates, "scale": tuple(settings["scale"])})
+    except (KeyError, TypeError) as error:
+        raise Fault(f"{folder / FILE}: not a plan of this version ({error})") from None
+
+
+def rewound_file(folder: Path, replicate: int) -> Path:
+    """Return where an arm's folder holds the rewound dense network that a replicate starts from."""
+    return folder / REWOUND / f"replicate_{replicate}.safetensors"
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    return {
+        "start": plan.start,
+        "curve": plan.curve,
+        "steps_per_epoch": plan.rates.steps_per_epoch,
+        "dense_epochs": plan.dense_epochs,
+        "rewound_epoch": plan.rewound_epoch,
+        "scale": list(plan.scale),
+    }

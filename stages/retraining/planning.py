@@ -1,0 +1,55 @@
+"""From a schedule of params.yaml to the plan of an arm."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.retraining.plan import Plan, rewound_file, save_plan
+from stages.schedules.adaptive import adaptive_scale
+from stages.schedules.arm import rewind_epoch
+from stages.schedules.dense import DenseRates
+from stages.schedules.registry import ADAPTIVE
+from stages.schedules.settings import Schedule
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What pruning did, as far as a plan depends on it.
+
+    `macs_ratio` is dense over pruned MACs; `distances` and `fractions` are d and s of
+    `adaptive_scale`, by replicate.
+    """
+
+    macs_ratio: float
+    distances: tuple[float, ...]
+    fractions: tuple[float, ...]
+
+
+def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Pruning) -> Plan:
+    """Return the plan of a schedule after a pruning; `epochs` is retrain.epochs."""
+    arm = schedule.arm()
+    budget = schedule.budget(epochs, dense.epochs, pruning.macs_ratio)
+    scale: tuple[float, ...] = ()
+    if arm.curve in ADAPTIVE:
+        moved = zip(pruning.distances, pruning.fractions, strict=True)
+        scale = tuple(adaptive_scale(d, s, budget, dense.epochs) for d, s in moved)
+    return Plan(
+        start=arm.start,
+        curve=arm.curve,
+        rates=arm.rates(budget, dense.steps_per_epoch, dense),
+        dense_epochs=dense.epochs,
+        rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
+        scale=scale,
+    )
+
+
+def write_arm(folder: Path, plan: Plan, checkpoints: Path, replicates: int) -> None:
+    """Write an arm's plan, and beside it the checkpoints that its replicates are rewound to."""
+    save_plan(folder, plan)
+    if plan.rewound_epoch is None:
+        return
+    for number in range(replicates):
+        target = rewound_file(folder, number)
+        target.parent.mkdir(exist_ok=True)
+        source = checkpoints / f"replicate_{number}" / f"epoch_{plan.rewound_epoch:04d}.safetensors"
+        shutil.copyfile(source, target)

@@ -1,0 +1,109 @@
+"""Iterative pruning: prune, retrain, and again, each round from what the one before left."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.evaluation.outcome import load_outcome, save_outcome
+from stages.images.prepared import Prepared
+from stages.networks import compact
+from stages.networks.building import Spec
+from stages.pipeline.files import write_json
+from stages.pruning.method import Method
+from stages.pruning.prune import prune
+from stages.pruning.settings import Calibration
+from stages.pruning.step import apply, calibration_batches, composed, sizes, write_pruned
+from stages.replicates.replicate import Replicate
+from stages.replicates.seeds import PRUNE, stream_seed
+from stages.retraining.plan import Plan
+from stages.retraining.run import ArmRun, save_retrained
+from stages.schedules.adaptive import adaptive_scale
+from stages.training.fit import History, end
+from stages.training.loop import Run
+
+OUTCOME = "outcome.safetensors"
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round whose pruning is done and whose retraining is `run`; its files are in `folder`."""
+
+    folder: Path
+    spec: Spec
+    run: Run
+    scale: float
+
+    def finish(self, history: History) -> None:
+        """Write what the retraining left."""
+        outcome = self.folder / OUTCOME
+        save_retrained(self.folder, outcome, self.run, self.spec, history, lr_scale=self.scale)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The method of every round, the images that criteria see, the arm of every round.
+
+    Later masks depend on the retraining before them: only round 1's are shared between arms.
+    Rewinding arms go back to the same dense epoch in each round.
+    """
+
+    methods: Sequence[Method]
+    calibration: Calibration
+    arm: ArmRun
+
+    def to_train(self, this: Replicate, dense: Path, data: Prepared) -> Iterator[Round]:
+        """Prune round by round; yield each one that is to be retrained, before the next is pruned.
+
+        `dense` is the file of the dense network. Call `finish` on a round before asking for the
+        next. Rounds that an interrupted run finished are pruned once more, for what they kept.
+        """
+        seed = self.arm.seed + this.number
+        batches = calibration_batches(data, self.calibration, seed)
+        source, spec = dense, compact.read_spec(dense)
+        kept: compact.Kept = {}
+        masks: dict[str, torch.Tensor] = {}
+        for number, method in enumerate(self.methods, 1):
+            folder = round_folder(this, number)
+            network = compact.load(source).to(data.mean.device)
+            generator = torch.Generator().manual_seed(stream_seed(seed, PRUNE, number))
+            pruned = prune(network, batches, method, generator, data.shape, masks)
+            kept, masks = composed(kept, pruned.kept), pruned.masks
+            source = folder / "last.safetensors"
+            if (folder / OUTCOME).exists():
+                continue
+            smaller = apply(network, pruned)
+            about = sizes(network, smaller, pruned, data.shape)
+            write_json(folder / "sizes.json", about)
+            write_pruned(folder, this.name, smaller, spec, kept, masks)
+            scale = _scale(self.arm.plan, about)
+            run = self.arm.begin(folder, this.number, data, scale, number)
+            this.check()
+            yield Round(folder, spec, run, scale)
+
+    def finish(self, this: Replicate) -> None:
+        """Give the replicate the networks of the last round, and the outcome of all of them."""
+        folders = [round_folder(this, number + 1) for number in range(len(self.methods))]
+        for folder in folders:
+            end(folder)
+        for file in ("last.safetensors", "selected.safetensors"):
+            shutil.copyfile(folders[-1] / file, this.networks / this.name / file)
+        outcomes = [load_outcome(folder / OUTCOME) for folder in folders]
+        macs = tuple(outcome.macs for outcome in outcomes)
+        save_outcome(this.outcome, replace(outcomes[-1], round_macs=macs))
+
+
+def round_folder(this: Replicate, number: int) -> Path:
+    """Return the folder of a round, counted from 1."""
+    return this.networks / this.name / f"round_{number}"
+
+
+def _scale(plan: Plan, about: Mapping[str, Any]) -> float:
+    """Return what multiplies a round's learning rates: an adaptive arm looks at its pruning."""
+    if not plan.adaptive:
+        return 1.0
+    moved, pruned = about["distance"], about["fraction_pruned"]
+    return adaptive_scale(moved, pruned, plan.rates.epochs, plan.dense_epochs)

@@ -1,0 +1,77 @@
+"""One replicate of a retraining arm: the run that it begins with, and the files that it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.evaluation.measure import measure
+from stages.evaluation.outcome import save_outcome
+from stages.images.prepared import Prepared
+from stages.networks import compact
+from stages.networks.building import Spec
+from stages.replicates.precision import placed
+from stages.replicates.seeds import RETRAIN
+from stages.replicates.settings import Compute
+from stages.retraining.plan import Plan, rewound_file, scaled
+from stages.retraining.start import starting_point
+from stages.training.fit import History
+from stages.training.loop import Run
+from stages.training.optimizer import Optimizer
+from stages.training.settings import Recipe
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """A retraining arm: what it shares with all others, and its plan; replicate i has `seed + i`.
+
+    `folder` holds the plan, and the networks that a rewinding arm starts from. `name` is shown with
+    the progress.
+    """
+
+    name: str
+    folder: Path
+    plan: Plan
+    recipe: Recipe
+    compute: Compute
+    seed: int
+
+    def begin(
+        self, pruned: Path, number: int, data: Prepared, scale: float, round_number: int = 1
+    ) -> Run:
+        """Return the run of a replicate at epoch 0, its learning rates multiplied by `scale`.
+
+        `pruned` holds the folders networks/ and masks/ of what was pruned. Each round of iterative
+        pruning trains in a data order of its own.
+        """
+        seed, recipe, compute = self.seed + number, self.recipe, self.compute
+        rewound = rewound_file(self.folder, number)
+        begin = starting_point(self.plan.start, pruned, f"replicate_{number}", rewound, seed)
+        device = data.mean.device
+        network = placed(begin.network, device, compute)
+        masks = {name: mask.to(device) for name, mask in begin.masks.items()}
+        optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
+        rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
+        return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute)
+
+
+def save_retrained(
+    folder: Path, outcome: Path, run: Run, spec: Spec, history: History, **more: Any
+) -> None:
+    """Write a finished run: its last network, the one selected on validation, their outcome.
+
+    The outcome, which comes last, says that all is there; `more` are further fields of it.
+    """
+    files = {name: folder / f"{name}.safetensors" for name in ("last", "selected")}
+    compact.save(files["last"], run.network, spec)
+    selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
+    run.network.load_state_dict(selected)
+    compact.save(files["selected"], run.network, spec)
+    measured = measure(files, run.data, run.compute, history=history.columns(), **more)
+    save_outcome(outcome, measured)
+
+
+def spec_of(pruned: Path, number: int) -> Spec:
+    """Return the dense architecture of a replicate that was pruned."""
+    return compact.read_spec(pruned / "networks" / f"replicate_{number}.safetensors")

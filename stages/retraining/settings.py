@@ -1,0 +1,16 @@
+"""The section `retrain`: the arms."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.pipeline.section import Name, Section
+from stages.schedules.settings import SCHEDULE
+
+
+class Retrain(Section):
+    """The headline schedule, the budget of arms that name none, and the arms by name."""
+
+    schedule: str
+    epochs: Annotated[int, Field(ge=1)]
+    schedules: Annotated[dict[Name, SCHEDULE], Field(min_length=1)]

@@ -1,0 +1,59 @@
+"""Where a retraining run starts: the final, the rewound or a fresh network, pruned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stages.networks import compact
+from stages.pipeline.files import load_arrays, read_meta
+from stages.replicates.seeds import RETRAIN, stream_seed
+from stages.schedules.starts import Start
+from stages.training.loop import split_state
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """A pruned network, the masks of its pruned weights, the optimizer state that it continues."""
+
+    network: nn.Module
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    state: Mapping[str, Tensor] | None = None
+
+
+def starting_point(
+    start: Start, pruned: Path, name: str, checkpoint: Path, seed: int
+) -> StartingPoint:
+    """Return the start of replicate `name` of the pruned networks in the folder `pruned`.
+
+    final: the pruned network itself (Han 2015). rewound: surviving weights and the optimizer's
+    slots as in `checkpoint` (Frankle 2019, Renda 2020). fresh: re-initialised from `seed`,
+    not as the dense run began, which would be the lottery ticket (Liu 2019).
+    """
+    network_file = pruned / "networks" / f"{name}.safetensors"
+    selection = pruned / "masks" / f"{name}.safetensors"
+    by_weight = read_meta(selection)["granularity"] == "weight"
+    arrays = load_arrays(selection)
+    masks = {k: torch.from_numpy(mask) for k, mask in arrays.items()} if by_weight else {}
+    if start == "fresh":
+        drawn = compact.fresh(network_file, stream_seed(seed, RETRAIN, 0))
+        return StartingPoint(_masked(drawn, masks), masks)
+    network = compact.load(network_file)
+    if start == "final":
+        return StartingPoint(network, masks)
+    weights, state = split_state(load_arrays(checkpoint))
+    if not by_weight:
+        kept = compact.nested(arrays)
+        weights = compact.cut(weights, kept)
+        state = compact.cut(state, {key: kept.get(key.partition("/")[2], {}) for key in state})
+    network.load_state_dict(weights)
+    return StartingPoint(_masked(network, masks), masks, state)
+
+
+def _masked(network: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:
+    with torch.no_grad():
+        for name, mask in masks.items():
+            network.get_parameter(name).mul_(mask)
+    return network

@@ -1,0 +1,140 @@
+"""What must hold between the sections of params.yaml, which no section sees alone."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from stages.data.settings import Data
+from stages.networks.settings import Model
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import PARAMS, nearest
+from stages.pruning.settings import Prune
+from stages.schedules.arm import rewind_epoch
+from stages.schedules.dense import DenseRates
+from stages.schedules.settings import Schedule
+from stages.study.settings import Study, nominal_epochs
+
+NOMINAL_STEPS = 10
+
+
+def check(study: Study) -> None:
+    """Raise a Fault with one line for everything that is wrong between the sections."""
+    faults = [
+        *_names(study),
+        *_root(study.data),
+        *_code(study.model),
+        *_rounds(study.prune),
+        *_schedules(study),
+    ]
+    if faults:
+        raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
+
+
+def _names(study: Study) -> Iterator[str]:
+    methods = {**study.prune.methods, **study.prune.iterative}
+    schedules = study.retrain.schedules
+    compare = study.compare
+    for key, name, known in (
+        ("prune.method", study.prune.method, methods),
+        ("retrain.schedule", study.retrain.schedule, schedules),
+        ("compare.baseline", compare.baseline, schedules),
+        ("compare.informed", compare.informed, methods),
+        ("compare.random", compare.random, methods),
+        *((f"compare.path.{i}", name, schedules) for i, name in enumerate(compare.path)),
+    ):
+        if name not in known:
+            yield f"{key} is {name!r}; {nearest(name, known)}"
+    if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
+        yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
+    if "dense" in methods:
+        yield "prune.methods.dense: the name stands for the network before pruning; rename it"
+
+
+def _root(data: Data) -> Iterator[str]:
+    if not Path(data.root).is_dir():
+        yield f"data.root is {data.root!r}; it should be a folder that exists"
+
+
+def _rounds(prune: Prune) -> Iterator[str]:
+    for name, entry in prune.iterative.items():
+        if name in prune.methods:
+            yield f"prune.iterative.{name}: prune.methods has that name too; rename one"
+        try:
+            entry.methods()
+        except Fault as fault:
+            yield f"prune.iterative.{name}: {fault}"
+
+
+def _code(model: Model) -> Iterator[str]:
+    path = Path(model.code)
+    if not path.is_file():
+        yield f"model.code is {model.code!r}; it should be a Python file of this project"
+        return
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        yield f"model.code is {model.code!r}; line {error.lineno} is not valid Python: {error.msg}"
+        return
+    if model.factory not in _defined(tree):
+        known = [node.name for node in tree.body if _is_factory(node)]
+        yield f"model.factory is {model.factory!r}; {nearest(model.factory, known)}"
+
+
+def _is_factory(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and any(
+        argument.arg == "num_classes" for argument in node.args.args
+    )
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    """Yield the public names that a module defines or imports from another."""
+    for node in module.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if name[0] != "_":
+                yield name
+            case ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+
+
+def _schedules(study: Study) -> Iterator[str]:
+    """Compute every curve at a few steps per epoch; yield what keeps one from being computed."""
+    train = study.train
+    yield from _milestones("train.schedule", train.schedule, train.epochs, "the dense run")
+    try:
+        dense = train.rates(NOMINAL_STEPS)
+    except Fault as fault:
+        yield f"train.schedule: {fault}"
+        return
+    for name, schedule in study.retrain.schedules.items():
+        yield from _schedule(f"retrain.schedules.{name}", schedule, study, dense)
+
+
+def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
+    arm, epochs = schedule.arm(), nominal_epochs(schedule, study)
+    if schedule.epochs == "dense_macs":
+        if arm.start == "rewound" or arm.curve == "replay":
+            yield (
+                f"{key}.epochs is 'dense_macs', longer than the dense run; "
+                "allowed with curve: stretch"
+            )
+            return
+        if study.prune.iterative:
+            yield (
+                f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
+                "their last round alone; it should be a number"
+            )
+    yield from _milestones(key, schedule, epochs, "the arm")
+    try:
+        rewind_epoch(arm, epochs, study.train.epochs)
+        arm.rates(epochs, NOMINAL_STEPS, dense)
+    except Fault as fault:
+        yield f"{key}: {fault}"
+
+
+def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
+    last = max(schedule.arm().options.get("milestones", ()), default=0)
+    if last >= epochs:
+        yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"

@@ -1,0 +1,43 @@
+"""The whole of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.data.settings import DATA
+from stages.dense.settings import Train
+from stages.networks.settings import Model
+from stages.pipeline.section import Section
+from stages.pruning.settings import Prune
+from stages.replicates.settings import Compute
+from stages.reporting.settings import Compare
+from stages.retraining.settings import Retrain
+from stages.schedules.arm import rewind_epoch
+from stages.schedules.settings import Schedule
+
+
+class Study(Section):
+    """params.yaml: replicate i of `seeds` has the seed `seed + i`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seeds: Annotated[int, Field(ge=1)]
+    compute: Compute
+    data: DATA
+    model: Model
+    train: Train
+    prune: Prune
+    retrain: Retrain
+    compare: Compare
+
+
+def rewind_epochs(study: Study) -> list[int]:
+    """Return the dense epochs E - T that rewound arms start from, sorted."""
+    dense = study.train.epochs
+    arms = study.retrain.schedules.values()
+    epochs = (rewind_epoch(a.arm(), nominal_epochs(a, study), dense) for a in arms)
+    return sorted({epoch for epoch in epochs if epoch is not None})
+
+
+def nominal_epochs(schedule: Schedule, study: Study) -> int:
+    """Return an arm's budget as far as it is known before pruning: dense_macs counts as dense."""
+    return schedule.budget(study.retrain.epochs, study.train.epochs, macs_ratio=1.0)

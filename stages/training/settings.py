@@ -1,0 +1,37 @@
+"""The key `train.recipe`: what the dense run and every retraining arm share."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from stages.images.settings import AUGMENT
+from stages.pipeline.options import entry, union
+from stages.pipeline.section import Section
+from stages.training.losses import LOSSES
+from stages.training.optimizers.registry import OPTIMIZERS
+
+
+class OptimizerSettings(Section):
+    """What every optimizer has: the momentum, or AdamW's beta1, of curves that bring none."""
+
+    kind: str
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+OPTIMIZER: Any = union(
+    [entry(name, rule.update, "kind", OptimizerSettings) for name, rule in OPTIMIZERS.items()],
+    "kind",
+)
+LOSS: Any = union([entry(name, loss, "kind") for name, loss in LOSSES.items()], "kind")
+
+
+class Recipe(Section):
+    """Batch, optimizer, loss and augmentations.
+
+    Arms differ in their start, learning rate and momentum curve alone.
+    """
+
+    batch_size: Annotated[int, Field(ge=2)]
+    optimizer: OPTIMIZER = Field(default={"kind": "sgd"}, validate_default=True)
+    loss: LOSS = Field(default={"kind": "cross_entropy"}, validate_default=True)
+    augment: AUGMENT = AUGMENT()

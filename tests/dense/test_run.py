@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stages.dense.run import DenseRun, checkpoints_every, go_to, save_checkpoint, save_trained
+from stages.evaluation.measure import measure
+from stages.evaluation.outcome import load_outcome
+from stages.networks import compact
+from stages.networks.settings import Model
+from stages.pipeline.files import read_meta
+from stages.replicates.replicate import Replicate
+from stages.replicates.settings import Compute
+from stages.training.fit import PROGRESS, fit
+
+
+@pytest.fixture
+def dense(recipe, rates):
+    model = Model(code="stages/models/resnet.py", factory="resnet8", options={"width": 2})
+    return DenseRun(model, recipe, rates, Compute(device="cpu"), seed=5)
+
+
+@pytest.fixture
+def train(dense, data, tmp_path):
+    """Return a function that trains and saves replicate 0 in a folder of its own."""
+
+    def run(folder="work"):
+        work = tmp_path / folder
+        this = Replicate(0, data.mean.device, work, finished=False, check=lambda: None)
+        begun = dense.begin(0, data)
+        history = fit(begun, work, "dense", 0)
+        save_trained(this, begun, dense.spec(data), history)
+        return this, begun, history
+
+    return run
+
+
+@pytest.fixture
+def trained(dense, data, snapshot, tmp_path):
+    """The states of training at epochs 0..E, and a folder with a checkpoint of each."""
+    run = dense.begin(0, data)
+    states = [snapshot(run)]
+    while run.epoch < run.rates.epochs:
+        run.advance()
+        states.append(snapshot(run))
+        save_checkpoint(tmp_path / "all", run)
+    return states, tmp_path / "all"
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 9])
+def test_every_epoch_is_reached_to_the_bit_whatever_was_kept(
+    every, trained, dense, data, snapshot, same, tmp_path
+):
+    states, whole = trained
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for epoch in range(every, len(states), every):
+        name = f"epoch_{epoch:04d}.safetensors"
+        (kept / name).hardlink_to(whole / name)
+    for epoch, state in enumerate(states):
+        run = dense.begin(0, data)
+        go_to(run, epoch, kept)
+        assert same(snapshot(run), state)
+        assert run.epoch == epoch
+
+
+@pytest.mark.parametrize(("epoch", "expected"), [(2, []), (3, [2]), (4, [])])
+def test_only_what_no_checkpoint_holds_is_trained_again(
+    epoch, expected, trained, dense, data, monkeypatch
+):
+    run = dense.begin(0, data)
+    epochs, advance = [], type(run).advance
+    monkeypatch.setattr(
+        type(run), "advance", lambda self: epochs.append(self.epoch) or advance(self)
+    )
+    (trained[1] / "epoch_0003.safetensors").unlink()
+    go_to(run, epoch, trained[1])
+    assert epochs == expected
+
+
+def test_a_replicate_is_a_seed(dense, data, snapshot, same):
+    first = snapshot(dense.begin(2, data))
+    assert same(first, snapshot(replace(dense, seed=7).begin(0, data)))
+    assert not same(first, snapshot(dense.begin(1, data)))
+    assert dense.begin(2, data).seed == 7
+
+
+def test_the_weights_at_epoch_0_do_not_depend_on_what_was_drawn_before(dense, data, snapshot, same):
+    torch.manual_seed(0)
+    first = snapshot(dense.begin(0, data))
+    torch.manual_seed(1)
+    assert same(first, snapshot(dense.begin(0, data)))
+
+
+def test_the_network_fits_the_data(dense, data):
+    spec = dense.spec(data)
+    assert (spec.num_classes, spec.in_channels) == (3, 1)
+    assert dense.begin(0, data).network.fc.out_features == 3
+
+
+def test_a_trained_replicate_is_its_network_and_the_outcome_of_that(train, dense, data, same):
+    this, run, history = train()
+    files = sorted(str(f.relative_to(this.folder)) for f in this.folder.rglob("*") if f.is_file())
+    name = "replicate_0.safetensors"
+    assert files == [f"networks/final/{name}", f"outcomes/{name}"]
+    final = this.networks / "final" / name
+    assert compact.read_spec(final) == dense.spec(data)
+    for key, tensor in compact.load(final).state_dict().items():
+        assert torch.equal(tensor, run.network.state_dict()[key]), key
+    outcome = load_outcome(this.outcome)
+    assert outcome.logits.keys() == {"final"}
+    assert same(outcome.history, history.columns())
+    assert same(
+        outcome.logits["final"], measure({"final": final}, data, run.compute).logits["final"]
+    )
+
+
+def test_twice_gives_the_same_files(train):
+    one, other = train("one")[0], train("other")[0]
+    for path in (file for file in one.folder.rglob("*") if file.is_file()):
+        assert path.read_bytes() == (other.folder / path.relative_to(one.folder)).read_bytes()
+
+
+def test_the_outcome_is_that_of_the_file_and_not_of_the_network_in_memory(train, monkeypatch):
+    """What a damaged file would give is what is scored, so that it does not pass unseen."""
+
+    def damaged(path, network, spec):
+        with torch.no_grad():
+            for tensor in network.state_dict().values():
+                tensor.zero_()
+        compact.save(path, network, spec)
+
+    monkeypatch.setattr("stages.dense.run.save", damaged)
+    logits = load_outcome(train()[0].outcome).logits["final"]
+    assert not any(array.any() for array in logits.values())
+
+
+def test_progress_is_kept_until_the_outcome_is_written(train, monkeypatch, tmp_path):
+    def killed(path, outcome):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.dense.run.save_outcome", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    assert (tmp_path / "work" / PROGRESS).exists()
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3]), (5, [])])
+def test_checkpoints_are_kept_at_every_multiple(every, kept, trained, dense, data, tmp_path):
+    folder = tmp_path / "checkpoints" / "replicate_0"
+    fit(dense.begin(0, data), tmp_path, "dense", 0, checkpoints_every(every, folder))
+    names = [f"epoch_{epoch:04d}.safetensors" for epoch in kept]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name in names:
+        assert (folder / name).read_bytes() == (trained[1] / name).read_bytes()
+
+
+def test_a_checkpoint_says_where_in_which_run_it_was_taken(trained):
+    about = read_meta(trained[1] / "epoch_0003.safetensors")
+    assert about == {"epoch": 3, "seed": 5, "stream": 0}

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from torch import nn
+
+from stages.evaluation.cost import Cost, cost, layers
+from stages.models import resnet, vgg
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters", "millions"),
+    [
+        (resnet.resnet56(10), 853_018, 125.5),
+        (resnet.resnet110(10), 1_727_962, 252.9),
+        (vgg.vgg16_bn(10), 14_987_722, 313.5),
+    ],
+    ids=["resnet56", "resnet110", "vgg16_bn"],
+)
+def test_costs_of_the_papers_networks_at_32x32(network, parameters, millions):
+    found = cost(network, (3, 32, 32))
+    assert found.parameters == parameters
+    assert round(found.macs / 1e6, 1) == millions
+
+
+def test_resnet8_on_digits_by_hand():
+    """8x8, 4x4 and 2x2 maps of 16, 32 and 64 channels; a conv costs maps x 9 x in x out."""
+    stem = 8 * 8 * 9 * 1 * 16
+    first = 8 * 8 * 9 * (16 * 16 + 16 * 16)
+    second = 4 * 4 * 9 * (16 * 32 + 32 * 32)
+    third = 2 * 2 * 9 * (32 * 64 + 64 * 64)
+    macs = stem + first + second + third + 64 * 10
+    convs = 9 * (16 + 2 * 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64)
+    norms = 2 * (16 + 2 * (16 + 32 + 64))
+    parameters = convs + norms + 64 * 10 + 10
+    assert (macs, parameters) == (747_136, 75_002)
+    assert cost(resnet.resnet8(10, 1), (1, 8, 8)) == Cost(parameters, parameters, macs)
+
+
+def test_depthwise_and_strided_convolutions_by_hand():
+    network = nn.Sequential(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=4), nn.BatchNorm2d(8))
+    (conv, norm) = layers(network, (4, 6, 6))
+    assert (conv.name, conv.kind, conv.parameters, conv.macs) == ("0", "Conv2d", 80, 3 * 3 * 8 * 9)
+    assert (norm.kind, norm.parameters, norm.macs) == ("BatchNorm2d", 16, 0)
+
+
+def test_zeros_in_weights_lower_nonzero_alone():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.BatchNorm1d(2))
+    nn.init.ones_(network[1].weight)
+    nn.init.zeros_(network[1].bias)
+    with torch.no_grad():
+        network[1].weight[0, :3] = 0
+    assert cost(network, (1, 2, 2)) == Cost(parameters=14, nonzero=11, macs=8)
+
+
+def test_a_layer_used_twice_costs_twice_its_macs_and_once_its_parameters():
+    layer = nn.Linear(3, 3, bias=False)
+    (row,) = layers(nn.Sequential(layer, layer), (3,))
+    assert (row.parameters, row.macs) == (9, 18)
+
+
+def test_counting_leaves_no_trace():
+    network = resnet.resnet8(10, 1, width=4).train()
+    network.layer1.eval()
+    modes = [module.training for module in network.modules()]
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    cost(network, (1, 8, 8))
+    assert [module.training for module in network.modules()] == modes
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_hooks_and_modes_go_when_the_network_refuses_the_image():
+    network = nn.Sequential(nn.Linear(3, 3)).train()
+    with pytest.raises(RuntimeError):
+        cost(network, (4,))
+    assert network.training
+    assert not network[0]._forward_hooks
+
+
+class Attending(nn.Module):
+    def __init__(self, encoder):
+        super().__init__()
+        self.embed = nn.Linear(4, 8)
+        self.encoder = encoder
+
+    def forward(self, images):
+        return self.encoder(self.embed(images.flatten(2))).mean(1)
+
+
+def test_the_projections_of_an_attention_count():
+    """3 tokens of width 8: embedding 3*4*8; each of 4 projections 3*8*8; two layers 3*8*16."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    network = Attending(nn.TransformerEncoder(layer, 2))
+    assert cost(network, (3, 2, 2)).macs == 3 * 4 * 8 + 2 * (4 * 3 * 8 * 8 + 2 * 3 * 8 * 16)

@@ -1,0 +1,65 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APP = """
+import sys
+import typer
+from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.fault import Fault
+
+app = typer.Typer(add_completion=False)
+
+@app.command()
+def main(number: int = 0) -> None:
+    '''Do it.'''
+    if number:
+        raise Fault(f"params.yaml: seeds is {number}; it should be 0")
+    print("done")
+
+with faults_in_one_line():
+    app()
+"""
+
+
+@pytest.fixture
+def call():
+    """Return a function that runs the command line in a process and returns (code, out, err)."""
+
+    def run(*words, app=APP):
+        done = subprocess.run(
+            [sys.executable, "-c", app, *words], cwd=ROOT, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_fault_is_one_line_on_stderr_and_exit_code_1(call):
+    assert call("--number", "3") == (1, "", "params.yaml: seeds is 3; it should be 0\n")
+
+
+def test_without_a_fault_the_exit_code_is_0(call):
+    assert call() == (0, "done\n", "")
+
+
+def test_a_bad_option_is_exit_code_2(call):
+    code, out, err = call("--number", "many")
+    assert (code, out) == (2, "")
+    assert "--number" in err
+
+
+def test_an_error_that_is_no_fault_keeps_its_traceback(call):
+    code, out, err = call("--number", "3", app=APP.replace("Fault(f", "ValueError(f"))
+    assert (code, out) == (1, "")
+    assert "ValueError" in err
+    assert "Traceback" in err
+
+
+def test_on_windows_one_line_names_wsl_and_nothing_runs(call):
+    on_windows = APP.replace("with faults", "sys.platform = 'win32'\nwith faults")
+    line = "afterprune runs on Linux and macOS; on Windows, use WSL\n"
+    assert call(app=on_windows) == (1, "", line)

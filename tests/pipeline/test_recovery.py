@@ -1,0 +1,159 @@
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.recovery import recoverable, state_folder
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFTERPRUNE_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def finished(key, compute, check=lambda: None):
+    """Do the work of a key where it is not done, and return the folder of the result."""
+    with recoverable(key, check) as work:
+        if not work.finished:
+            compute(work.folder)
+    return state_folder() / key
+
+
+def failing(folder):
+    (folder / "progress").write_text("half")
+    raise OSError
+
+
+def folders(state):
+    return sorted(path.name for path in state.iterdir() if path.is_dir())
+
+
+def test_a_result_is_computed_once(state):
+    calls = []
+
+    def compute(folder):
+        calls.append(folder)
+        (folder / "result").write_text("42")
+
+    first, second = finished("key", compute), finished("key", compute)
+    assert first == second == state / "key"
+    assert (first / "result").read_text() == "42"
+    assert len(calls) == 1
+    assert folders(state) == ["key"]
+
+
+def test_a_finished_result_is_yielded_as_it_is_and_not_checked_again(state):
+    finished("key", lambda folder: (folder / "result").write_text("42"))
+    with recoverable("key", lambda: pytest.fail("checked")) as work:
+        assert work.finished
+        assert work.folder == state / "key"
+        assert (work.folder / "result").read_text() == "42"
+
+
+def test_the_work_hands_on_its_check():
+    checks = []
+    with recoverable("key", lambda: checks.append("checked")) as work:
+        work.check()
+        assert checks == ["checked"]
+    assert checks == ["checked", "checked"]
+
+
+def test_other_keys_are_other_results():
+    one, two = (finished(key, lambda folder: None) for key in ("a", "b"))
+    assert one != two
+
+
+def test_a_result_that_failed_is_not_finished_and_goes_on_in_its_folder(state):
+    with pytest.raises(OSError):  # noqa: PT011
+        finished("key", failing)
+    assert folders(state) == ["key.partial"]
+    seen = []
+    done = finished("key", lambda folder: seen.append((folder / "progress").read_text()))
+    assert seen == ["half"]
+    assert folders(state) == ["key"]
+    assert (done / "progress").exists()
+
+
+def test_what_a_killed_write_left_is_no_part_of_the_result(state):
+    """files.replacing writes to .NAME.PID.tmp; SIGKILL and SIGTERM leave it there."""
+    checkpoints = state / "key.partial" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / ".epoch_0005.safetensors.99.tmp").write_text("half")
+    (checkpoints / "epoch_0004.safetensors").write_text("whole")
+    done = finished("key", lambda folder: None)
+    assert [path.name for path in done.rglob("*.*")] == ["epoch_0004.safetensors"]
+
+
+def slow(log, folder):
+    with log.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(0.3)
+    (folder / "result").write_text("42")
+
+
+def ask(log):
+    assert (finished("key", lambda folder: slow(log, folder)) / "result").read_text() == "42"
+
+
+def test_a_second_process_waits_and_does_not_compute(tmp_path, capfd):
+    log = tmp_path / "log"
+    processes = [fork.Process(target=ask, args=(log,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(5)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(log.read_text().split()) == 1
+    assert "waiting" in capfd.readouterr().err
+
+
+def test_a_killed_process_holds_no_lock(tmp_path):
+    log = tmp_path / "log"
+    process = fork.Process(target=finished, args=("key", lambda folder: slow(log, folder)))
+    process.start()
+    while not log.exists():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    finished("key", lambda folder: slow(log, folder))
+    assert len(log.read_text().split()) == 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("project", "project/.state"),
+        ("project/.dvc/tmp/exps/standalone/tmpabc", "project/.state"),
+        ("project/.dvc/tmp/exps/tmpabc", "project/.state"),
+        ("project/tmp/exps/tmpabc", "project/tmp/exps/tmpabc/.state"),
+    ],
+)
+def test_experiment_copies_share_the_state_of_their_project(
+    folder, expected, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("AFTERPRUNE_STATE")
+    (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / folder)
+    assert state_folder() == tmp_path / expected
+
+
+def test_the_environment_names_the_folder(monkeypatch):
+    monkeypatch.setenv("AFTERPRUNE_STATE", "elsewhere")
+    assert state_folder() == Path("elsewhere")
+
+
+def test_a_result_of_what_has_changed_is_dropped(state):
+    def check():
+        raise Fault("net.py changed while it ran")
+
+    with pytest.raises(Fault, match=r"net\.py changed"):
+        finished("key", lambda folder: (folder / "result").write_text("wrong"), check)
+    assert folders(state) == []
+    done = finished("key", lambda folder: (folder / "result").write_text("right"))
+    assert (done / "result").read_text() == "right"

@@ -1,0 +1,44 @@
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
+from stages.pruning.settings import ITERATIVE
+
+
+def rounds(granularity, criterion, allocation, rounds):
+    entry = {
+        "granularity": granularity,
+        "criterion": criterion,
+        "allocation": allocation,
+        "rounds": rounds,
+    }
+    return [m.allocation.options for m in parse(ITERATIVE, entry).methods()]
+
+
+def test_weights_are_removed_geometrically():
+    """Le & Hua 2021, iterative magnitude pruning: 1 - 0.7^k of all weights, k = 1..9."""
+    found = rounds("weight", "magnitude", {"kind": "global", "sparsity": 0.3}, 9)
+    assert [o["sparsity"] for o in found] == pytest.approx([1 - 0.7**k for k in range(1, 10)])
+
+
+def test_filters_are_removed_from_what_is_left():
+    found = rounds("filter", "l1", {"kind": "per_stage", "ratios": [0.1, 0.15, 0.2]}, 8)
+    assert [o["ratios"] for o in found] == [(0.1, 0.15, 0.2)] * 8
+
+
+def test_given_shares_are_of_what_the_round_before_left():
+    filters = rounds("filter", "l1", {"kind": "uniform", "ratio": 0.5}, [0.2, 0.4])
+    assert [o["ratio"] for o in filters] == [0.2, 0.4]
+    weights = rounds("weight", "magnitude", {"kind": "global", "sparsity": 0.5}, [0.5, 0.5])
+    assert [o["sparsity"] for o in weights] == pytest.approx([0.5, 0.75])
+
+
+def test_a_list_needs_an_allocation_with_one_amount():
+    with pytest.raises(Fault, match=r"rounds: a list needs an allocation with a ratio"):
+        rounds("filter", "l1", {"kind": "per_stage", "ratios": [0.1]}, [0.5])
+
+
+@pytest.mark.parametrize("bad", [0, [], [0.0], [1.0]])
+def test_rounds_out_of_range_are_faults(bad):
+    with pytest.raises(Fault, match="rounds"):
+        rounds("weight", "magnitude", {"kind": "global", "sparsity": 0.5}, bad)

@@ -1,0 +1,261 @@
+import json
+import re
+from contextlib import contextmanager
+
+import pytest
+
+from stages import compare
+from stages.reporting.page import SECTIONS, write_tables
+from stages.reporting.page import page as render
+from stages.reporting.settings import Compare
+from tests.reporting.helpers import change, report_of
+
+
+def page(folder, methods, schedules, entries=None, **settings):
+    return render(report_of(folder, methods, schedules, entries, **settings))
+
+
+def set_accuracies(folder, method, schedule, values, **changes):
+    change(folder, method, schedule, values, values, **changes)
+
+
+def section(text, title):
+    return re.search(rf"## {re.escape(title)}\n\n(.*?)(?=\n## |\Z)", text, re.DOTALL)[1]
+
+
+@pytest.fixture
+def two(make_study):
+    """Return two methods and schedules of known accuracies: onecycle + 2, random - 1 point."""
+    folder = make_study(["l1", "random"], ["finetune", "onecycle"])
+    set_accuracies(folder, "l1", "finetune", [0.90, 0.91, 0.92])
+    set_accuracies(folder, "l1", "onecycle", [0.92, 0.93, 0.94])
+    set_accuracies(folder, "random", "finetune", [0.89, 0.90, 0.91])
+    set_accuracies(folder, "random", "onecycle", [0.91, 0.92, 0.93])
+    return folder
+
+
+def test_the_page_opens_with_the_winner_and_its_margin(two):
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert answer.startswith("**`onecycle` wins for each of the 2 pruning methods.**")
+    assert "`onecycle` **wins** with 93.00 ± 1.00 % (n = 3)" in answer
+    assert "`finetune`, is behind by 2.00 points (95 % interval +2.00 to +2.00)" in answer
+
+
+def test_the_crossed_comparison_never_stands_alone(two):
+    text = section(
+        page(two, ["l1", "random"], ["finetune", "onecycle"]),
+        "Does the schedule outweigh the pruning method?",
+    )
+    assert "| `random` + `onecycle` − `l1` + `finetune` | **two changes**" in text
+    assert "| `random` + `finetune` − `l1` + `finetune` | one change: pruning | −1.00" in text
+    assert "| `random` + `onecycle` − `l1` + `onecycle` | one change: pruning | −1.00" in text
+    assert "under one schedule only" in text
+
+
+def test_the_answer_sets_the_crossed_comparison_beside_those_of_one_schedule(two):
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert "with `onecycle`, `random` is behind `l1` (−1.00 [−1.00, −1.00] points)" in answer
+    assert "Crossed: `random` + `onecycle` is ahead of `l1` + `finetune` (+1.00 [" in answer
+    assert "mixes two changes, so it does not rank the pruning methods" in answer
+
+
+def test_without_a_winner_the_page_says_so_and_names_the_rivals(two):
+    set_accuracies(two, "l1", "onecycle", [0.95, 0.91, 0.90])
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert answer.startswith("**No schedule wins for `l1`; `onecycle` wins for `random`.**")
+    assert "**no winner.** `onecycle` is highest with 92.00 ± 2.65 % (n = 3)" in answer
+    assert "but cannot be told apart from `finetune` (95 % intervals)." in answer
+
+
+def test_one_replicate_claims_nothing(make_study):
+    methods, schedules = ["l1", "random"], ["finetune", "onecycle"]
+    text = page(make_study(methods, schedules, seeds=1), methods, schedules)
+    answer = section(text, "Answer")
+    assert "without a second seed there is no interval" in answer
+    assert "which may be chance" in answer
+    assert "**wins**" not in text.replace("**wins** only if", "")
+    assert "±" not in text.replace("mean ± sample", "")
+    assert "% interval" not in answer
+    assert "nan" not in text.lower()
+    assert "points from one replicate" in text
+
+
+def test_a_choice_made_on_test_data_is_said(make_study):
+    methods, schedules = ["l1", "random"], ["finetune", "onecycle"]
+    with_split = page(make_study(methods, schedules), methods, schedules)
+    without = page(make_study(methods, schedules, validation=False), methods, schedules)
+    assert "on **validation** data" in with_split
+    assert "on **test** data, because there is no validation split" in without
+    assert "Selected" in with_split
+    assert "Selected" not in without
+
+
+def test_one_method_and_one_schedule_make_a_page(make_study):
+    text = page(make_study(["l1"], ["finetune"]), ["l1"], ["finetune"])
+    assert "Only one schedule was run, so there is nothing to compare." in text
+    assert "pruning methods are not compared" in text
+    assert "1 pruning method × 1 retraining schedule, 3 replicates each" in text
+
+
+def test_a_best_baseline_leaves_nothing_to_cross(two):
+    set_accuracies(two, "l1", "finetune", [0.97, 0.98, 0.99])
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "The baseline schedule is the best one, so there is nothing to cross" in text
+    assert "It is the baseline arm." in text
+
+
+def test_arms_of_another_budget_have_no_rival(two):
+    set_accuracies(two, "l1", "onecycle", [0.92, 0.93, 0.94], epochs=160)
+    set_accuracies(two, "random", "onecycle", [0.92, 0.93, 0.94], epochs=160)
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert answer.startswith("**No two schedules have the same number of epochs")
+    assert "without a rival of equal epochs: `finetune` (72 epochs)" in answer
+    assert "`onecycle` (160 epochs) ends at 93.00 ± 1.00 %" in answer
+
+
+def test_contests_of_several_budgets_are_counted_by_line(make_study):
+    schedules = ["finetune", "onecycle", "scaled", "linear"]
+    folder = make_study(["l1"], schedules)
+    set_accuracies(folder, "l1", "finetune", [0.90, 0.91, 0.92])
+    set_accuracies(folder, "l1", "onecycle", [0.92, 0.93, 0.94])
+    set_accuracies(folder, "l1", "scaled", [0.90, 0.91, 0.92], epochs=40)
+    set_accuracies(folder, "l1", "linear", [0.92, 0.93, 0.94], epochs=40)
+    entries = {
+        "finetune": {"curve": "a"},
+        "onecycle": {"curve": "b"},
+        "scaled": {"curve": "a", "epochs": 40},
+        "linear": {"curve": "b", "epochs": 40},
+    }
+    text = page(folder, ["l1"], schedules, entries)
+    assert "**`onecycle` wins 2 of 2 contests (one per pruning method and budget).**" in text
+    assert "figures/budgets.svg" in section(text, "Accuracy against budget")
+    set_accuracies(folder, "l1", "scaled", [0.95, 0.90, 0.92], epochs=40)
+    text = page(folder, ["l1"], schedules, entries)
+    assert "**`onecycle` wins 1 of 2 contests (one per pruning method and budget); 1 has no" in text
+    set_accuracies(folder, "l1", "finetune", [0.95, 0.91, 0.92])
+    text = page(folder, ["l1"], schedules, entries)
+    assert "**No schedule wins any of 2 contests (one per pruning method and budget).**" in text
+
+
+def test_an_ablation_has_its_section_and_its_sentence_in_the_answer(two):
+    path = ["finetune", "onecycle"]
+    text = page(two, ["l1", "random"], path, path=path)
+    assert "figures/ablation.svg" in section(text, "One change at a time")
+    assert "- **From `finetune` to `onecycle`** on `l1`: +2.00 [" in section(text, "Answer")
+    assert "[ablation](tables/ablation.csv)" in text
+    assert "One change at a time" not in page(two, ["l1", "random"], path)
+
+
+def test_the_claims_of_the_literature_are_summed_up_in_the_answer(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "Of the literature's claims, " in section(text, "Answer")
+    assert section(text, "Claims of the literature").count("\n1. ") == 1
+
+
+def test_different_environments_are_a_warning_that_names_the_arm(two):
+    methods, schedules = ["l1", "random"], ["finetune", "onecycle"]
+    assert "All networks: device cpu, threads 2, torch 2.14.0." in page(two, methods, schedules)
+    other = {"device": "NVIDIA H100", "torch": "2.14.0", "threads": 2}
+    set_accuracies(two, "l1", "onecycle", [0.92, 0.93, 0.94], environment=other)
+    text = section(page(two, methods, schedules), "Environment")
+    assert "[!WARNING]" in text
+    assert "> - `l1-onecycle`: device NVIDIA H100" in text
+    assert "> - all others: device cpu" in text
+
+
+def test_methods_that_prune_unequally_are_a_warning(two):
+    path = two / "pruned/random.json"
+    pruned = json.loads(path.read_text()) | {"parameters": 400000}
+    path.write_text(json.dumps(pruned))
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "`l1` keeps 86.2 % of the parameters, `random` 46.9 %" in text
+
+
+def test_every_table_has_equal_columns_in_all_its_rows(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_the_settings_that_differ_are_shown_where_there_are_any(two):
+    report = report_of(two, ["l1", "random"], ["finetune", "onecycle"])
+    rows = [("retrain.epochs", "8", "40"), ("prune.methods.odd", "–", "{a: x|y}")]
+    text = section(render(report, rows), "Settings of this study")
+    assert "| `retrain.epochs` | `8` | `40` |\n" in text
+    assert "| `prune.methods.odd` | – | `{a: x\\|y}` |\n" in text
+    assert "Settings of this study" not in render(report)
+
+
+def test_fresh_arms_are_called_controls(make_study):
+    schedules = ["finetune", "scratch_e"]
+    assert "Arms that start fresh" in page(make_study(["l1"], schedules), ["l1"], schedules)
+    assert "Arms that start fresh" not in page(
+        make_study(["l1"], ["finetune"]), ["l1"], ["finetune"]
+    )
+
+
+def test_there_are_no_gaps_in_the_page(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "\n\n\n" not in text
+    assert text.endswith(".\n")
+    assert not text.endswith("\n\n")
+
+
+def test_tables_are_equal_bytes_when_written_twice(two, tmp_path):
+    report = report_of(two, ["l1", "random"], ["finetune", "onecycle"])
+    for name in ("one", "two"):
+        write_tables(tmp_path / name, report)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    shown = [each for each in SECTIONS if each.table and each.find(report) is not None]
+    written = sorted(shown, key=lambda section: section.name)
+    assert {"arms", "claims", "crossed", "networks"} <= {section.name for section in written}
+    assert names == [f"{section.name}.csv" for section in written]
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+class FakeStage:
+    """Reads from a tree and builds below a folder, as a guarded stage does."""
+
+    def __init__(self, tree, folder):
+        self.tree, self.folder = tree, folder
+        self.params = {"retrain": {**tree["retrain"], "epochs": 9}}
+
+    def read(self, key, kind):
+        value = self.tree
+        for part in key.split("."):
+            value = value[part]
+        return kind(**value) if kind is Compare else kind(value)
+
+    def output(self, path):
+        return self.folder / path
+
+
+def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
+    make_study, tmp_path, monkeypatch
+):
+    make_study(["l1", "random"], ["finetune", "onecycle", "linear"])
+    tree = {
+        "compare": {"baseline": "finetune", "informed": "l1", "random": "random"},
+        "prune": {"methods": {"l1": {}, "random": {}}, "iterative": {}},
+        "retrain": {"schedules": {"finetune": {"curve": "a"}, "onecycle": {"curve": "b"}}},
+    }
+
+    @contextmanager
+    def guarded(name):
+        assert not (tmp_path / "reports/arms/l1/linear.json").exists()
+        yield FakeStage(tree, tmp_path / "built")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compare, "guarded", guarded)
+    monkeypatch.setattr(compare, "read_yaml", lambda *_: tree)
+    compare.main()
+    reports = tmp_path / "built/reports"
+    text = (reports / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    # three figures, seven tables and the folder of curves, at least
+    assert len(links) >= 11
+    assert all((reports / link).exists() for link in links)
+    assert len(list((reports / "curves").iterdir())) == 4
+    assert "| `retrain.epochs` | – | `9` |" in text
+    assert str(tmp_path) not in text

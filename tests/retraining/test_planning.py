@@ -1,0 +1,102 @@
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
+from stages.retraining.plan import load_plan, rewound_file
+from stages.retraining.planning import Pruning, plan_arm, write_arm
+from stages.schedules.dense import DenseRates
+from stages.schedules.settings import SCHEDULE
+
+STEPS, EPOCHS = 3, 4
+DENSE = DenseRates(np.linspace(0.1, 0.01, 10 * STEPS), np.linspace(0.9, 0.8, 10 * STEPS), STEPS)
+PRUNING = Pruning(2.5, distances=(0.3, 0.1, 0.9), fractions=(0.25, 0.25, 0.25))
+
+
+def plan(pruning=PRUNING, **schedule):
+    return plan_arm(parse(SCHEDULE, schedule), EPOCHS, DENSE, pruning)
+
+
+def test_fine_tuning_starts_from_the_final_weights_at_the_last_rate():
+    found = plan(curve="constant")
+    assert (found.start, found.curve, found.dense_epochs) == ("final", "constant", 10)
+    assert (found.rewound_epoch, found.scale, found.adaptive) == (None, (), False)
+    assert found.rates.lr.tolist() == [DENSE.last] * EPOCHS * STEPS
+    assert found.rates.momentum.tolist() == [0.8] * EPOCHS * STEPS
+    assert (found.rates.epochs, found.rates.steps_per_epoch) == (EPOCHS, STEPS)
+
+
+def test_weight_rewinding_goes_back_by_its_budget_and_replays_the_rest():
+    found = plan(curve="replay", start="rewound")
+    assert (found.start, found.rewound_epoch) == ("rewound", 6)
+    np.testing.assert_array_equal(found.rates.lr, DENSE.lr[6 * STEPS :])
+    np.testing.assert_array_equal(found.rates.momentum, DENSE.momentum[6 * STEPS :])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"), [(None, 4), (7, 7), ("dense", 10), ("dense_macs", 25)]
+)
+def test_an_arm_may_have_a_budget_of_its_own(epochs, expected):
+    assert plan(curve="constant", epochs=epochs).rates.epochs == expected
+
+
+def test_an_adaptive_arm_has_a_scale_for_each_replicate():
+    """Distance d and share s give d / sqrt(s), at least T/E and at most 1 (Zimmer 2023)."""
+    found = plan(curve="adaptive_linear")
+    assert found.adaptive
+    assert found.scale == (0.3 / sqrt(0.25), 0.4, 1.0)
+
+
+def test_the_budget_is_the_lower_bound_of_an_adaptive_scale():
+    assert plan(curve="adaptive_linear", epochs=10).scale == (1.0, 1.0, 1.0)
+    assert plan(curve="adaptive_linear", epochs=1).scale == (0.6, 0.2, 1.0)
+
+
+def test_more_replicates_change_nothing_for_those_there_were():
+    more = Pruning(2.5, (*PRUNING.distances, 0.2), (*PRUNING.fractions, 0.5))
+    for curve in ("adaptive_linear", "scaled"):
+        before, after = plan(curve=curve), plan(more, curve=curve)
+        assert [before.digest_of(i) for i in range(3)] == [after.digest_of(i) for i in range(3)]
+
+
+def test_a_distance_without_its_fraction_is_an_error():
+    with pytest.raises(ValueError, match="zip"):
+        plan(replace(PRUNING, fractions=(0.25,)), curve="adaptive_linear")
+
+
+def test_rewinding_further_than_the_dense_run_is_long_is_a_fault():
+    with pytest.raises(Fault, match="epochs: 11"):
+        plan(curve="constant", start="rewound", epochs=11)
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """A folder of the checkpoints of three replicates at two epochs."""
+    for number in range(3):
+        for epoch in (5, 6):
+            file = tmp_path / "checkpoints" / f"replicate_{number}" / f"epoch_{epoch:04d}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.with_suffix(".safetensors").write_text(f"{number} at {epoch}")
+    return tmp_path / "checkpoints"
+
+
+def content(folder):
+    return {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+
+
+def test_a_rewound_arm_has_the_checkpoint_of_every_replicate(checkpoints, tmp_path):
+    found = plan(curve="replay", start="rewound")
+    write_arm(tmp_path / "arm", found, checkpoints, 3)
+    assert load_plan(tmp_path / "arm").digest_of(0) == found.digest_of(0)
+    files = [rewound_file(tmp_path / "arm", number) for number in range(3)]
+    assert [file.read_text() for file in files] == ["0 at 6", "1 at 6", "2 at 6"]
+    assert len(content(tmp_path / "arm")) == 4
+
+
+@pytest.mark.parametrize("schedule", [{"curve": "constant"}, {"curve": "replay"}])
+def test_any_other_arm_is_its_plan_alone(schedule, checkpoints, tmp_path):
+    write_arm(tmp_path / "arm", plan(**schedule), checkpoints, 3)
+    assert content(tmp_path / "arm") == {"plan.safetensors"}

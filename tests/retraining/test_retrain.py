@@ -1,0 +1,244 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stages import retrain
+from stages.evaluation.measure import measure
+from stages.evaluation.outcome import load_outcome
+from stages.networks import compact
+from stages.networks.building import Spec, build
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import load_arrays, save_arrays
+from stages.replicates.settings import Compute
+from stages.retraining.plan import FILE, Plan, rewound_file, save_plan
+from stages.retraining.run import ArmRun
+from stages.schedules.rates import Rates
+from stages.training.fit import PROGRESS, History
+from stages.training.loop import Run
+
+SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)
+MASKED = "layer1.0.conv1.weight"
+COMPUTE = Compute(device="cpu")
+
+
+@pytest.fixture
+def pruned(tmp_path):
+    """The folder of two replicates of one network, half of a layer pruned."""
+    network = build(SPEC, 0)
+    mask = np.arange(network.get_parameter(MASKED).numel()) % 2 == 0
+    mask = mask.reshape(network.get_parameter(MASKED).shape)
+    network.get_parameter(MASKED).data.mul_(torch.from_numpy(mask))
+    for number in (0, 1):
+        name = f"replicate_{number}.safetensors"
+        compact.save(tmp_path / "l1" / "networks" / name, network, SPEC)
+        save_arrays(tmp_path / "l1" / "masks" / name, {MASKED: mask}, {"granularity": "weight"})
+    return tmp_path / "l1"
+
+
+@pytest.fixture
+def arm(tmp_path, recipe, rates):
+    plan = Plan("final", "onecycle", rates, dense_epochs=6)
+    folder = tmp_path / "plans" / "l1" / "onecycle"
+    save_plan(folder, plan)
+    return ArmRun("l1 onecycle", folder, plan, recipe, COMPUTE, seed=5)
+
+
+@pytest.fixture
+def run(data, pruned, new_stage, monkeypatch):
+    """Return a function that retrains a replicate, in a stage of its own where none is given."""
+    monkeypatch.setattr("stages.retrain.load", lambda *where, **how: data)
+
+    def start(arm, number=0, stage=None):
+        stage = stage or new_stage()
+        retrain.replicate(stage, arm, pruned, stage.outputs, number)
+        return stage
+
+    return start
+
+
+def network(stage, name="last", number=0):
+    return load_arrays(stage.outputs.networks / f"replicate_{number}" / f"{name}.safetensors")
+
+
+def outcome(stage, number=0):
+    return load_outcome(stage.outputs.outcomes / f"replicate_{number}.safetensors")
+
+
+def test_a_result_is_two_networks_and_their_outcome(arm, run, data):
+    stage = run(arm)
+    name = "replicate_0"
+    both = [f"nets/{name}/last.safetensors", f"nets/{name}/selected.safetensors"]
+    assert sorted(stage.content()) == [*both, f"outcomes/{name}.safetensors"]
+    files = {f: stage.outputs.networks / name / f"{f}.safetensors" for f in ("last", "selected")}
+    assert compact.read_spec(files["last"]) == compact.read_spec(files["selected"]) == SPEC
+    found, measured = outcome(stage), measure(files, data, COMPUTE)
+    assert found.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert (found.lr_scale, found.round_macs) == (1.0, ())
+    assert found.nonzero == measured.nonzero < found.parameters
+    for name, splits in measured.logits.items():
+        assert found.logits[name].keys() == splits.keys() == {"validation", "test"}
+        assert all(np.array_equal(found.logits[name][s], logits) for s, logits in splits.items())
+
+
+def test_twice_gives_the_same_bytes(arm, run):
+    first = run(arm).content()
+    torch.rand(7)
+    assert run(arm).content() == first
+
+
+def test_another_replicate_is_another_run(arm, run):
+    stage = run(arm)
+    run(arm, 1, stage)
+    assert not np.array_equal(network(stage)["fc.weight"], network(stage, number=1)["fc.weight"])
+
+
+def test_another_round_is_another_run(arm, pruned, data, snapshot, same):
+    states = []
+    for number in (1, 2, 1):
+        begun = arm.begin(pruned, 0, data, 1.0, number)
+        begun.advance()
+        states.append(snapshot(begun))
+    assert same(states[0], states[2])
+    assert not same(states[0], states[1])
+
+
+def test_a_replicate_is_a_seed(arm, run):
+    one, other = run(arm, 1), run(replace(arm, seed=6), 0)
+    for name in ("last", "selected"):
+        first, second = network(one, name, 1), network(other, name, 0)
+        assert all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_pruned_weights_are_zero_in_both_networks(arm, run, pruned):
+    stage = run(arm)
+    mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
+    for name in ("last", "selected"):
+        weight = network(stage, name)[MASKED]
+        assert not weight[~mask].any()
+        assert weight[mask].all()
+
+
+def test_selected_is_the_best_on_validation_and_last_is_the_last(arm, run, data, monkeypatch):
+    accuracies = iter((0.1, 0.9, 0.5, 0.6))
+    networks = []
+    add = History.add
+
+    def spy(self, training, loss):
+        networks.append(training.state()["network/fc.weight"].copy())
+        training.accuracy = lambda part: next(accuracies) if part is data.validation else 0.0
+        add(self, training, loss)
+
+    monkeypatch.setattr(History, "add", spy)
+    stage = run(arm)
+    assert np.array_equal(network(stage, "last")["fc.weight"], networks[3])
+    assert np.array_equal(network(stage, "selected")["fc.weight"], networks[1])
+    logits = outcome(stage).logits
+    assert not np.array_equal(logits["last"]["test"], logits["selected"]["test"])
+
+
+def test_an_adaptive_arm_is_scaled_replicate_by_replicate(arm, run, rates):
+    adaptive = replace(arm, plan=replace(arm.plan, scale=(1.0, 0.5)))
+    stage = run(adaptive)
+    run(adaptive, 1, stage)
+    found = [outcome(stage, number) for number in (0, 1)]
+    assert [one.lr_scale for one in found] == [1.0, 0.5]
+    np.testing.assert_array_equal(found[0].history["lr"], rates.lr[::3])
+    np.testing.assert_allclose(found[1].history["lr"], rates.lr[::3] / 2)
+    for one in found:
+        np.testing.assert_array_equal(one.history["momentum"], rates.momentum[::3])
+
+
+def test_arms_of_a_replicate_see_the_images_in_one_order(arm, run, rates, monkeypatch):
+    import stages.training.loop as loop
+
+    drawn, tables = [], loop.epoch_tables
+    monkeypatch.setattr(loop, "epoch_tables", lambda *key: drawn.append(key[2:]) or tables(*key))
+    run(arm)
+    longer = Rates(np.full(15, 0.01), np.full(15, 0.9), rates.steps_per_epoch)
+    run(replace(arm, plan=Plan("fresh", "constant", longer, dense_epochs=6)))
+    assert drawn[:4] == drawn[4:8]
+    assert len(drawn) == 9
+
+
+def test_a_rewound_arm_starts_from_the_file_beside_its_plan(arm, pruned, data):
+    early = build(SPEC, 9)
+    state = {f"network/{name}": tensor.numpy() for name, tensor in early.state_dict().items()}
+    state |= {f"velocity/{k}": np.ones(p.shape, "f4") for k, p in early.named_parameters()}
+    save_arrays(rewound_file(arm.folder, 1), state)
+    plan = replace(arm.plan, start="rewound", rewound_epoch=2)
+    begun = replace(arm, plan=plan).begin(pruned, 1, data, 1.0)
+    mask = torch.from_numpy(load_arrays(pruned / "masks" / "replicate_1.safetensors")[MASKED])
+    for name, parameter in begun.network.named_parameters():
+        expected = early.get_parameter(name) * (mask if name == MASKED else 1)
+        assert torch.equal(parameter, expected), name
+
+
+def test_progress_is_shown_under_the_name_of_the_arm(arm, run, monkeypatch):
+    shown, fit = [], retrain.fit
+    monkeypatch.setattr(retrain, "fit", lambda *how: shown.append(how[2:]) or fit(*how))
+    run(arm, 1)
+    assert shown == [("l1 onecycle", 1)]
+
+
+def test_of_its_plan_a_replicate_depends_on_what_it_reads(arm, run):
+    adaptive = replace(arm, plan=replace(arm.plan, scale=(1.0, 0.5)))
+    stage = run(adaptive, 1)
+    assert stage.narrowed == [{str(arm.folder / FILE): adaptive.plan.digest_of(1)}]
+
+
+def test_all_inputs_are_in_memory_when_the_stage_checks_them(arm, run, pruned, new_stage):
+    """From then on no edit can reach the result, which is kept under the digest of the inputs."""
+    expected = run(arm).content()
+
+    def check():
+        shutil.rmtree(pruned, ignore_errors=True)
+        shutil.rmtree(arm.folder, ignore_errors=True)
+
+    assert run(arm, stage=new_stage(check)).content() == expected
+    assert not pruned.exists()
+
+
+def test_an_arm_trains_nothing_on_inputs_that_have_changed(arm, run, new_stage, monkeypatch):
+    def changed():
+        raise Fault("changed")
+
+    monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
+    with pytest.raises(Fault, match="changed"):
+        run(arm, stage=new_stage(changed))
+
+
+def test_the_outcome_is_that_of_the_files_and_not_of_the_networks_in_memory(arm, run, monkeypatch):
+    """What a damaged file would give is what is scored, so that it does not pass unseen."""
+    save = compact.save
+
+    def damaged(path, network, spec):
+        with torch.no_grad():
+            for tensor in network.state_dict().values():
+                tensor.zero_()
+        save(path, network, spec)
+
+    monkeypatch.setattr(compact, "save", damaged)
+    logits = outcome(run(arm)).logits
+    assert not any(array.any() for splits in logits.values() for array in splits.values())
+
+
+def test_an_arm_that_stopped_before_its_outcome_does_not_train_again(
+    arm, run, new_stage, monkeypatch
+):
+    def killed(*what):
+        raise KeyboardInterrupt
+
+    expected, stage = run(arm).content(), new_stage()
+    progress = stage.folder / "state" / "0" / PROGRESS
+    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        patched.setattr("stages.retraining.run.save_outcome", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(arm, stage=stage)
+    assert progress.exists()
+    monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
+    assert run(arm, stage=stage).content() == expected
+    assert not progress.exists()

@@ -1,0 +1,144 @@
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse, read_yaml
+from stages.study.checks import check
+from stages.study.settings import Study, rewind_epochs
+
+ROOT = Path(__file__).parents[2]
+TREE = read_yaml(ROOT / "stages/presets/default.yaml")
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def changed(key, value):
+    tree = deepcopy(TREE)
+    *way, last = key.split(".")
+    node = tree
+    for part in way:
+        node = node[part]
+    node[last] = value
+    return tree
+
+
+def faults(key, value):
+    with pytest.raises(Fault) as fault:
+        check(parse(Study, changed(key, value)))
+    return str(fault.value).splitlines()
+
+
+def test_the_settings_of_the_project_are_valid():
+    check(parse(Study, TREE))
+
+
+def test_settings_are_read_without_torch():
+    code = "import sys, stages.study.checks; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("prune.method", "l11", "prune.method is 'l11'; did you mean 'l1'?"),
+        (
+            "retrain.schedule",
+            "one_cycle",
+            "retrain.schedule is 'one_cycle'; did you mean 'onecycle'?",
+        ),
+        ("compare.baseline", "finetun", "compare.baseline is 'finetun'; did you mean 'finetune'?"),
+        ("compare.informed", "no", "compare.informed is 'no'; valid: "),
+        ("compare.random", "rndom", "compare.random is 'rndom'; did you mean 'random'?"),
+        ("model.code", "net.py", "model.code is 'net.py'; it should be a Python file"),
+        ("model.factory", "resnet9", "model.factory is 'resnet9'; did you mean 'resnet8'?"),
+        ("compute.device", "gpu", "compute.device is 'gpu'; "),
+        ("retrain.schedules.onecycle.max_lr", 0, "retrain.schedules.onecycle.max_lr is 0; "),
+        ("train.recipe.batch_size", 1, "train.recipe.batch_size is 1; it should be greater"),
+        ("data.source", "digit", "data.source is 'digit'; did you mean 'digits'?"),
+    ],
+)
+def test_a_bad_setting_is_one_line_with_the_nearest_name(key, value, line):
+    (told,) = faults(key, value)
+    assert told.startswith(f"params.yaml: {line}")
+
+
+def test_a_factory_is_told_among_factories_alone():
+    (told,) = faults("model.factory", "mlp")
+    valid = told.split("valid: ")[1].split(", ")
+    assert "resnet8" in valid
+    assert not {"nn", "Tensor", "conv3x3", "BasicBlock"} & set(valid)
+
+
+def test_an_arm_longer_than_the_dense_run_cannot_rewind():
+    told = faults("retrain.epochs", TREE["train"]["epochs"] + 1)
+    assert any("retrain.schedules.weight_rewind" in line for line in told)
+
+
+def test_code_that_is_no_python_tells_its_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data/raw").mkdir(parents=True)
+    Path("net.py").write_text("def net(:\n")
+    (told,) = faults("model.code", "net.py")
+    assert "line 1" in told
+
+
+def test_rewinding_arms_start_t_epochs_before_the_end():
+    tree = changed("retrain.schedules.late", {"start": "rewound", "curve": "replay", "epochs": 3})
+    dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
+    assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
+
+
+@pytest.mark.parametrize("seed", [2**63, 10**30])
+def test_a_seed_that_torch_cannot_take_is_a_fault(seed):
+    (told,) = faults("seed", seed)
+    assert told.startswith(f"params.yaml: seed is {seed}; it should be less than")
+
+
+def test_decay_is_finite():
+    (told,) = faults("train.recipe.optimizer.weight_decay", float("inf"))
+    assert told.startswith("params.yaml: train.recipe.optimizer.weight_decay is inf; it should be")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("data.root", "data/nope", "data.root is 'data/nope'; it should be a folder that exists"),
+        ("compare.path", ["scaled"], "compare.path is ['scaled']; it should hold two or more"),
+        (
+            "retrain.schedules.mine",
+            {"curve": "step", "milestones": [50]},
+            "retrain.schedules.mine.milestones has 50; the arm ends at epoch 8",
+        ),
+        ("train.schedule.milestones", [10, 20], "train.schedule.milestones has 20; the dense run"),
+        (
+            "retrain.schedules.mine",
+            {"curve": "replay", "epochs": "dense_macs"},
+            "retrain.schedules.mine.epochs is 'dense_macs', longer than the dense run",
+        ),
+        (
+            "prune.iterative.again",
+            {
+                "granularity": "weight",
+                "criterion": "magnitude",
+                "allocation": {"kind": "n_m", "n": 2, "m": 4},
+                "rounds": 3,
+            },
+            "prune.iterative.again: rounds: allocation 'n_m' removes nothing after round 1",
+        ),
+    ],
+)
+def test_what_no_section_sees_alone_is_a_line(key, value, line):
+    (told,) = faults(key, value)
+    assert told.startswith(f"params.yaml: {line}")
+
+
+def test_no_method_is_called_dense():
+    told = faults("prune.methods.dense", TREE["prune"]["methods"]["l1"])
+    assert any("prune.methods.dense: the name stands for" in line for line in told)
