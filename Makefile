@@ -1,4 +1,4 @@
-# `make repro` runs the study, `make test` the tests; both set up .venv first.
+# `make repro` runs the study, `make test` the tests, `make check` the linters; each sets up .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,10 +17,11 @@ check: .venv/ready
 	ruff format --check
 	mypy
 
+# CONSTRAINTS=constraints.txt installs the versions of the recorded study.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[test]"
 	touch $@
 
 clean:
-	rm -rf .venv .state build models data/prepared
+	rm -rf .venv .state build/aside build/params.ok build/rewind.json models data/prepared
