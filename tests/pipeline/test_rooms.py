@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 ORDER = (
     *("pipeline", "data", "images", "networks", "schedules", "replicates", "training"),
     *("evaluation", "dense", "pruning", "retraining", "results", "reporting", "study"),
-    *("presets", "commands"),
+    *("presets", "runner", "commands"),
 )
 """From the bottom up; the stages themselves are on top of all, the networks' own files beside."""
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
@@ -46,6 +46,11 @@ def test_a_file_imports_downwards(path):
 def test_networks_of_the_project_import_the_room_of_networks_alone():
     models = [path for path in FILES if room(path) == "models"]
     assert {room(p) for path in models for p in imported(path)} == {"networks", "pipeline"}
+
+
+def test_the_runner_knows_of_the_project_only_how_to_report_a_mistake():
+    known = {each for path in FILES if room(path) == "runner" for each in imported(path)}
+    assert {path for path in known if room(path) != "runner"} == {Path("stages/pipeline/fault.py")}
 
 
 def test_no_import_goes_in_circles():

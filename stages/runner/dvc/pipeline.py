@@ -1,0 +1,194 @@
+"""DVC's graph, and its cache, lock files and rwlock as `dvc repro` leaves them."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+from dvc.dvcfile import PROJECT_FILE
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo, lock_repo
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.stage.cache import RunCacheNotFoundError
+from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs
+
+from stages.pipeline.fault import Fault
+from stages.runner.dvc.locks import Locks
+from stages.runner.dvc.order import arrange, edges, lock_order
+
+Prepared = Literal["unchanged", "verified", "restored", "ready"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a stage executes: argument lists one after another, where, and with which variables."""
+
+    calls: list[list[str]]
+    folder: str
+    environment: dict[str, str]
+
+
+class Pipeline:
+    """The stages that `dvc repro TARGETS` looks at, by name, and the only writer of their results.
+
+    Everything but `held` and `command` is called while `held`, from one thread.
+    """
+
+    def __init__(self, targets: Sequence[str] = (), stopped: Callable[[], bool] = bool) -> None:
+        """Read the graph; a Fault where DVC would not, `stopped` ends waiting for DVC's lock."""
+        _quiet()
+        with _faults():
+            self._repo = Repo()
+            self._stopped = stopped
+            self._locks = Locks(self._repo)
+            with self.held():
+                chosen = collect_stages(self._repo, list(targets) or [PROJECT_FILE])
+                graph = self._repo.index.graph
+                self._plan = plan_repro(get_active_graph(graph), chosen)
+                self._order = lock_order(self._plan)
+        self.folder = str(self._repo.tmp_dir)
+        self._stages = {stage.addressing: stage for stage in self._plan}
+        self.needs, self.after = edges(graph, self._plan)
+        self._before: dict[str, list[Any]] = {}
+        self._recorded: list[Any] = []
+        self._written: set[str] = set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold DVC's lock of the repository, waiting for it as long as another process does."""
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(lock_repo(self._repo))
+                    break
+                except LockError as error:
+                    if self._stopped():
+                        raise Fault(f"{error}") from error
+            yield
+
+    def prepare(self, name: str) -> Prepared:
+        """Restore a stage or leave it ready to run its command, holding its rwlock.
+
+        Frozen stages and those without a command are left to DVC: `verified`.
+        """
+        stage = self._stages[name]
+        with _faults():
+            if stage.frozen or not stage.cmd:
+                return self._verify(stage)
+            if not stage.changed():
+                return "unchanged"
+            self._locks.take(name, stage)
+            stage.remove_outs(ignore_remove=False, force=False)
+            try:
+                self._repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                stage.save_deps()
+                self._before[name] = [dep.hash_info for dep in stage.deps]
+                return "ready"
+            self._save(stage)
+            return "restored"
+
+    def command(self, name: str) -> Command:
+        """Return what DVC would execute for a stage."""
+        stage = self._stages[name]
+        options = prepare_kwargs(stage)
+        shell = get_executable()
+        calls = [_make_cmd(shell, line) for line in _enforce_cmd_list(stage.cmd)]
+        return Command(calls, options["cwd"], options["env"])
+
+    def record(self, name: str) -> None:
+        """Save what a stage wrote to the cache; a Fault if a dependency changed while it ran."""
+        stage = self._stages[name]
+        with _faults():
+            before = self._before.pop(name)
+            stage.save_deps()
+            pairs = zip(stage.deps, before, strict=True)
+            edited = [f"{dep}" for dep, hashed in pairs if dep.hash_info != hashed]
+            if edited:
+                raise Fault(f"changed while the stage ran: {', '.join(edited)}; nothing recorded")
+            self._save(stage)
+
+    def abandon(self, name: str) -> None:
+        """Let go of a stage that failed."""
+        self._locks.release([name])
+
+    def flush(self) -> None:
+        """Write what was recorded to the lock files, one rewrite for each, and free the stages."""
+        stages = sorted(self._recorded, key=lambda stage: str(stage.path))
+        for path, group in groupby(stages, key=lambda stage: str(stage.path)):
+            first, *others = group
+            first.dvcfile.dump_stages([first, *others], update_pipeline=False)
+            self._written.add(path)
+        self._locks.release([stage.addressing for stage in stages])
+        self._recorded.clear()
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether something recorded is in no lock file yet."""
+        return bool(self._recorded)
+
+    def finish(self) -> None:
+        """Write the rest, put new entries into DVC's order, and add to git what DVC would."""
+        self.flush()
+        for path in self._written & self._order.keys():
+            arrange(*self._order[path])
+        with self._repo.scm_context(quiet=True):
+            pass
+
+    def close(self) -> None:
+        """Let go of all stages, whatever happened."""
+        self._locks.release()
+        self._repo.close()
+
+    def forecast(self, name: str, restorable: bool = True) -> Prepared:
+        """Return what `prepare` would from the files as they are; change nothing.
+
+        What is not `restorable` depends on what other stages are yet to write.
+        """
+        stage = self._stages[name]
+        with _faults():
+            if not stage.changed():
+                return "unchanged"
+            if stage.frozen or not stage.cmd:
+                return "verified"
+            if not restorable:
+                return "ready"
+            try:
+                if stage.changed_stage() or not stage.deps_cached():
+                    stage.save_deps()
+                    for out in stage.outs:  # what the lock file says of them is of other inputs
+                        out.clear()
+                self._repo.stage_cache.restore(stage, dry=True)
+            except RunCacheNotFoundError:
+                return "ready"
+            return "restored"
+
+    def _verify(self, stage: Any) -> Prepared:
+        if stage.reproduce() is None:
+            return "unchanged"
+        self._recorded.append(stage)
+        return "verified"
+
+    def _save(self, stage: Any) -> None:
+        plain = [out for out in stage.outs if not (out.is_metric or out.is_plot)]
+        stage.save(run_cache=all(out.use_cache for out in plain))
+        stage.commit()
+        self._recorded.append(stage)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (DvcException, OSError) as error:
+        raise Fault(f"{error}") from error
+
+
+def _quiet() -> None:
+    """Leave the terminal to the runner: no news and no progress bars, warnings as ever."""
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)
