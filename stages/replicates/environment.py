@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from stages.pipeline.fault import Fault
+from stages.replicates import ranks
 from stages.replicates.settings import Compute
 
 BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")
@@ -33,7 +34,9 @@ def describe(compute: Compute, device: torch.device) -> dict[str, Any]:
     Where `deterministic` is false not even equal environments do.
     """
     on_gpu = device.type == "cuda"
+    several = {"devices": ranks.devices()} if ranks.devices() > 1 else {}
     return {
+        **several,
         "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
         "instructions": None if on_gpu else _instructions(compute),
         "threads": compute.threads,
@@ -55,6 +58,13 @@ def _device(name: str) -> torch.device:
             f"params.yaml: compute.device is {name!r}; this machine has {count} CUDA devices, "
             "use cpu or auto"
         )
+    if device.type == "cuda" and ranks.devices() > 1:
+        if ranks.devices() > count:
+            raise Fault(
+                f"params.yaml: train.devices is {ranks.devices()}; this machine has {count} CUDA "
+                "devices, it should be no more"
+            )
+        device = torch.device("cuda", ranks.number())
     if device.index is not None:
         torch.cuda.set_device(device)
     return device

@@ -1,13 +1,16 @@
-"""Replicates side by side: one process each, as many at a time as there are workers."""
+"""Replicates side by side: one process a device, as many at a time as there are workers."""
 
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -15,6 +18,7 @@ from tqdm import tqdm
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.watch import end_with_parent
+from stages.replicates.ranks import Rank, joined, ranks_of
 
 WORKERS = "AFTERPRUNE_WORKERS"
 START = "fork" if sys.platform == "linux" else "spawn"
@@ -23,43 +27,46 @@ survives."""
 Task = Callable[[int], None]
 
 
-def run_replicates(task: Task, count: int, threads: int) -> None:
-    """Call `task(i)` for replicate i = 0 .. count - 1, each in a process of its own.
+def run_replicates(task: Task, count: int, threads: int, devices: int = 1) -> None:
+    """Call `task(i)` for replicate i = 0 .. count - 1, each in `devices` processes of its own.
 
     Where they are forked, torch must not have computed anything here before. `threads` is what
     one of them uses: with more workers than processors they would only wait for each other. The
     number of workers never changes a result; the environment variable AFTERPRUNE_WORKERS sets it.
-    Raises the first Fault of a replicate, after stopping the others.
+    Raises the first Fault of a process, after stopping the others.
     """
     context: Any = multiprocessing.get_context(START)
-    handed = task if START == "fork" else _Portable(task)
+    handed: Any = task if START == "fork" else _Portable(task)
     tqdm.get_lock()  # one for all replicates, whose bars share a terminal
     waiting = list(range(count))
     running: dict[Connection, BaseProcess] = {}
-    try:
+    with _stopping(running), _meeting_place(devices) as place:
         while waiting or running:
-            while waiting and len(running) < workers(threads):
-                reader, writer = context.Pipe(duplex=False)
+            while waiting and len(running) <= devices * (workers(threads, devices) - 1):
                 number = waiting.pop(0)
-                running[reader] = context.Process(
-                    target=_work,
-                    args=(handed, number, writer, os.getpid()),
-                    name=f"replicate {number}",
-                )
-                running[reader].start()
-                writer.close()
+                for rank in ranks_of(devices, Path(place, f"{number}")):
+                    reader, writer = context.Pipe(duplex=False)
+                    running[reader] = context.Process(
+                        target=_work,
+                        args=(handed, number, rank, writer, os.getpid()),
+                        name=_name(number, rank),
+                    )
+                    running[reader].start()
+                    writer.close()
             ready = wait(list(running))
             for reader in [reader for reader in running if reader in ready]:
                 _finish(running.pop(reader), reader)
-    finally:
-        for process in running.values():
-            process.terminate()
-            process.join()
 
 
-def workers(threads: int) -> int:
-    """Return how many processes of `threads` threads run at a time."""
+def workers(threads: int, devices: int = 1) -> int:
+    """Return how many replicates run at a time; a process of theirs has `threads` threads.
+
+    One of several devices runs alone, where AFTERPRUNE_WORKERS does not say otherwise: it has all
+    GPUs, and the stage must not ask for GPUs before it forks.
+    """
     text = os.environ.get(WORKERS)
+    if text is None and devices > 1:
+        return 1
     if text is None:
         mine = getattr(os, "sched_getaffinity", None)  # Linux alone has it
         return max(1, (len(mine(0)) if mine else os.cpu_count() or 1) // threads)
@@ -79,11 +86,32 @@ class _Portable:
         return cloudpickle.loads, (cloudpickle.dumps(self.task),)
 
 
-def _work(task: Task, replicate: int, writer: Connection, parent: int) -> None:
+@contextmanager
+def _stopping(running: Mapping[Connection, BaseProcess]) -> Iterator[None]:
+    """Stop what is still running when the block ends."""
+    try:
+        yield
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.join()
+
+
+def _meeting_place(devices: int) -> AbstractContextManager[str]:
+    return tempfile.TemporaryDirectory() if devices > 1 else nullcontext("")
+
+
+def _name(replicate: int, rank: Rank) -> str:
+    return f"replicate {replicate}" + (f", device {rank.number}" if rank.devices > 1 else "")
+
+
+def _work(task: Task, replicate: int, rank: Rank, writer: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its replicates
     end_with_parent(parent)
     try:
-        task(replicate)
+        with joined(rank):
+            task(replicate)
     except Fault as fault:
         writer.send(f"{fault}")
     else:

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from stages.pipeline.files import write_json
 from stages.pipeline.guard import Stage
+from stages.pipeline.recovery import Work
 from stages.replicates.environment import activate, describe
+from stages.replicates.ranks import by_leader, from_leader, leads
 from stages.replicates.settings import Compute
 
 NETWORKS, OUTCOMES = "networks", "outcomes"
@@ -30,7 +33,8 @@ class Outputs:
 class Replicate:
     """A replicate that is to be computed in `folder` on `device`, if it is not `finished` already.
 
-    Call `check` when all inputs are in memory (see `pipeline.recovery.Work`).
+    All of its ranks have the same folder, and the leader writes there. Call `check` when all inputs
+    are in memory (see `pipeline.recovery.Work`).
     """
 
     number: int
@@ -43,6 +47,11 @@ class Replicate:
     def name(self) -> str:
         """Return the name of its files and folders."""
         return f"replicate_{self.number}"
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one process that prints what holds for all."""
+        return self.number == 0 and leads()
 
     @property
     def networks(self) -> Path:
@@ -69,9 +78,29 @@ def training(
     """
     device = activate(compute)
     environment = describe(compute, device)
-    if number == 0:
-        write_json(outputs.environment, environment)
+    with _shared_work(stage, number, narrowed, environment) as work:
+        this = Replicate(number, device, work.folder, work.finished, work.check)
+        if this.first:
+            write_json(outputs.environment, environment)
+        yield this
+        _copy(this.folder, outputs)
+
+
+@contextmanager
+def _shared_work(
+    stage: Stage, number: int, narrowed: Mapping[str, str] | None, environment: dict[str, Any]
+) -> Iterator[Work]:
+    """Yield a replicate's work to all of its ranks; the leader alone locks and finishes it."""
+    if not leads():
+        folder, finished = from_leader()
+        yield Work(folder, finished, stage.check)
+        return
     with stage.replicate(number, narrowed, environment=environment) as work:
-        yield Replicate(number, device, work.folder, work.finished, work.check)
-        for part, target in ((NETWORKS, outputs.networks), (OUTCOMES, outputs.outcomes)):
-            shutil.copytree(work.folder / part, target, dirs_exist_ok=True)
+        from_leader((work.folder, work.finished))
+        yield work
+
+
+@by_leader
+def _copy(folder: Path, outputs: Outputs) -> None:
+    for part, target in ((NETWORKS, outputs.networks), (OUTCOMES, outputs.outcomes)):
+        shutil.copytree(folder / part, target, dirs_exist_ok=True)
