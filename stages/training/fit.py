@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.replicates.ranks import by_leader, leads
 from stages.training.loop import Run
 
 PROGRESS = "progress.safetensors"
@@ -65,9 +66,12 @@ def fit(
     """Train `run` to the end of its rates; `after` is called at the end of every epoch.
 
     Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
-    On a terminal it is shown on the line `number` of those that replicates share.
+    On a terminal it is shown on the line `number` of those that replicates share. Ranks other than
+    the leader only train: their history is empty, and they do not call `after`.
     """
     history = _resumed(run, folder / PROGRESS)
+    if not leads():
+        return _trained(run)
     saved = time.monotonic()
     cost = 0.0
     with _bar(run, f"{name} {number}", number) as bar:
@@ -88,9 +92,16 @@ def fit(
     return history
 
 
+@by_leader
 def end(folder: Path) -> None:
     """Drop the progress of a run whose results are written."""
     (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _trained(run: Run) -> History:
+    while run.epoch < run.rates.epochs:
+        run.advance()
+    return History()
 
 
 def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stages.images.prepared import ImageSet, Prepared
 from stages.pipeline.fault import Fault
+from stages.replicates import ranks
 from stages.replicates.seeds import stream_seed
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates, steps_per_epoch
@@ -64,14 +65,18 @@ class Run:
         """Train one epoch; return the mean training loss over its images."""
         shape = self.data.train.images.shape
         tables = epoch_tables(shape, self.recipe, self.seed, self.stream, self.epoch)
-        self.step.begin(tables, self.rates, self.epoch)
+        ranks.copy_leader(self.step.state())  # BatchNorm's statistics, which differ, as on resuming
+        share = tables.share(ranks.number(), ranks.devices())
+        self.step.begin(share, self.rates, self.epoch)
         self.network.train()
         with explained():
             launch = self.launch
-            torch.manual_seed(stream_seed(self.seed, self.stream, self.epoch))
+            seed = stream_seed(self.seed, self.stream, self.epoch)
+            torch.manual_seed(seed + ranks.number())
             for step in range(self.rates.steps_per_epoch):
                 self.step.feed(step)
                 launch()
+            ranks.average([self.step.total])
             loss = float(self.step.total) / self.rates.steps_per_epoch
         self.epoch += 1
         if not math.isfinite(loss):
@@ -89,8 +94,9 @@ class Run:
 
     @cached_property
     def launch(self) -> Callable[[], None]:
-        """What takes a step: on a GPU the replay of its graph, elsewhere the step itself."""
-        if self.step.device.type == "cuda" and self.compute.graph:
+        """What takes a step: on a single GPU the replay of its graph, elsewhere the step itself."""
+        alone = ranks.devices() == 1  # a sum over GPUs in a graph is untested
+        if self.step.device.type == "cuda" and self.compute.graph and alone:
             return captured(self.step, self.step.state(), self.step.device)
         return self.step
 

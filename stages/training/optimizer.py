@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import options_of
+from stages.replicates.ranks import average
 from stages.training.masks import check_fit
 from stages.training.optimizers.registry import OPTIMIZERS
 from stages.training.settings import OptimizerSettings
@@ -52,8 +53,9 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, lr: float | Tensor, momentum: float | Tensor) -> None:
-        """Update the parameters from their gradients, then drop the gradients."""
+        """Update the parameters from their gradients, averaged over ranks; drop the gradients."""
         gradients = self._gradients()
+        average(gradients)
         self._mask(gradients)
         self.update(self.parameters, gradients, self.slots, lr, momentum)
         for parameter in self.parameters:

@@ -15,6 +15,7 @@ from stages.images.normalise import normalise
 from stages.images.prepared import Prepared
 from stages.pipeline.options import options_of
 from stages.replicates.precision import autocast, memory_format
+from stages.replicates.ranks import devices
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates, steps_per_epoch
 from stages.training.losses import LOSSES
@@ -52,7 +53,7 @@ class Step:
         images = data.train.images
         self.fed = images.device != self.device
         if self.fed:
-            shape = (recipe.batch_size, *images.shape[1:])
+            shape = (recipe.batch_size // devices(), *images.shape[1:])
             self.batch = torch.zeros(shape, dtype=torch.uint8, device=self.device)
 
     def begin(self, tables: Tables, rates: Rates, epoch: int) -> None:

@@ -5,7 +5,8 @@ so a run resumed at epoch k draws what the undisturbed run draws there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,10 +18,15 @@ from stages.training.settings import Recipe
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables of one epoch, one row a step: the images [steps, batch], and each augmentation's."""
+    """Tables of one epoch: the images [steps, batch], each augmentation's [steps, ..., batch]."""
 
     images: Tensor
     augmentations: list[Tensor]
+
+    def share(self, number: int, devices: int) -> Self:
+        """Return the tables of one of so many equal shares of every batch."""
+        images, *others = (t.chunk(devices, -1)[number] for t in (self.images, *self.augmentations))
+        return replace(self, images=images, augmentations=others)
 
 
 def epoch_tables(

@@ -4,6 +4,9 @@ import torch
 from torch import nn
 
 from stages.images.prepared import ImageSet, Prepared
+from stages.pipeline.files import load_arrays, save_arrays
+from stages.replicates import ranks
+from stages.replicates.processes import run_replicates
 from stages.replicates.seeds import RETRAIN
 from stages.schedules.rates import Rates
 from stages.training.loop import Run
@@ -131,3 +134,33 @@ def same():
         )
 
     return equal
+
+
+@pytest.fixture
+def close():
+    """Return a function that asserts that two states differ by rounding alone.
+
+    A sum over two halves of a batch rounds otherwise than one over the whole, by some 1e-7 of it;
+    after a dozen steps weights of about 0.1 differ by less than ten times that.
+    """
+
+    def equal(one, other):
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-6, err_msg=name)
+
+    return equal
+
+
+@pytest.fixture
+def on_ranks(tmp_path):
+    """Return a function that calls another on each of some ranks; it returns arrays by name."""
+
+    def call(function, devices=2):
+        def task(number):
+            save_arrays(tmp_path / f"rank_{ranks.number()}", function())
+
+        run_replicates(task, 1, 1, devices)
+        return [load_arrays(tmp_path / f"rank_{rank}") for rank in range(devices)]
+
+    return call

@@ -184,6 +184,15 @@ def test_what_the_step_would_meet_too_is_raised(error, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("devices", "graph"), [(1, True), (2, False)])
+def test_a_step_that_gpus_share_is_not_captured(devices, graph, begin, monkeypatch):
+    monkeypatch.setattr("stages.training.loop.captured", lambda *step: "graph")
+    monkeypatch.setattr("stages.replicates.ranks.devices", lambda: devices)
+    run = begin()
+    run.step.device = torch.device("cuda")
+    assert run.launch == ("graph" if graph else run.step)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_graph_and_eager_steps_give_the_same_bits(begin, data, steady, snapshot, same):
     runs = []

@@ -25,7 +25,7 @@ class Augmentation(Protocol):
     def draw(
         self, chance: Generator, shape: tuple[int, int], size: tuple[int, int]
     ) -> NDArray[Any]:
-        """Return the table of an epoch, on the CPU: one row a step, of any shape and dtype.
+        """Return the table of an epoch, [steps, ..., batch], on the CPU: one row a step.
 
         `shape` is steps and batch, `size` the height and width of an image.
         """
