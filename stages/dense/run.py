@@ -12,6 +12,7 @@ from stages.networks.compact import save
 from stages.networks.settings import Model
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.replicates.precision import placed
+from stages.replicates.ranks import by_leader
 from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import DENSE
 from stages.replicates.settings import Compute
@@ -46,6 +47,7 @@ class DenseRun:
         return Run(network, optimizer, data, recipe, self.rates, seed, DENSE, compute=compute)
 
 
+@by_leader
 def save_trained(this: Replicate, run: Run, spec: Spec, history: History) -> None:
     """Write a finished run: the final network, and the outcome of that file."""
     final = this.networks / "final" / f"{this.name}.safetensors"
@@ -66,6 +68,7 @@ def checkpoints_every(epochs: int, folder: Path) -> Callable[[Run], None]:
     return keep
 
 
+@by_leader
 def save_checkpoint(folder: Path, run: Run) -> None:
     """Write weights, momentum and position of a run; its generators follow from the position."""
     about = {"epoch": run.epoch, "seed": run.seed, "stream": run.stream}

@@ -17,6 +17,7 @@ from stages.pruning.method import Method
 from stages.pruning.prune import prune
 from stages.pruning.settings import Calibration
 from stages.pruning.step import apply, calibration_batches, composed, sizes, write_pruned
+from stages.replicates.ranks import by_leader, from_leader, leads
 from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import PRUNE, stream_seed
 from stages.retraining.plan import Plan
@@ -59,11 +60,27 @@ class Rounds:
         """Prune round by round; yield each one that is to be retrained, before the next is pruned.
 
         `dense` is the file of the dense network. Call `finish` on a round before asking for the
-        next. Rounds that an interrupted run finished are pruned once more, for what they kept.
+        next. The leader prunes for all ranks.
         """
-        seed = self.arm.seed + this.number
+        spec = compact.read_spec(dense)
+        pruned = self._pruned(this, dense, spec, data)
+        for number in range(1, len(self.methods) + 1):
+            about = from_leader(next(pruned) if leads() else None)
+            if about is not None:
+                folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
+                run = self.arm.begin(folder, this.number, data, scale, number)
+                this.check()
+                yield Round(folder, spec, run, scale)
+
+    def _pruned(
+        self, this: Replicate, dense: Path, spec: Spec, data: Prepared
+    ) -> Iterator[dict[str, Any] | None]:
+        """Prune round by round; yield the sizes of each, None where its retraining is finished.
+
+        Rounds that an interrupted run finished are pruned once more, for what they kept.
+        """
+        seed, source = self.arm.seed + this.number, dense
         batches = calibration_batches(data, self.calibration, seed)
-        source, spec = dense, compact.read_spec(dense)
         kept: compact.Kept = {}
         masks: dict[str, torch.Tensor] = {}
         for number, method in enumerate(self.methods, 1):
@@ -74,16 +91,15 @@ class Rounds:
             kept, masks = composed(kept, pruned.kept), pruned.masks
             source = folder / "last.safetensors"
             if (folder / OUTCOME).exists():
+                yield None
                 continue
             smaller = apply(network, pruned)
             about = sizes(network, smaller, pruned, data.shape)
             write_json(folder / "sizes.json", about)
             write_pruned(folder, this.name, smaller, spec, kept, masks)
-            scale = _scale(self.arm.plan, about)
-            run = self.arm.begin(folder, this.number, data, scale, number)
-            this.check()
-            yield Round(folder, spec, run, scale)
+            yield about
 
+    @by_leader
     def finish(self, this: Replicate) -> None:
         """Give the replicate the networks of the last round, and the outcome of all of them."""
         folders = [round_folder(this, number + 1) for number in range(len(self.methods))]

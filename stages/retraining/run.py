@@ -12,6 +12,7 @@ from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
 from stages.replicates.precision import placed
+from stages.replicates.ranks import by_leader
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import Plan, rewound_file, scaled
@@ -56,6 +57,7 @@ class ArmRun:
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute)
 
 
+@by_leader
 def save_retrained(
     folder: Path, outcome: Path, run: Run, spec: Spec, history: History, **more: Any
 ) -> None:

@@ -9,6 +9,7 @@ from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
 from stages.networks.settings import Model
 from stages.pipeline.files import read_meta
+from stages.replicates import ranks
 from stages.replicates.replicate import Replicate
 from stages.replicates.settings import Compute
 from stages.training.fit import PROGRESS, fit
@@ -159,3 +160,43 @@ def test_checkpoints_are_kept_at_every_multiple(every, kept, trained, dense, dat
 def test_a_checkpoint_says_where_in_which_run_it_was_taken(trained):
     about = read_meta(trained[1] / "epoch_0003.safetensors")
     assert about == {"epoch": 3, "seed": 5, "stream": 0}
+
+
+def test_checkpoints_of_two_devices_are_recomputed_to_the_bit_and_written_once(
+    dense, data, on_ranks, tmp_path
+):
+    def whole():
+        keep = checkpoints_every(1, tmp_path / "whole")
+        fit(dense.begin(0, data), tmp_path / "progress", "dense", 0, keep)
+        return {}
+
+    def again():
+        run = dense.begin(0, data)
+        for epoch in (1, 3):
+            go_to(run, epoch, tmp_path / "kept")
+            save_checkpoint(tmp_path / "again" / f"{ranks.number()}", run)
+        return {}
+
+    on_ranks(whole)
+    (tmp_path / "kept").mkdir()
+    name = "epoch_0002.safetensors"
+    (tmp_path / "kept" / name).hardlink_to(tmp_path / "whole" / name)
+    on_ranks(again)
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["0"]
+    for epoch in (1, 3):
+        name = f"epoch_{epoch:04d}.safetensors"
+        recomputed = tmp_path / "again" / "0" / name
+        assert recomputed.read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_network_of_two_devices_is_written_by_one(dense, data, on_ranks, tmp_path):
+    def train():
+        folder = tmp_path / f"{ranks.number()}"
+        this = Replicate(0, data.mean.device, folder, finished=False, check=lambda: None)
+        run = dense.begin(0, data)
+        save_trained(this, run, dense.spec(data), fit(run, tmp_path / "progress", "dense", 0))
+        return {}
+
+    on_ranks(train)
+    assert load_outcome(tmp_path / "0" / "outcomes" / "replicate_0.safetensors").macs
+    assert not (tmp_path / "1").exists()

@@ -11,9 +11,18 @@ import torch
 
 from stages.pipeline.recovery import Work
 from stages.replicates.replicate import Outputs
-from tests.training.conftest import data, image_set, one_thread, rates, recipe, same, snapshot
+from tests.training.conftest import (
+    close,
+    data,
+    image_set,
+    one_thread,
+    rates,
+    recipe,
+    same,
+    snapshot,
+)
 
-__all__ = ["data", "image_set", "one_thread", "rates", "recipe", "same", "snapshot"]
+__all__ = ["close", "data", "image_set", "one_thread", "rates", "recipe", "same", "snapshot"]
 
 
 @dataclass
