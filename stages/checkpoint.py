@@ -14,6 +14,7 @@ from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
 from stages.replicates.processes import run_replicates
+from stages.replicates.ranks import leads
 from stages.replicates.settings import Compute
 from stages.schedules.rates import load_rates
 from stages.training.settings import Recipe
@@ -33,17 +34,19 @@ def main() -> None:
             stage.read("seed", int),
         )
         epochs = read_json("build/rewind.json")["epochs"]
+        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
         folder = stage.output("models/checkpoints")
         folder.mkdir()
         if epochs:
             task = partial(replicate, dense, epochs, folder)
-            run_replicates(task, stage.read("seeds", int), dense.compute.threads)
+            run_replicates(task, seeds, dense.compute.threads, devices)
 
 
 def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> None:
     """Write one replicate's checkpoints at `epochs`."""
     device = activate(dense.compute)
-    if describe(dense.compute, device) != read_json("models/environments/dense.json"):
+    here = describe(dense.compute, device)
+    if leads() and here != read_json("models/environments/dense.json"):
         print(
             "the dense networks were trained in another environment: checkpoints that training did "
             "not keep are recomputed here, and may differ from its own in the last bits",

@@ -37,7 +37,8 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
             stage.output(f"models/environments/{method}/{schedule}.json"),
         )
         task = partial(replicate, stage, rounds, outputs)
-        run_replicates(task, stage.read("seeds", int), compute.threads)
+        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        run_replicates(task, seeds, compute.threads, devices)
 
 
 def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> None:
@@ -46,7 +47,7 @@ def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> No
     plan = {str(arm.folder / FILE): arm.plan.digest_of(number)}
     with training(stage, number, arm.compute, outputs, narrowed=plan) as this:
         if not this.finished:
-            data = load("data/prepared", this.device, notify=number == 0)
+            data = load("data/prepared", this.device, notify=this.first)
             dense = Path("models/dense/final") / f"{this.name}.safetensors"
             for current in rounds.to_train(this, dense, data):
                 current.finish(fit(current.run, current.folder, arm.name, number))

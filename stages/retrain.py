@@ -33,7 +33,8 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
             stage.output(f"models/environments/{method}/{schedule}.json"),
         )
         task = partial(replicate, stage, arm, Path(f"models/pruned/{method}"), outputs)
-        run_replicates(task, stage.read("seeds", int), compute.threads)
+        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        run_replicates(task, seeds, compute.threads, devices)
 
 
 def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number: int) -> None:
@@ -41,7 +42,7 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
     plan = {str(arm.folder / FILE): arm.plan.digest_of(number)}
     with training(stage, number, arm.compute, outputs, narrowed=plan) as this:
         if not this.finished:
-            data = load("data/prepared", this.device, notify=number == 0)
+            data = load("data/prepared", this.device, notify=this.first)
             scale, spec = arm.plan.scale_of(number), spec_of(pruned, number)
             run = arm.begin(pruned, number, data, scale)
             this.check()

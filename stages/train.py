@@ -37,14 +37,15 @@ def main() -> None:
         )
         every = stage.read("train.checkpoint_every", int)
         task = partial(replicate, stage, dense, every, outputs)
-        run_replicates(task, stage.read("seeds", int), dense.compute.threads)
+        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        run_replicates(task, seeds, dense.compute.threads, devices)
 
 
 def replicate(stage: Stage, dense: DenseRun, every: int, outputs: Outputs, number: int) -> None:
     """Train one replicate to the end."""
     with training(stage, number, dense.compute, outputs) as this:
         if not this.finished:
-            data = load("data/prepared", this.device, notify=number == 0)
+            data = load("data/prepared", this.device, notify=this.first)
             run = dense.begin(number, data)
             this.check()
             keep = checkpoints_every(every, this.networks / "checkpoints" / this.name)

@@ -11,12 +11,17 @@ from stages.training.settings import Recipe
 
 
 class Train(Section):
-    """The dense run: `epochs` epochs at learning rates up to `lr`, by `schedule`."""
+    """The dense run: `epochs` epochs at learning rates up to `lr`, by `schedule`.
+
+    `devices`, the number over which a replicate is trained, and `recipe` are those of retraining
+    too.
+    """
 
     epochs: Annotated[int, Field(ge=1)]
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     schedule: DENSE_SCHEDULE
     checkpoint_every: Annotated[int, Field(ge=1)]
+    devices: Annotated[int, Field(ge=1)] = 1
     recipe: Recipe
 
     def rates(self, steps_per_epoch: int) -> DenseRates:

@@ -24,6 +24,7 @@ def check(study: Study) -> None:
         *_names(study),
         *_root(study.data),
         *_code(study.model),
+        *_devices(study),
         *_rounds(study.prune),
         *_schedules(study),
     ]
@@ -54,6 +55,20 @@ def _names(study: Study) -> Iterator[str]:
 def _root(data: Data) -> Iterator[str]:
     if not Path(data.root).is_dir():
         yield f"data.root is {data.root!r}; it should be a folder that exists"
+
+
+def _devices(study: Study) -> Iterator[str]:
+    devices, batch_size = study.train.devices, study.train.recipe.batch_size
+    if batch_size % devices or batch_size < 2 * devices:
+        yield (
+            f"train.recipe.batch_size is {batch_size}; with train.devices {devices} it should be "
+            f"a multiple of {devices}, and {2 * devices} or more"
+        )
+    if devices > 1 and study.compute.device.startswith("cuda:"):
+        yield (
+            f"compute.device is {study.compute.device!r}; with train.devices {devices} it should "
+            "be auto, cpu or cuda"
+        )
 
 
 def _rounds(prune: Prune) -> Iterator[str]:

@@ -142,3 +142,35 @@ def test_what_no_section_sees_alone_is_a_line(key, value, line):
 def test_no_method_is_called_dense():
     told = faults("prune.methods.dense", TREE["prune"]["methods"]["l1"])
     assert any("prune.methods.dense: the name stands for" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("devices", "batch_size", "line"),
+    [
+        (3, 64, "it should be a multiple of 3, and 6 or more"),
+        (4, 4, "it should be a multiple of 4, and 8 or more"),
+    ],
+)
+def test_devices_share_a_batch_equally(devices, batch_size, line):
+    """One image a device would leave BatchNorm nothing to normalise by."""
+    tree = changed("train.devices", devices)
+    tree["train"]["recipe"]["batch_size"] = batch_size
+    with pytest.raises(Fault) as fault:
+        check(parse(Study, tree))
+    key = "params.yaml: train.recipe.batch_size"
+    assert str(fault.value) == f"{key} is {batch_size}; with train.devices {devices} {line}"
+
+
+def test_a_study_on_several_devices_is_valid_and_names_no_single_gpu():
+    tree = changed("train.devices", 2)
+    check(parse(Study, tree))
+    tree["compute"]["device"] = "cuda:1"
+    with pytest.raises(
+        Fault, match=r"compute\.device is 'cuda:1'; with train\.devices 2 it should"
+    ):
+        check(parse(Study, tree))
+
+
+def test_a_study_needs_a_device():
+    (told,) = faults("train.devices", 0)
+    assert told.startswith("params.yaml: train.devices is 0; it should be greater than or equal")
