@@ -39,7 +39,7 @@ def main(
     if device is Device.cuda and not torch.cuda.is_available():
         raise Fault("--device is cuda; this machine has no CUDA device, use cpu")
     warn_if_busy()
-    print(header(device), flush=True)
+    print(header(device), *skips(chosen), sep="\n", flush=True)
     rows: list[Row] = []
     for entry in chosen:
         measured = entry.rows(rounds or entry.rounds)
@@ -56,6 +56,11 @@ def choose(known: dict[str, Case], names: list[str], device: Device) -> list[Cas
             print(f"no case {name!r} on {device}; {nearest(name, known)}", file=sys.stderr)
             raise typer.Exit(2)
     return [known[name] for name in names]
+
+
+def skips(chosen: list[Case]) -> list[str]:
+    """Return what the cases skip and why, each line once."""
+    return list(dict.fromkeys(case.skipped for case in chosen if case.skipped))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from tests.benchmarks import digits
 from tests.benchmarks.memory import memory_floor
 from tests.benchmarks.noop import noop
 from tests.benchmarks.ratios import Row
-from tests.benchmarks.setting import Device, Setting, settings
+from tests.benchmarks.setting import Device, Setting, has_bfloat16, settings
 from tests.benchmarks.startup import startup
 from tests.benchmarks.study import study
 from tests.benchmarks.training import Training
@@ -19,6 +19,7 @@ KINDS = {
     "evaluation": "the accuracy on the test images",
     "arm": "an arm: epochs of training, each followed by an evaluation",
 }
+SKIPPED = "bfloat16 is skipped: the {} has no instructions for it, and emulation tells nothing"
 DIGITS_REPEATS = {"epoch": 4, "evaluation": 20, "arm": 1}
 SIZES = {
     Device.cpu: {"resnet20": Sizes(512, 64, 512), "resnet56": Sizes(256, 64, 256)},
@@ -28,11 +29,15 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Case:
-    """What a case measures, how, and the rounds it takes where none are asked for."""
+    """What a case measures, how, the rounds it takes where none are asked for, and what it skips.
+
+    `skipped` is a line that says what, and why.
+    """
 
     about: str
     rows: Callable[[int], list[Row]]
     rounds: int = 5
+    skipped: str = ""
 
 
 def cases(device: Device) -> dict[str, Case]:
@@ -49,7 +54,8 @@ def cases(device: Device) -> dict[str, Case]:
     }
     if device is Device.cuda:
         floor = partial(memory_floor, workloads(device)["resnet56"])
-        others["memory-floor"] = Case("a step, against the time to move its activations", floor)
+        about = "a step, against the time to move its activations"
+        others["memory-floor"] = Case(about, floor, skipped=_skipped(device))
     return trained | others
 
 
@@ -64,7 +70,15 @@ def workloads(device: Device) -> dict[str, Callable[[], Workload]]:
 def _training(kind: str, name: str, make: Callable[[], Workload], device: Device) -> Case:
     repeats = DIGITS_REPEATS[kind] if name == "digits" else 1
     training = Training(f"{kind}-{name}", kind, make, device, repeats)
-    return Case(f"{KINDS[kind]}, {name}", partial(training.rows, _settings(kind, device)))
+    rows = partial(training.rows, _settings(kind, device))
+    skipped = "" if kind == "evaluation" else _skipped(device)
+    return Case(f"{KINDS[kind]}, {name}", rows, skipped=skipped)
+
+
+def _skipped(device: Device) -> str:
+    if has_bfloat16(device):
+        return ""
+    return SKIPPED.format("GPU" if device is Device.cuda else "processor")
 
 
 def _settings(kind: str, device: Device) -> list[Setting]:

@@ -9,15 +9,19 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks.child import processors
-from tests.benchmarks.setting import Device
+from tests.benchmarks.setting import Device, bfloat16_instructions
 
 BUSY = 0.25
 
 
 def header(device: Device) -> str:
-    """Name processor, GPU, load, versions and the command line; two lines."""
+    """Name processor and its vector instructions, GPU, load, versions and the command; two lines.
+
+    The instructions are torch's widest vectors and those for bfloat16, if there are any.
+    """
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    parts = [f"{_processor()}, {processors()} cores"]
+    instructions = [torch.backends.cpu.get_cpu_capability(), *bfloat16_instructions()]
+    parts = [f"{_processor()} ({' '.join(instructions)}), {processors()} cores"]
     if device is Device.cuda:
         parts.append(torch.cuda.get_device_name())
     parts += [f"load {load}", f"torch {torch.__version__}", f"Python {platform.python_version()}"]

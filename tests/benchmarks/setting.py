@@ -7,6 +7,8 @@ from typing import Literal
 
 import torch
 
+from stages.replicates.environment import BFLOAT16
+
 
 class Device(StrEnum):
     """Where networks compute."""
@@ -38,8 +40,26 @@ class Setting:
         return torch.autocast(device.type, torch.bfloat16, half, cache_enabled=not self.graph)
 
 
+def bfloat16_instructions() -> list[str]:
+    """Return the processor's instructions for bfloat16, by torch's names."""
+    able = torch.cpu.get_capabilities()
+    return [name for name in BFLOAT16 if able.get(name)]
+
+
+def has_bfloat16(device: Device) -> bool:
+    """Whether a device computes in bfloat16, and does not emulate it."""
+    if device is Device.cuda:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(bfloat16_instructions())
+
+
 def settings(device: Device) -> list[Setting]:
-    """Return the settings whose speed is claimed on a device."""
+    """Return the settings whose speed is claimed on a device, bfloat16 only where it has that."""
+    able = has_bfloat16(device)
+    return [setting for setting in _claimed(device) if able or setting.precision == "float32"]
+
+
+def _claimed(device: Device) -> list[Setting]:
     fast = [Setting(channels_last=True), Setting("bfloat16", channels_last=True)]
     if device is Device.cpu:
         return [Setting(), *fast]
