@@ -24,7 +24,8 @@ app = typer.Typer(add_completion=False)
 def main(
     case: Annotated[list[str] | None, typer.Argument(help="What to measure. Default: all.")] = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="Turns of each contender. Default: 5; study: 1.")
+        int | None,
+        typer.Option(min=1, help="Turns of each contender. Default: 5; long cases: 1."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where networks compute.")] = Device.cpu,
     csv: Annotated[Path | None, typer.Option(help="Write all rows to this file too.")] = None,

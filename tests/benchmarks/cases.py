@@ -8,6 +8,7 @@ from tests.benchmarks import digits
 from tests.benchmarks.memory import memory_floor
 from tests.benchmarks.noop import noop
 from tests.benchmarks.ratios import Row
+from tests.benchmarks.runner import runner_noop, runner_stages, runner_study
 from tests.benchmarks.setting import Device, Setting, has_bfloat16, settings
 from tests.benchmarks.startup import startup
 from tests.benchmarks.study import study
@@ -51,6 +52,11 @@ def cases(device: Device) -> dict[str, Case]:
         "startup": Case("process start to the first step, against `import torch`", startup),
         "noop": Case("`dvc repro` with nothing to do, against a bare DAG of that shape", noop),
         "study": Case("the study of params.yaml from nothing: where the time goes", study, 1),
+    }
+    others |= {
+        "runner-study": Case("that study by two workers, against `dvc repro`", runner_study, 1),
+        "runner-stages": Case("trivial stages by two workers, from nothing", runner_stages, 1),
+        "runner-noop": Case("the runner with nothing to do, against `dvc repro`", runner_noop),
     }
     if device is Device.cuda:
         floor = partial(memory_floor, workloads(device)["resnet56"])

@@ -1,8 +1,9 @@
 """The case `noop`: `dvc repro` with nothing to do, against a DAG of the same shape that is bare."""
 
+import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -15,14 +16,16 @@ from tests.benchmarks.ratios import Pair, Row, alternate, compare
 from tests.pipeline.project import ROOT, Project, copy_tree, environment, shrink
 
 STUDY, BARE = "nothing to do", "same DAG of tiny files"
+REPRO = ("dvc", "repro")
+UP_TO_DATE = "Data and pipelines are up to date"
 
 
 def noop(rounds: int) -> list[Row]:
     """Compare a finished tiny study with stages that write one line each."""
     with TemporaryDirectory() as folder:
-        study = _tiny_study(Path(folder) / "study")
+        study = tiny_study(Path(folder) / "study")
         bare = _bare(Path(folder) / "bare", read_yaml(study.folder / "dvc.lock")["stages"])
-        turns = {STUDY: partial(_seconds, study), BARE: partial(_seconds, bare)}
+        turns = {STUDY: partial(idle_seconds, study), BARE: partial(idle_seconds, bare)}
         values = alternate(turns, rounds, "noop")
     return compare("noop", "", "s", values, [Pair(STUDY, BARE)])
 
@@ -65,7 +68,8 @@ def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
     return one.is_relative_to(other) or other.is_relative_to(one)
 
 
-def _tiny_study(folder: Path) -> Project:
+def tiny_study(folder: Path) -> Project:
+    """Return a finished study of a few seconds."""
     project = Project(folder, environment(folder.parent))
     copy_tree(folder)
     params = yaml.safe_dump(shrink(project.params()), sort_keys=False)
@@ -92,9 +96,15 @@ def _finished(project: Project) -> Project:
     return project
 
 
-def _seconds(project: Project) -> float:
-    start = time.monotonic()
-    said = project.dvc("repro")
-    seconds = time.monotonic() - start
-    assert "Data and pipelines are up to date" in said, said
+def idle_seconds(project: Project, command: Sequence[str] = REPRO, says: str = UP_TO_DATE) -> float:
+    """Return what a command takes to say, by this pattern, that there is nothing to do."""
+    seconds, said = timed(project, command)
+    assert re.search(says, said), said
     return seconds
+
+
+def timed(project: Project, command: Sequence[str]) -> tuple[float, str]:
+    """Run a command; return its seconds and what it says."""
+    start = time.monotonic()
+    said = project.run(*command)
+    return time.monotonic() - start, said

@@ -39,13 +39,19 @@ def seconds_by_kind(log: Iterable[str]) -> dict[str, float]:
     return kinds
 
 
+def fresh_study(folder: Path) -> Project:
+    """Return a new copy of the study in `folder`, nothing of it run."""
+    project = Project(folder / "study", environment(folder))
+    copy_tree(project.folder)
+    project.run("git", "init", "--quiet")
+    project.commit("code")
+    return project
+
+
 def _run() -> dict[str, float]:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        project = Project(folder / "study", environment(folder))
-        copy_tree(project.folder)
-        project.run("git", "init", "--quiet")
-        project.commit("code")
+        project = fresh_study(folder)
         shell, log = folder / "shell", folder / "log"
         shell.write_text(SHELL.format(log=log))
         shell.chmod(0o755)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -13,10 +15,13 @@ def fake(monkeypatch):
 
     def put(cpu=None, cuda=False):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: cpu or {})
-        supported = lambda including_emulation=True: including_emulation or cuda  # noqa: E731
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", partial(emulating, cuda))
 
     return put
+
+
+def emulating(cuda, including_emulation=True):
+    return including_emulation or cuda
 
 
 def precisions(device):
