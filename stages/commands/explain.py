@@ -1,7 +1,6 @@
 """What `dvc repro` would run, and why, before anything runs."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -9,13 +8,14 @@ from typing import Annotated
 import typer
 
 from stages.commands.edits import edits
-from stages.commands.forecast import Forecast, Future, forecasts
-from stages.commands.layout import columns
 from stages.pipeline.command import faults_in_one_line
-from stages.pipeline.digests import check_codes, code_digests
+from stages.pipeline.digests import CODE, check_codes, code_digests
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.params import lookup, parse, read_yaml
+from stages.runner.dry import table
+from stages.runner.dvc.forecast import Future, forecasts
+from stages.runner.dvc.pipeline import Pipeline
 from stages.study.checks import check
 from stages.study.settings import Study, rewind_epochs
 
@@ -33,6 +33,17 @@ def main(
     What is `restored` comes from DVC's cache. What `runs` behind another stage may turn out to be
     there as well; what `may run` does so only if the stages before it write something new.
     """
+    found = forecasts(Pipeline(targets or ()), future())
+    if all(each.stage != "code" for each in found):
+        _warn_of_stale_digests()
+    print(table(found) if found else "nothing to run")
+
+
+def future() -> Future:
+    """Return what `code` and `validate` will write; print what is wrong with the code or the study.
+
+    DVC compares with build/code.json as it stands, and so sees no edit before `code` has run.
+    """
     model_code = str(lookup(read_yaml(), "model.code"))
     outputs: dict[str, str] = {}
     try:
@@ -40,24 +51,14 @@ def main(
     except Fault as fault:
         print(f"{fault}\n`validate` stops on this. What would run once it is mended:\n")
     digests = code_digests(model_code)
-    found = forecasts(targets, Future(digests, edits(digests, model_code), outputs))
-    if all(each.stage != "code" for each in found):
-        _warn_of_stale_digests(model_code)
-    print(columns(lines(found)) if found else "nothing to run")
+    return Future({str(CODE): digests}, edits(digests, model_code), outputs)
 
 
-def _warn_of_stale_digests(model_code: str) -> None:
+def _warn_of_stale_digests() -> None:
     try:
-        check_codes(model_code)
+        check_codes(str(lookup(read_yaml(), "model.code")))
     except Fault as fault:
         print(f"{fault}\n")
-
-
-def lines(found: Iterable[Forecast]) -> Iterator[tuple[str, str, str]]:
-    """Yield one line for each reason."""
-    for forecast in found:
-        for number, reason in enumerate(forecast.reasons):
-            yield ("", "", reason) if number else (forecast.stage, forecast.verdict, reason)
 
 
 def validated(study: Study) -> dict[str, str]:

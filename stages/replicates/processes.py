@@ -1,4 +1,4 @@
-"""Replicates side by side: one process a device, as many at a time as there are workers."""
+"""Replicates side by side: one process a device, as many at a time as there is room for."""
 
 import multiprocessing
 import os
@@ -19,11 +19,13 @@ from tqdm import tqdm
 from stages.pipeline.fault import Fault
 from stages.pipeline.watch import end_with_parent
 from stages.replicates.ranks import Rank, joined, ranks_of
+from stages.replicates.workers import Room
 
-WORKERS = "AFTERPRUNE_WORKERS"
 START = "fork" if sys.platform == "linux" else "spawn"
 """How processes start: a fork takes 0.04 s, a new Python 3 s; macOS has libraries that no fork
 survives."""
+LOOK = 0.2
+"""Seconds after which a replicate that waits for cores looks for free ones again."""
 Task = Callable[[int], None]
 
 
@@ -33,16 +35,18 @@ def run_replicates(task: Task, count: int, threads: int, devices: int = 1) -> No
     Where they are forked, torch must not have computed anything here before. `threads` is what
     one of them uses: with more workers than processors they would only wait for each other. The
     number of workers never changes a result; the environment variable AFTERPRUNE_WORKERS sets it.
-    Raises the first Fault of a process, after stopping the others.
+    Under `afterprune run` more than one run side by side while cores are free. Raises the first
+    Fault of a process, after stopping the others.
     """
     context: Any = multiprocessing.get_context(START)
     handed: Any = task if START == "fork" else _Portable(task)
     tqdm.get_lock()  # one for all replicates, whose bars share a terminal
     waiting = list(range(count))
     running: dict[Connection, BaseProcess] = {}
+    room = Room(threads, devices)
     with _stopping(running), _meeting_place(devices) as place:
         while waiting or running:
-            while waiting and len(running) <= devices * (workers(threads, devices) - 1):
+            while waiting and room.take(len(running)):
                 number = waiting.pop(0)
                 for rank in ranks_of(devices, Path(place, f"{number}")):
                     reader, writer = context.Pipe(duplex=False)
@@ -53,26 +57,10 @@ def run_replicates(task: Task, count: int, threads: int, devices: int = 1) -> No
                     )
                     running[reader].start()
                     writer.close()
-            ready = wait(list(running))
+            ready = wait(list(running), LOOK if waiting and room.cores else None)
             for reader in [reader for reader in running if reader in ready]:
                 _finish(running.pop(reader), reader)
-
-
-def workers(threads: int, devices: int = 1) -> int:
-    """Return how many replicates run at a time; a process of theirs has `threads` threads.
-
-    One of several devices runs alone, where AFTERPRUNE_WORKERS does not say otherwise: it has all
-    GPUs, and the stage must not ask for GPUs before it forks.
-    """
-    text = os.environ.get(WORKERS)
-    if text is None and devices > 1:
-        return 1
-    if text is None:
-        mine = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-        return max(1, (len(mine(0)) if mine else os.cpu_count() or 1) // threads)
-    if not text.isdecimal() or int(text) < 1:
-        raise Fault(f"{WORKERS} is {text!r}; it should be a whole number, 1 or more")
-    return int(text)
+            room.leave(len(running))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import sys
 
 from stages.pipeline.fault import Fault
-from stages.runner.command import app
+from stages.runner.command import application
 
 if __name__ == "__main__":
     try:
-        app(prog_name="python -m stages.runner")
+        application()(prog_name="python -m stages.runner")
     except Fault as fault:
         sys.exit(f"{fault}")

@@ -9,19 +9,23 @@ from urllib.parse import quote
 
 from stages.pipeline.fault import Fault
 from stages.runner.dvc.pipeline import Pipeline
+from stages.runner.slots import Demand, Lacking, Slot, Slots
 from stages.runner.view import View
 from stages.runner.workers import Ended, Workers
 
 REST = 10
 """Lock files are rewritten at intervals of at least so many times what the last rewrite took."""
 BROKEN = {"failed", "skipped", "stopped"}
+LOOK = 0.2
+"""Seconds after which a stage that waits for cores looks for free ones again."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How many stages run at once, what a failure stops, and where logs go."""
+class Policy:
+    """What stages ask for, which goes first, what a failure stops, and where logs go."""
 
-    workers: int
+    demands: Mapping[str, Demand]
+    priority: Mapping[str, float]
     keep_going: bool
     logs: Path
 
@@ -42,15 +46,16 @@ class Run:
         self,
         pipeline: Pipeline,
         workers: Workers,
+        slots: Slots,
         view: View,
-        options: Options,
-        priority: Mapping[str, float],
+        policy: Policy,
     ) -> None:
-        self._pipeline, self._workers, self._view = pipeline, workers, view
-        self._options, self._priority = options, priority
+        self._pipeline, self._workers, self._slots = pipeline, workers, slots
+        self._view, self._policy = view, policy
         self._sorter = TopologicalSorter(pipeline.after)
         self._sorter.prepare()
         self._ready: list[str] = []
+        self._lacking: set[Lacking] = set()
         self._due = 0.0
         self.report = Report()
 
@@ -62,41 +67,70 @@ class Run:
                 for each in ended:
                     self._finish(each)
                 self._start()
-                if not self._workers.running:
+                if not (self._workers.running or self._waits()):
                     self._pipeline.finish()
                     return self.report
                 self._flush()
             ended = self._workers.wait(self._patience())
 
     def _start(self) -> None:
-        """Settle or start what is ready, while there is a free worker."""
+        """Settle or start what is ready, as far as there are slots; the longest chain first.
+
+        What lacks cores waits for them before all others; what lacks a GPU, before others with one.
+        """
+        self._lacking = set()
         self._ready += self._sorter.get_ready()
-        while self._ready and self._open():
-            name = max(self._ready, key=self._priority.__getitem__)
+        waiting = []
+        while self._ready and "cores" not in self._lacking and self._open():
+            name = max(self._ready, key=self._policy.priority.__getitem__)
             self._ready.remove(name)
-            self._begin(name)
+            if not self._begin(name):
+                waiting.append(name)
             self._ready += self._sorter.get_ready()
+        self._ready = waiting + self._ready
+        if "cores" not in self._lacking:
+            self._slots.relax()
 
     def _open(self) -> bool:
-        stops = bool(self.report.reasons) and not self._options.keep_going
-        busy = len(self._workers.running) >= self._options.workers
-        return not (self._workers.stopped or stops or busy)
+        stops = bool(self.report.reasons) and not self._policy.keep_going
+        return not (self._workers.stopped or stops)
 
-    def _begin(self, name: str) -> None:
+    def _waits(self) -> bool:
+        """Whether a stage waits for cores, which others than the runner's stages may have taken."""
+        return "cores" in self._lacking and self._open()
+
+    def _begin(self, name: str) -> bool:
+        """Settle or start a stage; whether it need not wait for a slot."""
         if any(self.report.outcomes[before] in BROKEN for before in self._pipeline.needs[name]):
             self._settle(name, "skipped")
-            return
+            return True
         try:
-            prepared = self._pipeline.prepare(name)
+            wanted = self._policy.demands[name]
+            if wanted.gpus and "gpus" in self._lacking:
+                return False
+            slot = self._slots.take(wanted)
+            if isinstance(slot, str):
+                self._lacking.add(slot)
+                return False
+            self._begin_in(slot, name)
         except Fault as fault:
             self._fail(name, f"{fault}")
-            return
-        if prepared == "ready":
-            log = self.log(name)
-            self._view.start(name, log)
-            self._workers.start(name, self._pipeline.command(name), log)
-        else:
-            self._settle(name, prepared)
+        return True
+
+    def _begin_in(self, slot: Slot, name: str) -> None:
+        started = False
+        try:
+            prepared = self._pipeline.prepare(name)
+            if prepared == "ready":
+                log = self.log(name)
+                self._view.start(name, log)
+                self._workers.start(name, self._pipeline.command(name), slot, log)
+                started = True
+            else:
+                self._settle(name, prepared)
+        finally:
+            if not started:
+                slot.give_back()
 
     def _finish(self, ended: Ended) -> None:
         self.report.seconds[ended.name] = ended.seconds
@@ -131,9 +165,11 @@ class Run:
             self._due = ended + REST * (ended - began)
 
     def _patience(self) -> float | None:
-        """Return the seconds until the next rewrite, None where nothing waits for one."""
-        return max(0.0, self._due - time.monotonic()) if self._pipeline.unwritten else None
+        """Return the seconds until the next rewrite or look for cores, None where none is due."""
+        rewrite = [max(0.0, self._due - time.monotonic())] if self._pipeline.unwritten else []
+        look = [LOOK] if self._waits() else []
+        return min(rewrite + look, default=None)
 
     def log(self, name: str) -> Path:
         """Return the log file of a stage."""
-        return self._options.logs / f"{quote(name, safe='@ ')}.log"
+        return self._policy.logs / f"{quote(name, safe='@ ')}.log"

@@ -1,8 +1,12 @@
-"""How long stages took last time, and so which to start first."""
+"""How long stages took last time: which to start first, and how long a run will take."""
 
 import json
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 from pathlib import Path
+from statistics import mean
+
+from stages.runner.slots import Demand
 
 
 def read_times(path: Path) -> dict[str, float]:
@@ -20,6 +24,23 @@ def write_times(path: Path, times: Mapping[str, float]) -> None:
     path.write_text(json.dumps(rounded, indent=0, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def expected(names: Sequence[str], times: Mapping[str, float]) -> dict[str, float]:
+    """Return the seconds of stages as far as known: their own, or the mean of their kind.
+
+    The kind of a stage of a matrix is its name without what stands behind the @.
+    """
+    kinds: dict[str, list[float]] = {}
+    for name, seconds in times.items():
+        kinds.setdefault(kind(name), []).append(seconds)
+    known = {name: mean(kinds[kind(name)]) for name in names if kind(name) in kinds}
+    return {**known, **{name: times[name] for name in names if name in times}}
+
+
+def kind(name: str) -> str:
+    """Return what stages of one matrix have in common."""
+    return name.partition("@")[0]
+
+
 def longest_chains(
     names: Sequence[str], needs: Mapping[str, set[str]], times: Mapping[str, float]
 ) -> dict[str, float]:
@@ -27,10 +48,53 @@ def longest_chains(
 
     `names` has every stage after those it needs. One of unknown time counts as the mean.
     """
-    usual = sum(times.values()) / len(times) if times else 1.0
+    known = expected(names, times)
+    usual = mean(times.values()) if times else 1.0
     chains = dict.fromkeys(names, 0.0)
     for name in reversed(names):
-        chains[name] += times.get(name, usual)
+        chains[name] += known.get(name, usual)
         for before in needs[name]:
             chains[before] = max(chains[before], chains[name])
     return chains
+
+
+def makespan(
+    needs: Mapping[str, set[str]],
+    seconds: Mapping[str, float],
+    demands: Mapping[str, Demand],
+    cores: int,
+    gpus: int,
+) -> float:
+    """Return how long the stages of `seconds` take, started by the runner, longest chain first.
+
+    `gpus` counts how many stages may compute on GPUs at once; 0 where none are shared. Those that
+    `needs` has and `seconds` has not take no time.
+    """
+    names = list(needs)
+    times = {name: seconds.get(name, 0.0) for name in names}
+    chains = longest_chains(names, needs, times)
+    left = {name: len(needs[name]) for name in names}
+    behind: dict[str, list[str]] = {name: [] for name in names}
+    for name in names:
+        for before in needs[name]:
+            behind[before].append(name)
+    ready = [name for name in names if not left[name]]
+    running: list[tuple[float, str, int, int]] = []
+    now = 0.0
+    while ready or running:
+        for name in sorted(ready, key=lambda name: -chains[name]):
+            wanted = demands[name]
+            share = cores if wanted.alone else min(wanted.cores, cores)
+            devices = min(wanted.gpus, gpus)
+            used = sum(each[2] for each in running), sum(each[3] for each in running)
+            if times[name] == 0:
+                share = devices = 0
+            if used[0] + share <= cores and used[1] + devices <= gpus:
+                ready.remove(name)
+                heappush(running, (now + times[name], name, share, devices))
+        now, name, *_ = heappop(running)
+        for other in behind[name]:
+            left[other] -= 1
+            if not left[other]:
+                ready.append(other)
+    return now

@@ -1,18 +1,32 @@
-"""The commands of stages: each in a process group of its own, its output in a log file."""
+"""The commands of stages that run now, each stage's in turn; its output goes to a log file."""
 
-import os
-import subprocess
-import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from signal import SIGKILL, SIGTERM
-from threading import Thread, Timer
+from threading import Thread
+from typing import Protocol
 
-from stages.runner import leash
 from stages.runner.dvc.pipeline import Command
+from stages.runner.slots import Slot
+
+
+class Place(Protocol):
+    """Where commands run."""
+
+    def call(self, call: list[str], command: Command, slot: Slot, log: Path) -> int:
+        """Run one call of a command to its end, append its output to `log`, return its exit code.
+
+        Called in a thread of its own; after `stop` it returns soon.
+        """
+
+    def stop(self, number: int) -> None:
+        """Signal all that runs, and see to it that it ends; a signal's handler calls this."""
+
+    def close(self) -> None:
+        """End whatever still runs."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +41,17 @@ class Ended:
 class Workers:
     """What runs now. A thread waits for each stage; results come through `wait`."""
 
-    def __init__(self) -> None:
-        self.running: set[str] = set()
+    def __init__(self, place: Place) -> None:
+        self.running: dict[str, Slot] = {}
         self.stopped = 0
-        self._groups: set[int] = set()
+        self._place = place
         self._ended: SimpleQueue[Ended | None] = SimpleQueue()
-        self._leash = subprocess.Popen(
-            [sys.executable, "-I", leash.__file__],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
 
-    def start(self, name: str, command: Command, log: Path) -> None:
+    def start(self, name: str, command: Command, slot: Slot, log: Path) -> None:
         """Run the commands of a stage, one after another until one fails."""
-        self.running.add(name)
-        Thread(target=self._run, args=(name, command, log), daemon=True).start()
+        self.running[name] = slot
+        told = replace(command, environment={**command.environment, **slot.variables})
+        Thread(target=self._run, args=(name, told, slot, log), daemon=True).start()
 
     def wait(self, seconds: float | None) -> list[Ended]:
         """Return the stages that ended, after at most so many seconds or when told to stop."""
@@ -51,7 +61,8 @@ class Workers:
             while True:
                 found.append(self._ended.get_nowait())
         ended = [each for each in found if each]
-        self.running -= {each.name for each in ended}
+        for each in ended:
+            self.running.pop(each.name).give_back()
         return ended
 
     def stop(self, number: int) -> None:
@@ -59,56 +70,23 @@ class Workers:
 
         A signal's handler: it interrupts `wait`, and only that thread.
         """
-        leash.send(list(self._groups), SIGKILL if self.stopped else SIGTERM)
-        if not self.stopped:
-            timer = Timer(leash.GRACE, lambda: leash.send(list(self._groups), SIGKILL))
-            timer.daemon = True
-            timer.start()
-        self.stopped = self.stopped or number
+        again, self.stopped = bool(self.stopped), self.stopped or number
+        self._place.stop(SIGKILL if again else SIGTERM)
         self._ended.put(None)
 
     def close(self) -> None:
-        """End whatever still runs, and the leash."""
-        leash.send(list(self._groups), SIGKILL)
-        assert self._leash.stdin is not None
-        self._leash.stdin.close()
-        self._leash.wait()
+        """End whatever still runs."""
+        self._place.close()
 
-    def _run(self, name: str, command: Command, log: Path) -> None:
+    def _run(self, name: str, command: Command, slot: Slot, log: Path) -> None:
         began, code = time.monotonic(), 1
         try:
-            with log.open("wb") as file:
-                for call in command.calls:
-                    code = self._call(call, command, file.fileno())
-                    if code or self.stopped:
-                        break
+            log.write_bytes(b"")
+            for call in command.calls:
+                code = self._place.call(call, command, slot, log)
+                if code or self.stopped:
+                    break
         except OSError as error:
-            log.write_text(f"{error}\n")
+            with suppress(OSError):
+                log.write_text(f"{error}\n")
         self._ended.put(Ended(name, code, time.monotonic() - began))
-
-    def _call(self, call: list[str], command: Command, log: int) -> int:
-        """Run one command to its end and return its exit code."""
-        process = subprocess.Popen(
-            call,
-            cwd=command.folder,
-            env=command.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._groups.add(process.pid)
-        self._tell(f"+{process.pid}")
-        if self.stopped:  # between the last look and this start
-            leash.send([process.pid], SIGTERM)
-        code = process.wait()
-        if self.stopped:
-            leash.await_end({process.pid})
-        self._groups.discard(process.pid)
-        self._tell(f"-{process.pid}")
-        return code
-
-    def _tell(self, line: str) -> None:
-        assert self._leash.stdin is not None
-        with suppress(OSError):  # without its leash the runner runs on
-            os.write(self._leash.stdin.fileno(), f"{line}\n".encode())

@@ -9,9 +9,9 @@ import pytest
 
 from stages.commands.edits import edited
 from stages.commands.explain import main, validated
-from stages.commands.forecast import differences
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
+from stages.runner.dvc.forecast import differences
 from stages.study.settings import Study
 from tests.pipeline.project import Project, copy_tree, environment
 

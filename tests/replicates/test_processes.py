@@ -11,7 +11,8 @@ import pytest
 from tqdm import tqdm
 
 from stages.pipeline.fault import Fault
-from stages.replicates.processes import run_replicates, workers
+from stages.replicates.processes import run_replicates
+from stages.replicates.workers import workers
 
 ROOT = Path(__file__).parents[2]
 TRAIN = """

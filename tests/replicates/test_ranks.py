@@ -16,9 +16,10 @@ import torch
 from stages.pipeline.fault import Fault
 from stages.replicates import ranks
 from stages.replicates.environment import activate, describe
-from stages.replicates.processes import run_replicates, workers
+from stages.replicates.processes import run_replicates
 from stages.replicates.replicate import Outputs, training
 from stages.replicates.settings import Compute
+from stages.replicates.workers import workers
 from tests.replicates.test_replicate import Stage, content
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stages.pipeline.fault import Fault
-from stages.runner.run import Options, Run
+from stages.runner.run import Policy, Run
+from stages.runner.slots import Demand, Slot
 from stages.runner.workers import Ended
 
 DIAMOND = {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"b", "c"}, "e": set()}
@@ -53,18 +54,46 @@ class FakeWorkers:
     """Stages end in the order in which they started, with exit code 1 for those in `failing`."""
 
     def __init__(self, failing=(), pause=0.0):
-        self.running, self.stopped, self.started, self.most = [], 0, [], 0
-        self.failing, self.pause = failing, pause
+        self.running, self.stopped, self.started, self.most = {}, 0, [], 0
+        self.failing, self.pause, self.beside = failing, pause, {}
 
-    def start(self, name, command, log):
-        self.running.append(name)
+    def start(self, name, command, slot, log):
+        self.beside[name] = set(self.running)
+        self.running[name] = slot
         self.started.append(name)
         self.most = max(self.most, len(self.running))
 
     def wait(self, seconds):
         time.sleep(self.pause)
-        name = self.running.pop(0)
+        name = next(iter(self.running), None)
+        if name is None:
+            return []
+        self.running.pop(name).give_back()
         return [Ended(name, int(name in self.failing), 1.0)]
+
+
+class FakeSlots:
+    """So many cores and GPUs; others have `elsewhere` cores for the first looks."""
+
+    def __init__(self, cores, gpus=0, elsewhere=()):
+        self.cores, self.gpus, self.elsewhere, self.all = cores, gpus, list(elsewhere), cores
+
+    def take(self, wanted):
+        others = self.elsewhere.pop(0) if self.elsewhere else 0
+        cores = self.all if wanted.alone else wanted.cores
+        if wanted.gpus > self.gpus:
+            return "gpus"
+        if cores > self.cores - others:
+            return "cores"
+        self.cores, self.gpus = self.cores - cores, self.gpus - wanted.gpus
+
+        def give_back():
+            self.cores, self.gpus = self.cores + cores, self.gpus + wanted.gpus
+
+        return Slot(cores, wanted.gpus, {}, give_back)
+
+    def relax(self):
+        pass
 
 
 class NoView:
@@ -75,9 +104,10 @@ class NoView:
         pass
 
 
-def run(pipeline, workers, number=2, keep_going=False, chains=CHAINS):
-    options = Options(number, keep_going, Path("logs"))
-    return Run(pipeline, workers, NoView(), options, chains).run()
+def run(pipeline, workers, number=2, keep_going=False, chains=CHAINS, slots=None, demands=()):
+    every = dict.fromkeys(pipeline.needs, Demand(gpus=0)) | dict(demands)
+    policy = Policy(every, chains, keep_going, Path("logs"))
+    return Run(pipeline, workers, slots or FakeSlots(number), NoView(), policy).run()
 
 
 def test_the_longest_chain_starts_first_and_needs_are_met():
@@ -130,3 +160,42 @@ def test_rewrites_keep_a_distance_of_ten_times_their_time():
     assert len(times) >= 2
     assert all(later - sooner >= 10 * 0.02 for sooner, later in pairwise(times))
     assert pipeline.finished
+
+
+APART = {name: set() for name in "abcd"}
+FALLING = {"a": 4, "b": 3, "c": 2, "d": 1}
+
+
+def test_a_stage_that_runs_alone_has_nothing_beside_it():
+    workers = FakeWorkers()
+    run(FakePipeline(APART), workers, 3, chains=FALLING, demands={"b": Demand(1, 0, alone=True)})
+    assert workers.beside["b"] == set()
+    assert all("b" not in beside for beside in workers.beside.values())
+
+
+def test_what_lacks_cores_is_not_overtaken():
+    workers = FakeWorkers()
+    run(FakePipeline(APART), workers, 2, chains=FALLING, demands={"b": Demand(2, 0)})
+    assert workers.started == ["a", "b", "c", "d"]
+    assert workers.beside == {"a": set(), "b": set(), "c": set(), "d": {"c"}}
+
+
+def test_what_lacks_a_gpu_is_overtaken_by_what_needs_none():
+    workers, one = FakeWorkers(), Demand(1, 1)
+    demands = {"a": one, "b": one, "d": one}
+    run(FakePipeline(APART), workers, slots=FakeSlots(4, 1), chains=FALLING, demands=demands)
+    assert workers.started == ["a", "c", "b", "d"]
+
+
+def test_cores_that_others_have_are_waited_for():
+    """Nothing of the runner's own runs meanwhile."""
+    workers = FakeWorkers()
+    slots = FakeSlots(1, elsewhere=[1, 1, 1])
+    report = run(FakePipeline({"a": set()}), workers, slots=slots)
+    assert report.outcomes == {"a": "ran"}
+
+
+def test_a_slot_is_given_back_when_a_stage_cannot_start():
+    slots = FakeSlots(1)
+    run(FakePipeline(DIAMOND, {"a": "unchanged"}, faulty={"b"}), FakeWorkers(), slots=slots)
+    assert slots.cores == 1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Literal
 
 from dvc.dvcfile import PROJECT_FILE
@@ -34,13 +35,13 @@ class Command:
 class Pipeline:
     """The stages that `dvc repro TARGETS` looks at, by name, and the only writer of their results.
 
-    Everything but `held` and `command` is called while `held`, from one thread.
+    Everything but `held`, `meta` and `command` is called while `held`, from one thread.
     """
 
     def __init__(self, targets: Sequence[str] = (), stopped: Callable[[], bool] = bool) -> None:
         """Read the graph; a Fault where DVC would not, `stopped` ends waiting for DVC's lock."""
         _quiet()
-        with _faults():
+        with faults():
             self._repo = Repo()
             self._stopped = stopped
             self._locks = Locks(self._repo)
@@ -49,8 +50,7 @@ class Pipeline:
                 graph = self._repo.index.graph
                 self._plan = plan_repro(get_active_graph(graph), chosen)
                 self._order = lock_order(self._plan)
-        self.folder = str(self._repo.tmp_dir)
-        self._stages = {stage.addressing: stage for stage in self._plan}
+        self.stages = {stage.addressing: stage for stage in self._plan}
         self.needs, self.after = edges(graph, self._plan)
         self._before: dict[str, list[Any]] = {}
         self._recorded: list[Any] = []
@@ -74,8 +74,8 @@ class Pipeline:
 
         Frozen stages and those without a command are left to DVC: `verified`.
         """
-        stage = self._stages[name]
-        with _faults():
+        stage = self.stages[name]
+        with faults():
             if stage.frozen or not stage.cmd:
                 return self._verify(stage)
             if not stage.changed():
@@ -91,9 +91,13 @@ class Pipeline:
             self._save(stage)
             return "restored"
 
+    def meta(self, name: str) -> Any:
+        """Return what dvc.yaml says of a stage for other programs: its `meta`."""
+        return self.stages[name].meta
+
     def command(self, name: str) -> Command:
         """Return what DVC would execute for a stage."""
-        stage = self._stages[name]
+        stage = self.stages[name]
         options = prepare_kwargs(stage)
         shell = get_executable()
         calls = [_make_cmd(shell, line) for line in _enforce_cmd_list(stage.cmd)]
@@ -101,8 +105,8 @@ class Pipeline:
 
     def record(self, name: str) -> None:
         """Save what a stage wrote to the cache; a Fault if a dependency changed while it ran."""
-        stage = self._stages[name]
-        with _faults():
+        stage = self.stages[name]
+        with faults():
             before = self._before.pop(name)
             stage.save_deps()
             pairs = zip(stage.deps, before, strict=True)
@@ -143,29 +147,6 @@ class Pipeline:
         self._locks.release()
         self._repo.close()
 
-    def forecast(self, name: str, restorable: bool = True) -> Prepared:
-        """Return what `prepare` would from the files as they are; change nothing.
-
-        What is not `restorable` depends on what other stages are yet to write.
-        """
-        stage = self._stages[name]
-        with _faults():
-            if not stage.changed():
-                return "unchanged"
-            if stage.frozen or not stage.cmd:
-                return "verified"
-            if not restorable:
-                return "ready"
-            try:
-                if stage.changed_stage() or not stage.deps_cached():
-                    stage.save_deps()
-                    for out in stage.outs:  # what the lock file says of them is of other inputs
-                        out.clear()
-                self._repo.stage_cache.restore(stage, dry=True)
-            except RunCacheNotFoundError:
-                return "ready"
-            return "restored"
-
     def _verify(self, stage: Any) -> Prepared:
         if stage.reproduce() is None:
             return "unchanged"
@@ -179,8 +160,15 @@ class Pipeline:
         self._recorded.append(stage)
 
 
+def temporary() -> str:
+    """Return the folder for what DVC forgets; a Fault outside of a DVC repository."""
+    with faults():
+        return str(Path(Repo.find_dvc_dir(), "tmp"))
+
+
 @contextmanager
-def _faults() -> Iterator[None]:
+def faults() -> Iterator[None]:
+    """Raise a Fault for what DVC or the system raises."""
     try:
         yield
     except (DvcException, OSError) as error:

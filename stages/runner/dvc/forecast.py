@@ -1,23 +1,21 @@
-"""What becomes of every stage in `dvc repro`: all use of DVC's internals is here.
+"""What becomes of every stage in a run, and why.
 
-DVC compares with build/code.json as it stands. A forecast knows the digests of the code as it is
-and what `validate` writes, and so sees behind these two stages. Behind any other stage that runs,
-one runs only if what it depends on changes.
+Behind a stage that runs, another runs only if what it depends on changes. A pipeline may know more:
+what some stages will write (`Future`).
 """
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stages.pipeline.digests import CODE
-from stages.pipeline.fault import Fault
+from dvc.dependency import Dependency, ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.stage import Stage
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.meta import Meta
 
-if TYPE_CHECKING:
-    from dvc.dependency import Dependency, ParamsDependency
-    from dvc.stage import Stage
+from stages.runner.dvc.pipeline import Pipeline, faults
 
 CHANGED = "changed"
 STATUS = {"deleted": "missing", "modified": CHANGED, "not in cache": "missing from DVC's cache"}
@@ -40,43 +38,34 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Future:
-    """What `code` and `validate` will write.
+    """What is known of outputs before the stages run that write them.
 
-    The digests of the code and the files edited in it, by the key of build/code.json; the MD5 of
-    the outputs of `validate`, by path, as far as they are known.
+    The values of files of parameters, by path and key, and what to say of a key that changes; the
+    MD5 of other outputs, by path.
     """
 
-    digests: Mapping[str, str]
-    edits: Mapping[str, list[str]]
-    outputs: Mapping[str, str]
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    causes: Mapping[str, list[str]] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
-def forecasts(targets: list[str] | None, future: Future) -> list[Forecast]:
+def forecasts(pipeline: Pipeline, future: Future) -> list[Forecast]:
     """Return what becomes of the stages that are not up to date, in the order of `dvc repro`."""
-    from dvc.dvcfile import PROJECT_FILE
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
-
-    found: dict[Stage, Forecast] = {}
-    try:
-        with _quiet(), Repo() as repo:
-            graph = get_active_graph(repo.index.graph)
-            for stage in plan_repro(graph, collect_stages(repo, targets or [PROJECT_FILE])):
-                before = [other for other in graph.successors(stage) if found[other].verdict]
-                written = {str(out): other.addressing for other in before for out in other.outs}
-                found[stage] = forecast(stage, written, future)
-    except DvcException as error:
-        raise Fault(f"{error}") from None
+    found: dict[str, Forecast] = {}
+    with pipeline.held(), faults():
+        for name, stage in pipeline.stages.items():
+            before = [other for other in sorted(pipeline.needs[name]) if found[other].verdict]
+            written = {str(out): other for other in before for out in pipeline.stages[other].outs}
+            found[name] = forecast(stage, written, future)
     return [each for each in found.values() if each.verdict]
 
 
-def forecast(stage: "Stage", written: Mapping[str, str], future: Future) -> Forecast:
+def forecast(stage: Stage, written: Mapping[str, str], future: Future) -> Forecast:
     """Return what becomes of a stage.
 
     `written` names the stages before it that may change their outputs, by the outputs' paths.
     """
-    known = {str(CODE), *future.outputs}
+    known = {*future.params, *future.outputs}
     behind = [
         (dep, {written[path] for path in written.keys() - known if _overlap(str(dep), path)})
         for dep in ([] if stage.frozen else stage.deps)
@@ -112,19 +101,7 @@ def differences(key: str, old: Any, new: Any) -> Iterator[str]:
         yield f"{key}: {_short(old)} -> {_short(new)}"
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep DVC from saying what it would do: in a dry run it speaks as if it did it."""
-    logger = logging.getLogger("dvc")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _own_reasons(stage: "Stage") -> Iterator[str]:
+def _own_reasons(stage: Stage) -> Iterator[str]:
     """Yield why a stage runs whatever it depends on."""
     if stage.is_callback or stage.always_changed:
         yield "it always runs"
@@ -135,16 +112,14 @@ def _own_reasons(stage: "Stage") -> Iterator[str]:
             yield f"{out}: {STATUS.get(word, word)}"
 
 
-def _changes(dep: "Dependency", written: Mapping[str, str], future: Future) -> Iterator[str]:
+def _changes(dep: Dependency, written: Mapping[str, str], future: Future) -> Iterator[str]:
     """Yield how a dependency will differ from the one that the stage last ran with."""
-    from dvc.dependency import ParamsDependency
-
     recorded = dep.hash_info.value
     if isinstance(dep, ParamsDependency):
         for line in differences("", recorded or {}, _params(dep, future)):
             key = line.partition(":")[0]
-            edits = ", ".join(future.edits.get(key, ())) or CHANGED
-            yield f"{key}: {edits}" if str(dep) == str(CODE) else line
+            causes = ", ".join(future.causes.get(key, ())) or CHANGED
+            yield f"{key}: {causes}" if str(dep) in future.params else line
     elif str(dep) in written:
         if recorded != future.outputs[str(dep)]:
             yield f"{dep}: {CHANGED}"
@@ -153,19 +128,15 @@ def _changes(dep: "Dependency", written: Mapping[str, str], future: Future) -> I
             yield f"{dep}: {STATUS.get(word, word)}"
 
 
-def _params(dep: "ParamsDependency", future: Future) -> dict[str, Any]:
-    if str(dep) == str(CODE):
-        return {key: future.digests[key] for key in dep.params if key in future.digests}
+def _params(dep: ParamsDependency, future: Future) -> dict[str, Any]:
+    if str(dep) in future.params:
+        values = future.params[str(dep)]
+        return {key: values[key] for key in dep.params if key in values}
     return dict(dep.read_params())
 
 
-def _is_cached(stage: "Stage", written: Mapping[str, str], future: Future, changed: bool) -> bool:
+def _is_cached(stage: Stage, written: Mapping[str, str], future: Future, changed: bool) -> bool:
     """Whether DVC's cache holds what a stage makes of its dependencies as they will be."""
-    from dvc.dependency import ParamsDependency
-    from dvc.exceptions import DvcException
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.meta import Meta
-
     try:
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):

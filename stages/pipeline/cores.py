@@ -1,0 +1,61 @@
+"""The cores of a machine, shared by processes: a file for each, locked by whoever computes on it.
+
+A lock ends with its holder, however that went, so no core is lost when a process is killed.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+CORES = "AFTERPRUNE_CORES"
+"""The environment variable that names the folder of these files to a stage of `afterprune run`."""
+
+
+class Cores:
+    """The cores that the files of a folder stand for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, folder: Path, number: int) -> "Cores":
+        """Return so many cores, in a folder made for them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {f"{core}" for core in range(number)}
+        for name in wanted:
+            (folder / name).touch()
+        for other in folder.iterdir():
+            if other.name not in wanted:
+                other.unlink()
+        return cls(folder)
+
+    def take(self, number: int) -> list[int]:
+        """Return at most so many cores that were free, as open files, taken until given."""
+        import fcntl  # which Windows lacks: there a stage has to say so, in one line
+
+        taken: list[int] = []
+        for path in sorted(self.folder.iterdir()):
+            if len(taken) == number:
+                break
+            core = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(core, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken.append(core)
+            except BlockingIOError:
+                os.close(core)
+        return taken
+
+    @staticmethod
+    def give(cores: Iterable[int]) -> None:
+        """Let others compute on cores that were taken."""
+        import fcntl
+
+        for core in cores:
+            fcntl.flock(core, fcntl.LOCK_UN)  # a forked process may still have the file open
+            os.close(core)
+
+
+def shared() -> Cores | None:
+    """Return the cores that this stage shares with others, None where nobody gave it any."""
+    folder = os.environ.get(CORES)
+    return Cores(Path(folder)) if folder else None

@@ -1,0 +1,80 @@
+"""The commands of stages as processes of this machine, each in a process group of its own."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from threading import Timer
+
+from stages.runner import leash
+from stages.runner.dvc.pipeline import Command
+from stages.runner.forks import Forks
+from stages.runner.slots import Slot
+
+
+class Local:
+    """Starts processes; where there are `forks`, commands of Python are forked, which is faster."""
+
+    def __init__(self, forks: Forks | None = None) -> None:
+        self._forks = forks
+        self._stopped = 0
+        self._groups: set[int] = set()
+        self._leash = subprocess.Popen(
+            [sys.executable, "-I", leash.__file__],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def call(self, call: list[str], command: Command, slot: Slot, log: Path) -> int:
+        """Run one call of a command to its end; a Place."""
+        process = (self._forks and self._forks.start(call, command, log)) or _popen(
+            call, command, log
+        )
+        self._groups.add(process.pid)
+        self._tell(f"+{process.pid}")
+        if self._stopped:  # between the last look and this start
+            leash.send([process.pid], SIGTERM)
+        code = process.wait()
+        if self._stopped:
+            leash.await_end({process.pid})
+        self._groups.discard(process.pid)
+        self._tell(f"-{process.pid}")
+        return code
+
+    def stop(self, number: int) -> None:
+        """Signal all groups; kill what is left of them after a while."""
+        leash.send(list(self._groups), number)
+        if not self._stopped:
+            timer = Timer(leash.GRACE, lambda: leash.send(list(self._groups), SIGKILL))
+            timer.daemon = True
+            timer.start()
+        self._stopped = number
+
+    def close(self) -> None:
+        """Kill whatever still runs; end the leash and the process that forks."""
+        leash.send(list(self._groups), SIGKILL)
+        if self._forks:
+            self._forks.close()
+        assert self._leash.stdin is not None
+        self._leash.stdin.close()
+        self._leash.wait()
+
+    def _tell(self, line: str) -> None:
+        assert self._leash.stdin is not None
+        with suppress(OSError):  # without its leash the runner runs on
+            os.write(self._leash.stdin.fileno(), f"{line}\n".encode())
+
+
+def _popen(call: list[str], command: Command, log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            call,
+            cwd=command.folder,
+            env=command.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

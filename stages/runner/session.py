@@ -1,0 +1,112 @@
+"""One run, from its options to its summary and exit code."""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.pipeline.cores import Cores
+from stages.runner.dvc.pipeline import Pipeline, temporary
+from stages.runner.forks import Forks
+from stages.runner.local import Local
+from stages.runner.run import BROKEN, Policy, Report, Run
+from stages.runner.slots import Demand, Machine, demand
+from stages.runner.times import longest_chains, read_times, write_times
+from stages.runner.view import tail, view
+from stages.runner.workers import Workers
+
+TIMES = "times.json"
+LINES = 15
+"""How much of a failed stage's log is printed at the end."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    targets: tuple[str, ...]
+    cores: int
+    gpus: Sequence[str]
+    per_gpu: int
+    keep_going: bool
+    cold: bool
+
+
+def run(options: Options) -> int:
+    """Run a pipeline, print how it went, and return the exit code."""
+    folder = runner_folder()
+    forks = None if options.cold else Forks(folder / "libraries.txt")
+    workers = Workers(Local(forks))
+    try:
+        with signals(workers):
+            return _run(options, workers, folder)
+    finally:
+        workers.close()
+
+
+def _run(options: Options, workers: Workers, folder: Path) -> int:
+    pipeline = Pipeline(options.targets, stopped=lambda: bool(workers.stopped))
+    times = read_times(folder / TIMES)
+    policy = Policy(
+        demands_of(pipeline),
+        longest_chains(list(pipeline.needs), pipeline.after, times),
+        options.keep_going,
+        folder / "logs",
+    )
+    slots = Machine(
+        Cores.of(folder / "cores", options.cores), options.cores, options.gpus, options.per_gpu
+    )
+    with view(len(pipeline.needs)) as shown:
+        runner = Run(pipeline, workers, slots, shown, policy)
+        try:
+            report = runner.run()
+        finally:
+            workers.close()
+            pipeline.close()
+    ran = {name: report.seconds[name] for name, how in report.outcomes.items() if how == "ran"}
+    write_times(folder / TIMES, {**times, **ran})
+    print("\n".join(summary(report, runner)))
+    return 128 + workers.stopped if workers.stopped else int(bool(report.reasons))
+
+
+def demands_of(pipeline: Pipeline) -> dict[str, Demand]:
+    """Return what every stage asks for; a Fault for what cannot be read."""
+    return {name: demand(name, pipeline.meta(name)) for name in pipeline.needs}
+
+
+def runner_folder() -> Path:
+    """Return the folder of logs, times and whatever else runs leave for the next."""
+    folder = Path(temporary(), "runner")
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def summary(report: Report, runner: Run) -> Iterator[str]:
+    """Yield why stages failed, with the last lines of their logs, and how many ended how."""
+    for name, reason in report.reasons.items():
+        yield f"\n{name} failed: {reason}"
+        log = runner.log(name)
+        if name in report.seconds:
+            yield from (f"  {line}" for line in tail(log, LINES))
+            yield f"  ({log})"
+    stopped = [name for name, how in report.outcomes.items() if how in BROKEN - {"failed"}]
+    if stopped:
+        yield f"\nnot done: {', '.join(stopped)}"
+    counts = Counter(report.outcomes.values())
+    yield ", ".join(f"{number} {how}" for how, number in sorted(counts.items())) or "no stages"
+
+
+@contextmanager
+def signals(workers: Workers) -> Iterator[None]:
+    """Stop the stages, not this process, when told to: what finished is still recorded."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in before:
+        signal.signal(number, lambda number, _: workers.stop(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

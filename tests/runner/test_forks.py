@@ -1,0 +1,190 @@
+"""Commands of Python, forked from a process that has imported their libraries."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.runner import warm
+from stages.runner.dvc.pipeline import Command
+from stages.runner.forks import Forks, python_words
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+SHELL = ["/bin/sh", "-c"]
+PYTHON = f"{Path(sys.executable).parent}/python"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def forks(tmp_path):
+    forks = Forks(tmp_path / "libraries.txt")
+    yield forks
+    forks.close()
+
+
+def environment(**more):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    keep = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**keep, "PATH": path, "OMP_NUM_THREADS": "1", **more}
+
+
+def command(folder, **more):
+    return Command([], str(folder), environment(**more))
+
+
+def started(forks, line, told, log):
+    """Return the forked process; the first calls may come before the process that forks is up."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        process = forks.start([*SHELL, line], told, log)
+        if process:
+            return process
+        time.sleep(0.05)
+    raise AssertionError("nothing was forked")
+
+
+PROBE = """
+import json, os, sys
+sys.path  # as Python makes it
+facts = {
+    "argv": sys.argv, "path": sys.path, "name": __name__, "folder": os.getcwd(),
+    "told": os.environ.get("TOLD"), "group": os.getpgid(0) == os.getpid(),
+    "stdin": sys.stdin.read(), "main": sys.modules["__main__"].__dict__ is globals(),
+    "project": sorted(name for name in sys.modules if name.partition(".")[0] == "stages"),
+}
+print(json.dumps(facts))
+"""
+
+
+@pytest.mark.parametrize("line", ["python probe.py a 'b c'", "python -m probe a --b=c"])
+def test_a_forked_command_finds_what_a_new_python_would(forks, folder, line, tmp_path):
+    (folder / "probe.py").write_text(PROBE)
+    told = command(folder, TOLD="yes")
+    process = started(forks, line, told, tmp_path / "log")
+    assert process.wait() == 0
+    new = subprocess.run(
+        [*SHELL, line], cwd=folder, env=told.environment, stdin=subprocess.DEVNULL,
+        start_new_session=True, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    forked = json.loads((tmp_path / "log").read_text())
+    assert forked == {**json.loads(new.stdout), "group": True}
+    assert forked["told"] == "yes"
+
+
+def test_exit_codes_and_errors_are_those_of_python(forks, folder, tmp_path):
+    for code, text in {
+        3: "import sys; sys.exit(3)",
+        1: "1/0",
+        -9: "import os; os.kill(os.getpid(), 9)",
+    }.items():
+        (folder / "end.py").write_text(text)
+        log = tmp_path / f"log{code}"
+        assert started(forks, "python end.py", command(folder), log).wait() == code
+    assert (tmp_path / "log1").read_text().endswith("ZeroDivisionError: division by zero\n")
+    (folder / "end.py").write_text("import sys; sys.exit('one line')")
+    assert started(forks, "python end.py", command(folder), tmp_path / "said").wait() == 1
+    assert (tmp_path / "said").read_text() == "one line\n"
+
+
+def test_libraries_are_learned_and_the_projects_code_is_not(forks, folder, tmp_path):
+    (folder / "own.py").write_text("import yaml")
+    (folder / "uses.py").write_text(
+        "import sys\nprint('yaml' in sys.modules, 'own' in sys.modules)\nimport own"
+    )
+    for shown in ("False False\n", "True False\n"):
+        log = tmp_path / f"log{shown[0]}"
+        assert started(forks, "python uses.py", command(folder), log).wait() == 0
+        assert log.read_text() == shown
+    known = (tmp_path / "libraries.txt").read_text().split()
+    assert "yaml" in known
+    assert not {"own", "uses", "__main__"} & set(known)
+
+
+def test_edited_code_of_the_project_is_what_runs(forks, folder, tmp_path):
+    for number in ("1", "2"):
+        (folder / "own.py").write_text(f"VALUE = {number}")
+        (folder / "uses.py").write_text("import own; print(own.VALUE)")
+        log = tmp_path / number
+        assert (
+            started(
+                forks,
+                "python -B uses.py".replace("-B ", ""),
+                command(folder, PYTHONDONTWRITEBYTECODE="1"),
+                log,
+            ).wait()
+            == 0
+        )
+        assert log.read_text() == f"{number}\n"
+
+
+def test_other_early_variables_start_a_new_python(forks, folder, tmp_path):
+    (folder / "one.py").write_text("")
+    started(forks, "python one.py", command(folder), tmp_path / "log").wait()
+    other = command(folder, OMP_NUM_THREADS="2")
+    assert forks.start([*SHELL, "python one.py"], other, tmp_path / "log") is None
+
+
+def test_many_at_once_end_each_with_its_own_code(forks, folder, tmp_path):
+    (folder / "end.py").write_text("import sys, time; time.sleep(0.1); sys.exit(int(sys.argv[1]))")
+    started(forks, "python end.py 0", command(folder), tmp_path / "log").wait()
+    calls = {
+        n: started(forks, f"python end.py {n}", command(folder), tmp_path / "log")
+        for n in range(20)
+    }
+    assert [process.wait() for process in calls.values()] == list(range(20))
+
+
+def test_the_end_of_the_process_that_forks_ends_what_it_forked(forks, folder, tmp_path):
+    (folder / "long.py").write_text("import time; time.sleep(60)")
+    process = started(forks, "python long.py", command(folder), tmp_path / "log")
+    forks._server.kill()
+    assert process.wait() == -9
+    assert forks.start([*SHELL, "python long.py"], command(folder), tmp_path / "log") is None
+
+
+def test_a_file_of_libraries_imports_nothing_but_libraries(tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    known = tmp_path / "libraries.txt"
+    known.write_text("evil\nno.such\nyaml.constructor\n..\n")
+    warm.load(known)
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("python -m stages.train", ["-m", "stages.train"]),
+        (f"{PYTHON} run.py 'a b' --lr=0.1", ["run.py", "a b", "--lr=0.1"]),
+        ("python", []),
+        ("python -m", []),
+        ("python -c pass", []),
+        ("python -B run.py", []),
+        ("python run.py > out", []),
+        ("python run.py; true", []),
+        ("python run.py $HOME", []),
+        ("python run.py *.txt", []),
+        ("A=1 python run.py", []),
+        ("cd x && python run.py", []),
+        ("python 'run.py", []),
+        ("/bin/sh run.py", []),
+        ("python3.nowhere run.py", []),
+    ],
+)
+def test_what_is_forked(line, words):
+    assert python_words([*SHELL, line], environment()) == words
+
+
+def test_another_python_is_not_forked(tmp_path):
+    (tmp_path / "python").symlink_to(sys.executable)
+    assert python_words([*SHELL, "python run.py"], {"PATH": str(tmp_path)}) == []
+    assert python_words(["python", "run.py"], environment()) == []
