@@ -7,7 +7,7 @@ import pytest
 
 from tests.pipeline.project import ran
 from tests.runner.pipelines import SEVERAL
-from tests.runner.twins import RUNNER, UP_TO_DATE, entries, runner, status, twins
+from tests.runner.twins import RUNNER, UP_TO_DATE, entries, status, twins
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -82,21 +82,3 @@ def test_from_a_subfolder_as_dvc_does(tmp_path):
     both.assert_same()
     both.run()
     both.assert_same()
-
-
-def test_a_dry_run_changes_nothing(fan):
-    before = fan.parallel.files(".")
-    said = runner(fan.parallel, "--dry")
-    assert said.splitlines()[0] == "run       zero"
-    assert "behind part@a, part@b, part@c" in said.splitlines()[-1]
-    fan.run()
-    (fan.parallel.folder / "last.txt").unlink()
-    assert runner(fan.parallel, "--dry") == "restore   last\n"
-    (fan.parallel.folder / "last.txt").write_text("edited")
-    fan.parallel.set("n", 3)
-    assert [line.split()[0] for line in runner(fan.parallel, "--dry").splitlines()] == [
-        "run",
-        *3 * ["may"],
-        "run",
-    ]
-    assert before.keys() <= fan.parallel.files(".").keys()

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from dvc import rwlock
 from dvc.dependency.db import AbstractDependency
 from dvc.dependency.repo import RepoDependency
 from dvc.rwlock import (
     _acquire_read,
     _acquire_write,
     _check_blockers,
-    _edit_rwlock,
     _release_read,
     _release_write,
 )
@@ -58,4 +58,4 @@ class Locks:
 
     def _file(self) -> Any:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
-        return _edit_rwlock(self._repo.tmp_dir, self._repo.fs, hardlink)
+        return rwlock._edit_rwlock(self._repo.tmp_dir, self._repo.fs, hardlink)

@@ -18,6 +18,7 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 
 from stages.pipeline.fault import Fault
 from stages.runner.dvc.locks import Locks
+from stages.runner.dvc.memory import remember
 from stages.runner.dvc.order import arrange, edges, lock_order
 
 Prepared = Literal["unchanged", "verified", "restored", "ready"]
@@ -41,6 +42,7 @@ class Pipeline:
     def __init__(self, targets: Sequence[str] = (), stopped: Callable[[], bool] = bool) -> None:
         """Read the graph; a Fault where DVC would not, `stopped` ends waiting for DVC's lock."""
         _quiet()
+        self._lock_files, self._rwlock = remember()
         with faults():
             self._repo = Repo()
             self._stopped = stopped
@@ -67,6 +69,7 @@ class Pipeline:
                 except LockError as error:
                     if self._stopped():
                         raise Fault(f"{error}") from error
+            stack.enter_context(self._rwlock.once())
             yield
 
     def prepare(self, name: str) -> Prepared:
@@ -137,6 +140,7 @@ class Pipeline:
     def finish(self) -> None:
         """Write the rest, put new entries into DVC's order, and add to git what DVC would."""
         self.flush()
+        self._lock_files.forget()  # an entry read from a file may be written in another form
         for path in self._written & self._order.keys():
             arrange(*self._order[path])
         with self._repo.scm_context(quiet=True):
@@ -148,7 +152,9 @@ class Pipeline:
         self._repo.close()
 
     def _verify(self, stage: Any) -> Prepared:
-        if stage.reproduce() is None:
+        with self._rwlock.directly():
+            done = stage.reproduce()
+        if done is None:
             return "unchanged"
         self._recorded.append(stage)
         return "verified"
