@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro test check clean
 
 repro: .venv/ready
-	dvc repro
+	afterprune run
 	@echo "The report: $(CURDIR)/reports/README.md"
 
 test: .venv/ready

@@ -49,10 +49,9 @@ def _rows(each: Forecast, times: Mapping[str, float] | None) -> Iterator[tuple[s
 def total(least: float, most: float, cores: int, unknown: Sequence[str]) -> str:
     """Return how long a run takes, and of which kinds of stages that is not known."""
     span = f"{most:.0f} s" if round(least) == round(most) else f"{least:.0f} to {most:.0f} s"
-    known = (
-        f"about {span} with --workers {cores}, by the times of earlier runs"
-        if most or not unknown
-        else ""
-    )
-    missing = f"not known: the time of {', '.join(unknown)}" if unknown else ""
-    return "\n".join(filter(None, (known, missing)))
+    lines = []
+    if most or not unknown:
+        lines.append(f"about {span} with --workers {cores}, by the times of earlier runs")
+    if unknown:
+        lines.append(f"not known: the time of {', '.join(unknown)}")
+    return "\n".join(lines)

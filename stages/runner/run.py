@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stages.pipeline.fault import Fault
+from stages.runner.demands import Demand
 from stages.runner.dvc.pipeline import Pipeline
-from stages.runner.slots import Demand, Lacking, Slot, Slots
+from stages.runner.slots import Lacking, Slot, Slots
 from stages.runner.view import View
 from stages.runner.workers import Ended, Workers
 
@@ -123,7 +124,7 @@ class Run:
             prepared = self._pipeline.prepare(name)
             if prepared == "ready":
                 log = self.log(name)
-                self._view.start(name, log)
+                self._view.start(name, log, slot.where)
                 self._workers.start(name, self._pipeline.command(name), slot, log)
                 started = True
             else:

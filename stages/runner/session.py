@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stages.pipeline.cores import Cores
+from stages.runner.demands import Demand, demand
 from stages.runner.dvc.pipeline import Pipeline, temporary
 from stages.runner.forks import Forks
 from stages.runner.local import Local
 from stages.runner.run import BROKEN, Policy, Report, Run
-from stages.runner.slots import Demand, Machine, demand
+from stages.runner.slots import Machine
 from stages.runner.times import longest_chains, read_times, write_times
 from stages.runner.view import tail, view
 from stages.runner.workers import Workers
@@ -73,7 +75,10 @@ def _run(options: Options, workers: Workers, folder: Path) -> int:
 
 def demands_of(pipeline: Pipeline) -> dict[str, Demand]:
     """Return what every stage asks for; a Fault for what cannot be read."""
-    return {name: demand(name, pipeline.meta(name)) for name in pipeline.needs}
+    return {
+        name: demand(name, pipeline.meta(name), partial(pipeline.parameter, name))
+        for name in pipeline.needs
+    }
 
 
 def runner_folder() -> Path:

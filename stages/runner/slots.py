@@ -4,52 +4,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from stages.pipeline.cores import CORES, Cores
 from stages.pipeline.fault import Fault
+from stages.runner.demands import Demand
 
-KEY = "run"
 THREADS = "OMP_NUM_THREADS"
 DEVICES = "CUDA_VISIBLE_DEVICES"
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a stage needs: cores, GPUs (of those there are to share), or to run `alone`."""
-
-    cores: int = 1
-    gpus: int = 1
-    alone: bool = False
-
-
-def demand(name: str, meta: Any) -> Demand:
-    """Return what a stage asks for in its `meta` of dvc.yaml, under the key `run`.
-
-    `cores` is a number, or a list of numbers to multiply, since DVC's templates cannot.
-    """
-    asked = meta.get(KEY, {}) if isinstance(meta, Mapping) else {}
-    allowed = "cores (1 or more, or a list of such), gpus (0 or more), alone (true or false)"
-    if not isinstance(asked, Mapping) or asked.keys() - {"cores", "gpus", "alone"}:
-        raise Fault(f"dvc.yaml: {name}: meta.{KEY} is {asked!r}; it may have {allowed}")
-    values = asked.get("cores", 1)
-    factors = values if isinstance(values, Sequence) and not isinstance(values, str) else [values]
-    cores = 1
-    for factor in factors:
-        cores *= _whole(name, "cores", factor, 1)
-    alone = asked.get("alone", False)
-    if not isinstance(alone, bool):
-        raise Fault(f"dvc.yaml: {name}: meta.{KEY}.alone is {alone!r}; it should be true or false")
-    return Demand(cores, _whole(name, "gpus", asked.get("gpus", 1), 0), alone)
-
-
-def _whole(name: str, key: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise Fault(
-            f"dvc.yaml: {name}: meta.{KEY}.{key} is {value!r}; "
-            f"it should be a whole number, {least} or more"
-        )
-    return value
 
 
 @dataclass(frozen=True)
@@ -60,6 +22,12 @@ class Slot:
     gpus: int
     variables: Mapping[str, str] = field(default_factory=dict)
     give_back: Callable[[], None] = lambda: None
+
+    @property
+    def where(self) -> str:
+        """Return what a person calls it."""
+        gpus = self.variables.get(DEVICES)
+        return f"GPU {gpus}" if gpus else "1 core" if self.cores == 1 else f"{self.cores} cores"
 
 
 Lacking = Literal["cores", "gpus"]
@@ -93,7 +61,7 @@ class Machine:
         """Return a slot: the GPUs that fewest stages compute on, and cores."""
         devices = sorted(self._load, key=self._load.__getitem__)[: wanted.gpus]
         if devices and len(devices) < wanted.gpus:
-            raise Fault(f"it asks for {wanted.gpus} GPUs; there are {len(self._load)} to share")
+            raise Fault(f"it asks for {wanted.gpus} GPUs; GPUs to share: {len(self._load)}")
         if any(self._load[device] >= self._shares for device in devices):
             return "gpus"
         number = self._number if wanted.alone else min(wanted.cores, self._number)

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from statistics import mean
 
-from stages.runner.slots import Demand
+from stages.runner.demands import Demand
 
 
 def read_times(path: Path) -> dict[str, float]:

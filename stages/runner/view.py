@@ -20,24 +20,29 @@ TAIL = 4096
 class View(Protocol):
     """Hears of every stage once when its command starts, and once when it is settled."""
 
-    def start(self, name: str, log: Path) -> None:
-        """Show that a stage's command started, and writes to `log`."""
+    def start(self, name: str, log: Path, where: str) -> None:
+        """Show that a stage's command started, where, and that it writes to `log`."""
 
     def settle(self, name: str, outcome: str, seconds: float) -> None:
         """Show how a stage ended."""
 
 
 class Lines:
-    """A line for each stage that starts or ends."""
+    """A line for each stage that starts or ends, with the count of those that are settled."""
 
-    def start(self, name: str, log: Path) -> None:
+    def __init__(self, total: int) -> None:
+        self._total, self._settled = total, 0
+
+    def start(self, name: str, log: Path, where: str) -> None:
         """Print that it runs."""
-        print(f"run       {name}", flush=True)
+        print(f"run       {name}  on {where}", flush=True)
 
     def settle(self, name: str, outcome: str, seconds: float) -> None:
         """Print how it ended, unless nothing happened."""
+        self._settled += 1
         if outcome not in SILENT:
-            print(f"{outcome:<9} {name}{f'  {seconds:.1f} s' if seconds else ''}", flush=True)
+            took = f"  {seconds:.1f} s" if seconds else ""
+            print(f"{outcome:<9} {name}{took}  {self._settled} of {self._total}", flush=True)
 
 
 class Board:
@@ -45,12 +50,12 @@ class Board:
 
     def __init__(self, total: int, console: Console) -> None:
         self._total, self._console = total, console
-        self._running: dict[str, tuple[float, Path]] = {}
+        self._running: dict[str, tuple[float, Path, str]] = {}
         self._settled: Counter[str] = Counter()
 
-    def start(self, name: str, log: Path) -> None:
+    def start(self, name: str, log: Path, where: str) -> None:
         """Add a row."""
-        self._running[name] = (time.monotonic(), log)
+        self._running[name] = (time.monotonic(), log, where)
 
     def settle(self, name: str, outcome: str, seconds: float) -> None:
         """Remove the row; what did anything leaves a line above the table."""
@@ -61,13 +66,13 @@ class Board:
 
     def __rich__(self) -> Table:
         table = Table(box=None, pad_edge=False, title=self._title(), title_justify="left")
-        for column in ("stage", "seconds", "last line of its log"):
+        for column in ("stage", "on", "seconds", "last line of its log"):
             table.add_column(
                 column, no_wrap=True, justify="right" if column == "seconds" else "left"
             )
-        for name, (began, log) in list(self._running.items()):
+        for name, (began, log, where) in list(self._running.items()):
             last = (tail(log, 1) or [""])[-1]
-            cells = (name, f"{time.monotonic() - began:.0f}", last)
+            cells = (name, where, f"{time.monotonic() - began:.0f}", last)
             table.add_row(*map(Text, cells))
         return table
 
@@ -80,7 +85,7 @@ class Board:
 def view(total: int) -> Iterator[View]:
     """Show a table while the block runs, or lines where standard output is no terminal."""
     if not sys.stdout.isatty():
-        yield Lines()
+        yield Lines(total)
         return
     console = Console(highlight=False)
     table = Board(total, console)

@@ -35,7 +35,7 @@ stages:
 }
 
 
-@pytest.mark.parametrize(("cores", "most"), [(2, 2), (4, 4)])
+@pytest.mark.parametrize(("cores", "most"), [(2, 2), pytest.param(4, 4, marks=pytest.mark.slow)])
 def test_replicates_take_what_stages_leave_and_never_more(repository, tmp_path, cores, most):
     project = repository(PIPELINE)
     spans = tmp_path / "spans"

@@ -6,6 +6,7 @@ import pytest
 
 from stages.runner.dry import table, total
 from stages.runner.dvc.forecast import Forecast
+from tests.runner.pipelines import FAN
 from tests.runner.twins import runner
 
 
@@ -54,8 +55,12 @@ def stages(said):
     }
 
 
-def test_a_dry_run_changes_nothing(fan):
-    project = fan.parallel
+@pytest.fixture
+def project(repository):
+    return repository(FAN)
+
+
+def test_a_dry_run_changes_nothing(project):
     before = project.files(".")
     said = runner(project, "--dry")
     assert stages(said) == dict.fromkeys(["zero", "part@a", "part@b", "part@c", "last"], "runs")
@@ -63,8 +68,7 @@ def test_a_dry_run_changes_nothing(fan):
     assert {**project.files("."), ".dvc/tmp/lock": b""} == {**before, ".dvc/tmp/lock": b""}
 
 
-def test_times_are_those_of_the_last_run(fan):
-    project = fan.parallel
+def test_times_are_those_of_the_last_run(project):
     runner(project)
     assert runner(project, "--dry") == "nothing to run\n"
     times = {"zero": 5, "part@a": 10, "part@b": 20, "part@c": 30, "last": 1}
@@ -82,8 +86,7 @@ def test_times_are_those_of_the_last_run(fan):
     )
 
 
-def test_what_the_cache_holds_is_restored(fan):
-    project = fan.parallel
+def test_what_the_cache_holds_is_restored(project):
     runner(project)
     (project.folder / "last.txt").unlink()
     (project.folder / "parts/a.txt").unlink()

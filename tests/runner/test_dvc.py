@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 
 from stages.pipeline.fault import Fault
 from stages.runner.dvc.locks import Locks
-from stages.runner.dvc.pipeline import Pipeline
+from stages.runner.dvc.pipeline import BARS, Pipeline
 from tests.runner.pipelines import FAN, SHAPES
 
 ROOT = Path(__file__).parents[2] / "stages/runner"
@@ -108,6 +109,21 @@ def test_a_command_is_what_dvc_would_execute(inside, monkeypatch):
     assert command.environment["DVC_ROOT"] == str(project.folder)
     assert command.environment["DVC_STAGE"] == "loop@x"
     assert Pipeline().command("folder").folder == str(project.folder / "inside")
+
+
+def test_meta_and_parameters_of_a_stage(inside):
+    inside(
+        {**FAN, "dvc.yaml": FAN["dvc.yaml"].replace("  zero:", "  zero:\n    meta: {a: [n, 2]}")}
+    )
+    pipeline = Pipeline()
+    assert pipeline.meta("zero") == {"a": ["n", 2]}
+    assert pipeline.meta("last") is None
+    assert [pipeline.parameter("zero", key) for key in ("n", "items.b", "none", "n.x")] == [
+        1,
+        2,
+        None,
+        None,
+    ]
 
 
 def test_the_parts_of_a_command(repo, monkeypatch):
@@ -220,3 +236,15 @@ def test_files_to_add_to_git_wait_for_the_context(repo):
         pass
     assert repo.scm_context.ignored_paths == []
     assert repo.scm_context.files_to_track == set()
+
+
+def test_progress_bars_show_at_the_level_of_their_loggers(inside, monkeypatch):
+    inside(FAN)
+    Pipeline()
+    monkeypatch.setenv("DVC_IGNORE_ISATTY", "1")
+    for name in BARS:
+        module = import_module(name)
+        assert module.logger.name == name
+        assert module.Tqdm(total=1).disable
+        module.logger.setLevel("ERROR")
+        assert not module.Tqdm(total=1).disable

@@ -1,5 +1,6 @@
 """Commands of Python, forked from a process that has imported their libraries."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -93,6 +94,45 @@ def test_exit_codes_and_errors_are_those_of_python(forks, folder, tmp_path):
     (folder / "end.py").write_text("import sys; sys.exit('one line')")
     assert started(forks, "python end.py", command(folder), tmp_path / "said").wait() == 1
     assert (tmp_path / "said").read_text() == "one line\n"
+
+
+ENDING = """
+import atexit, gzip, sys, threading, time
+from pathlib import Path
+
+class Last:
+    def __del__(self):
+        Path("deleted").write_text("yes")
+
+def later():
+    time.sleep(0.3)
+    print("thread")
+
+left_open, last = open("open", "w"), Last()
+left_open.write("all of it")
+raw, zipped = open("raw", "wb"), gzip.open("zipped", "wt")
+raw.write(b"bytes")
+zipped.write("text")
+atexit.register(print, "atexit")
+threading.Thread(target=later).start()
+print("main")
+sys.stderr.write("no newline")
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(0)", "raise SystemExit"])
+@pytest.mark.parametrize("words", ["ending.py", "-m ending"])
+def test_a_command_ends_as_python_does(forks, folder, tmp_path, words, end):
+    (folder / "ending.py").write_text(ENDING.format(end=end))
+    process = started(forks, f"python {words}", command(folder), tmp_path / "log")
+    assert process.wait() == 0
+    said = (tmp_path / "log").read_text()
+    assert said.replace("no newline", "").split() == ["main", "thread", "atexit"]
+    assert (folder / "open").read_text() == "all of it"
+    assert (folder / "raw").read_bytes() == b"bytes"
+    assert gzip.decompress((folder / "zipped").read_bytes()) == b"text"
+    assert (folder / "deleted").read_text() == "yes"
 
 
 def test_libraries_are_learned_and_the_projects_code_is_not(forks, folder, tmp_path):

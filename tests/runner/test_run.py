@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stages.pipeline.fault import Fault
+from stages.runner.demands import Demand
 from stages.runner.run import Policy, Run
-from stages.runner.slots import Demand, Slot
+from stages.runner.slots import Slot
 from stages.runner.workers import Ended
 
 DIAMOND = {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"b", "c"}, "e": set()}
@@ -97,7 +98,7 @@ class FakeSlots:
 
 
 class NoView:
-    def start(self, name, log):
+    def start(self, name, log, where):
         pass
 
     def settle(self, name, outcome, seconds):

@@ -8,8 +8,9 @@ import pytest
 
 from stages.pipeline.cores import Cores
 from stages.pipeline.fault import Fault
+from stages.runner.demands import Demand, demand
 from stages.runner.gpus import gpus
-from stages.runner.slots import DEVICES, THREADS, Demand, Machine, Slot, demand
+from stages.runner.slots import DEVICES, THREADS, Machine, Slot
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,9 @@ def free(tmp_path):
     return len(taken)
 
 
+PARAMS = {"threads": 3, "devices": 2, "word": "x"}
+
+
 @pytest.mark.parametrize(
     ("meta", "wanted"),
     [
@@ -44,17 +48,25 @@ def free(tmp_path):
         ({"run": {"cores": 3, "gpus": 0}}, Demand(3, 0)),
         ({"run": {"cores": [2, 3]}}, Demand(6, 1)),
         ({"run": {"alone": True}}, Demand(1, 1, True)),
+        ({"run": {"cores": "threads", "gpus": "devices"}}, Demand(3, 2)),
+        ({"run": {"cores": ["threads", "devices", 2]}}, Demand(12, 1)),
+        ({"run": {"cores": ["threads", "absent"]}}, Demand(3, 1)),
     ],
 )
 def test_a_stage_asks_in_its_meta(meta, wanted):
-    assert demand("s", meta) == wanted
+    assert demand("s", meta, PARAMS.get) == wanted
 
 
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        ({"cores": 0}, "meta.run.cores is 0; it should be a whole number, 1 or more"),
-        ({"cores": "2"}, "meta.run.cores is '2'"),
+        (
+            {"cores": 0},
+            "dvc.yaml: part@a: meta.run.cores is 0; it should be a whole number, 1 or more",
+        ),
+        ({"cores": 1.5}, "meta.run.cores is 1.5"),
+        ({"cores": None}, "meta.run.cores is None"),
+        ({"cores": "word"}, "params.yaml: word is 'x'; it should be a whole number, 1 or more"),
         ({"cores": [2, True]}, "meta.run.cores is True"),
         ({"gpus": -1}, "meta.run.gpus is -1; it should be a whole number, 0 or more"),
         ({"alone": 1}, "meta.run.alone is 1; it should be true or false"),
@@ -64,8 +76,7 @@ def test_a_stage_asks_in_its_meta(meta, wanted):
 )
 def test_what_cannot_be_read_is_refused_with_its_stage(run, words):
     with pytest.raises(Fault) as fault:
-        demand("part@a", {"run": run})
-    assert f"{fault.value}".startswith("dvc.yaml: part@a: ")
+        demand("part@a", {"run": run}, PARAMS.get)
     assert words in f"{fault.value}"
 
 
@@ -108,6 +119,7 @@ def test_a_stage_gets_its_cores_or_waits(machine, tmp_path):
     assert (first.cores, first.gpus) == (1, 0)
     assert first.variables[THREADS] == "1"
     assert DEVICES not in first.variables
+    assert first.where == "1 core"
     assert slots.take(Demand(2)) == "cores"
     assert free(tmp_path) == 0, "the free core is kept for the stage that waits"
     first.give_back()
@@ -150,10 +162,12 @@ def test_gpus_are_shared_evenly(machine):
 
 def test_several_gpus_for_a_stage(machine):
     slots = machine(8, ["0", "1", "2"])
-    assert slots.take(Demand(gpus=2)).variables[DEVICES] == "0,1"
+    two = slots.take(Demand(gpus=2))
+    assert two.variables[DEVICES] == "0,1"
+    assert two.where == "GPU 0,1"
     assert slots.take(Demand(gpus=2)) == "gpus"
     assert slots.take(Demand(gpus=1)).variables[DEVICES] == "2"
-    with pytest.raises(Fault, match="asks for 4 GPUs; there are 3 to share"):
+    with pytest.raises(Fault, match="asks for 4 GPUs; GPUs to share: 3"):
         slots.take(Demand(gpus=4))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.runner.slots import Demand
+from stages.runner.demands import Demand
 from stages.runner.times import expected, longest_chains, makespan, read_times, write_times
 
 

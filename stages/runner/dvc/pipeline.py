@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from dvc.dependency import param
 from dvc.dvcfile import PROJECT_FILE
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
@@ -21,6 +22,8 @@ from stages.runner.dvc.locks import Locks
 from stages.runner.dvc.memory import remember
 from stages.runner.dvc.order import arrange, edges, lock_order
 
+BARS = ("dvc.progress", "dvc_data.callbacks")
+"""The modules of DVC's progress bars, which show at the level of errors of their loggers."""
 Prepared = Literal["unchanged", "verified", "restored", "ready"]
 
 
@@ -36,7 +39,7 @@ class Command:
 class Pipeline:
     """The stages that `dvc repro TARGETS` looks at, by name, and the only writer of their results.
 
-    Everything but `held`, `meta` and `command` is called while `held`, from one thread.
+    What runs or records a stage is called while `held`, from one thread.
     """
 
     def __init__(self, targets: Sequence[str] = (), stopped: Callable[[], bool] = bool) -> None:
@@ -97,6 +100,14 @@ class Pipeline:
     def meta(self, name: str) -> Any:
         """Return what dvc.yaml says of a stage for other programs: its `meta`."""
         return self.stages[name].meta
+
+    def parameter(self, name: str, key: str) -> Any:
+        """Return what a key of the params.yaml beside a stage holds; None where it is not there."""
+        path = Path(self.stages[name].wdir, param.ParamsDependency.DEFAULT_PARAMS_FILE)
+        if not path.exists():
+            return None
+        with faults():
+            return param.read_param_file(self._repo.fs, str(path), [key], flatten=True).get(key)
 
     def command(self, name: str) -> Command:
         """Return what DVC would execute for a stage."""
@@ -185,4 +196,5 @@ def _quiet() -> None:
     """Leave the terminal to the runner: no news and no progress bars, warnings as ever."""
     for name in ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)
+    for name in BARS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
