@@ -7,8 +7,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from stages.pipeline.fault import Fault
+
 CORES = "AFTERPRUNE_CORES"
 """The environment variable that names the folder of these files to a stage of `afterprune run`."""
+WORKERS = "AFTERPRUNE_WORKERS"
+"""The environment variable that sets how many replicates of a stage run at a time."""
 
 
 class Cores:
@@ -59,3 +63,13 @@ def shared() -> Cores | None:
     """Return the cores that this stage shares with others, None where nobody gave it any."""
     folder = os.environ.get(CORES)
     return Cores(Path(folder)) if folder else None
+
+
+def side_by_side() -> int | None:
+    """Return how many replicates the user has set to run at a time; None where nothing is set."""
+    text = os.environ.get(WORKERS)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise Fault(f"{WORKERS} is {text!r}; it should be a whole number, 1 or more")
+    return int(text)

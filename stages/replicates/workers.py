@@ -3,10 +3,7 @@
 import os
 from math import ceil
 
-from stages.pipeline.cores import Cores, shared
-from stages.pipeline.fault import Fault
-
-WORKERS = "AFTERPRUNE_WORKERS"
+from stages.pipeline.cores import Cores, shared, side_by_side
 
 
 def workers(threads: int, devices: int = 1) -> int:
@@ -15,15 +12,13 @@ def workers(threads: int, devices: int = 1) -> int:
     One of several devices runs alone, where AFTERPRUNE_WORKERS does not say otherwise: it has all
     GPUs, and the stage must not ask for GPUs before it forks.
     """
-    text = os.environ.get(WORKERS)
-    if text is None and devices > 1:
+    asked = side_by_side()
+    if asked is not None:
+        return asked
+    if devices > 1:
         return 1
-    if text is None:
-        mine = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-        return max(1, (len(mine(0)) if mine else os.cpu_count() or 1) // threads)
-    if not text.isdecimal() or int(text) < 1:
-        raise Fault(f"{WORKERS} is {text!r}; it should be a whole number, 1 or more")
-    return int(text)
+    mine = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return max(1, (len(mine(0)) if mine else os.cpu_count() or 1) // threads)
 
 
 class Room:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from stages.pipeline.fault import Fault
 from stages.runner import gpus as devices
+from stages.runner.cluster import HERE
 from stages.runner.dry import preview
 from stages.runner.dvc.forecast import Future
 from stages.runner.session import Options, run
@@ -37,6 +39,14 @@ def application(future: Callable[[], Future] = Future) -> typer.Typer:
         cold: Annotated[
             bool, typer.Option("--cold", help="Start each Python anew; fork none from a warm one.")
         ] = False,
+        ray: Annotated[
+            str | None,
+            typer.Option(
+                metavar="ADDRESS",
+                help="Run on a cluster of Ray: auto (the one of this machine), its HOST:PORT or "
+                "ray://HOST:PORT, or local (started here, for this run).",
+            ),
+        ] = None,
         dry: Annotated[
             bool, typer.Option("--dry", help="Print what would run, why and how long; run nothing.")
         ] = False,
@@ -46,9 +56,13 @@ def application(future: Callable[[], Future] = Future) -> typer.Typer:
         A stage that needs several cores or GPUs, none, or to run alone, says so in dvc.yaml:
         `meta: {run: {cores: 2, gpus: 0, alone: true}}`.
         """
+        if ray not in (None, HERE) and (workers or gpus != "all"):
+            raise Fault(
+                f"--ray {ray} shares all that the cluster has; leave out --workers and --gpus"
+            )
         shared = devices.gpus(gpus)
         options = Options(
-            tuple(targets or ()), workers or cores(), shared, per_gpu, keep_going, cold
+            tuple(targets or ()), workers or cores(), shared, per_gpu, keep_going, cold, ray
         )
         if dry:
             print(preview(options, future()))

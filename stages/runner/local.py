@@ -27,8 +27,34 @@ class Local:
             start_new_session=True,
         )
 
-    def call(self, call: list[str], command: Command, slot: Slot, log: Path) -> int:
-        """Run one call of a command to its end; a Place."""
+    def run(self, command: Command, slot: Slot, log: Path) -> int:
+        """Run a command to its end; a Place."""
+        code = 1
+        for call in command.calls:
+            code = self._run(call, command, log)
+            if code or self._stopped:
+                break
+        return code
+
+    def stop(self, number: int) -> None:
+        """Signal all groups; kill what is left of them after a while."""
+        again, self._stopped = self._stopped, number
+        leash.send(list(self._groups), number)
+        if not again:
+            timer = Timer(leash.GRACE, lambda: leash.send(list(self._groups), SIGKILL))
+            timer.daemon = True
+            timer.start()
+
+    def close(self) -> None:
+        """Kill whatever still runs; end the leash and the process that forks."""
+        leash.send(list(self._groups), SIGKILL)
+        if self._forks:
+            self._forks.close()
+        assert self._leash.stdin is not None
+        self._leash.stdin.close()
+        self._leash.wait()
+
+    def _run(self, call: list[str], command: Command, log: Path) -> int:
         process = (self._forks and self._forks.start(call, command, log)) or _popen(
             call, command, log
         )
@@ -42,24 +68,6 @@ class Local:
         self._groups.discard(process.pid)
         self._tell(f"-{process.pid}")
         return code
-
-    def stop(self, number: int) -> None:
-        """Signal all groups; kill what is left of them after a while."""
-        leash.send(list(self._groups), number)
-        if not self._stopped:
-            timer = Timer(leash.GRACE, lambda: leash.send(list(self._groups), SIGKILL))
-            timer.daemon = True
-            timer.start()
-        self._stopped = number
-
-    def close(self) -> None:
-        """Kill whatever still runs; end the leash and the process that forks."""
-        leash.send(list(self._groups), SIGKILL)
-        if self._forks:
-            self._forks.close()
-        assert self._leash.stdin is not None
-        self._leash.stdin.close()
-        self._leash.wait()
 
     def _tell(self, line: str) -> None:
         assert self._leash.stdin is not None

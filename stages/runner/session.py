@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from stages.pipeline.cores import Cores
+from stages.pipeline.cores import Cores, side_by_side
+from stages.runner.cluster import Cluster
 from stages.runner.demands import Demand, demand
 from stages.runner.dvc.pipeline import Pipeline, temporary
 from stages.runner.forks import Forks
 from stages.runner.local import Local
+from stages.runner.nodes import Nodes
 from stages.runner.run import BROKEN, Policy, Report, Run
-from stages.runner.slots import Machine
+from stages.runner.slots import Machine, Slots
 from stages.runner.times import longest_chains, read_times, write_times
 from stages.runner.view import tail, view
-from stages.runner.workers import Workers
+from stages.runner.workers import Place, Workers
 
 TIMES = "times.json"
 LINES = 15
@@ -34,21 +36,35 @@ class Options:
     per_gpu: int
     keep_going: bool
     cold: bool
+    ray: str | None = None
 
 
 def run(options: Options) -> int:
     """Run a pipeline, print how it went, and return the exit code."""
     folder = runner_folder()
-    forks = None if options.cold else Forks(folder / "libraries.txt")
-    workers = Workers(Local(forks))
+    place, slots = _cluster(options) if options.ray else _machine(options, folder)
+    workers = Workers(place)
     try:
         with signals(workers):
-            return _run(options, workers, folder)
+            return _run(options, workers, slots, folder)
     finally:
         workers.close()
 
 
-def _run(options: Options, workers: Workers, folder: Path) -> int:
+def _machine(options: Options, folder: Path) -> tuple[Place, Slots]:
+    cores = Cores.of(folder / "cores", options.cores)
+    forks = None if options.cold else Forks(folder / "libraries.txt")
+    return Local(forks), Machine(cores, options.cores, options.gpus, options.per_gpu)
+
+
+def _cluster(options: Options) -> tuple[Place, Slots]:
+    assert options.ray
+    replicates = side_by_side() or 1
+    cluster = Cluster(options.ray, options.cores, options.gpus, options.per_gpu)
+    return cluster, Nodes(cluster.nodes, options.per_gpu, replicates)
+
+
+def _run(options: Options, workers: Workers, slots: Slots, folder: Path) -> int:
     pipeline = Pipeline(options.targets, stopped=lambda: bool(workers.stopped))
     times = read_times(folder / TIMES)
     policy = Policy(
@@ -56,9 +72,6 @@ def _run(options: Options, workers: Workers, folder: Path) -> int:
         longest_chains(list(pipeline.needs), pipeline.after, times),
         options.keep_going,
         folder / "logs",
-    )
-    slots = Machine(
-        Cores.of(folder / "cores", options.cores), options.cores, options.gpus, options.per_gpu
     )
     with view(len(pipeline.needs)) as shown:
         runner = Run(pipeline, workers, slots, shown, policy)

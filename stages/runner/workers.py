@@ -1,4 +1,4 @@
-"""The commands of stages that run now, each stage's in turn; its output goes to a log file."""
+"""The commands of stages that run now; each stage's output goes to a log file."""
 
 import time
 from contextlib import suppress
@@ -16,10 +16,11 @@ from stages.runner.slots import Slot
 class Place(Protocol):
     """Where commands run."""
 
-    def call(self, call: list[str], command: Command, slot: Slot, log: Path) -> int:
-        """Run one call of a command to its end, append its output to `log`, return its exit code.
+    def run(self, command: Command, slot: Slot, log: Path) -> int:
+        """Run the calls of a stage's command, one after another until one fails.
 
-        Called in a thread of its own; after `stop` it returns soon.
+        Appends their output to `log` and returns the exit code of the last; an OSError if one
+        cannot start. Called in a thread of its own; after `stop` it returns soon.
         """
 
     def stop(self, number: int) -> None:
@@ -48,7 +49,7 @@ class Workers:
         self._ended: SimpleQueue[Ended | None] = SimpleQueue()
 
     def start(self, name: str, command: Command, slot: Slot, log: Path) -> None:
-        """Run the commands of a stage, one after another until one fails."""
+        """Run the command of a stage."""
         self.running[name] = slot
         told = replace(command, environment={**command.environment, **slot.variables})
         Thread(target=self._run, args=(name, told, slot, log), daemon=True).start()
@@ -82,10 +83,7 @@ class Workers:
         began, code = time.monotonic(), 1
         try:
             log.write_bytes(b"")
-            for call in command.calls:
-                code = self._place.call(call, command, slot, log)
-                if code or self.stopped:
-                    break
+            code = self._place.run(command, slot, log)
         except OSError as error:
             with suppress(OSError):
                 log.write_text(f"{error}\n")

@@ -111,6 +111,13 @@ def test_a_command_is_what_dvc_would_execute(inside, monkeypatch):
     assert Pipeline().command("folder").folder == str(project.folder / "inside")
 
 
+def test_outputs_that_dvc_removes_before_a_run_are_known(inside):
+    project = inside(SHAPES)
+    assert Pipeline().command("loop@x").outputs == []  # persist
+    written = [str(project.folder / "inside" / name) for name in ("out", "curve.csv")]
+    assert Pipeline().command("folder").outputs == written
+
+
 def test_meta_and_parameters_of_a_stage(inside):
     inside(
         {**FAN, "dvc.yaml": FAN["dvc.yaml"].replace("  zero:", "  zero:\n    meta: {a: [n, 2]}")}

@@ -29,11 +29,15 @@ Prepared = Literal["unchanged", "verified", "restored", "ready"]
 
 @dataclass(frozen=True)
 class Command:
-    """What a stage executes: argument lists one after another, where, and with which variables."""
+    """What a stage executes: argument lists one after another, where, and with which variables.
+
+    To run it again, `outputs` are to be removed.
+    """
 
     calls: list[list[str]]
     folder: str
     environment: dict[str, str]
+    outputs: Sequence[str] = ()
 
 
 class Pipeline:
@@ -115,7 +119,8 @@ class Pipeline:
         options = prepare_kwargs(stage)
         shell = get_executable()
         calls = [_make_cmd(shell, line) for line in _enforce_cmd_list(stage.cmd)]
-        return Command(calls, options["cwd"], options["env"])
+        outputs = [out.fs_path for out in stage.outs if out.protocol == "local" and not out.persist]
+        return Command(calls, options["cwd"], options["env"], outputs)
 
     def record(self, name: str) -> None:
         """Save what a stage wrote to the cache; a Fault if a dependency changed while it ran."""
