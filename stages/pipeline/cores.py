@@ -23,15 +23,12 @@ class Cores:
 
     @classmethod
     def of(cls, folder: Path, number: int) -> "Cores":
-        """Return so many cores, in a folder made for them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        wanted = {f"{core}" for core in range(number)}
-        for name in wanted:
-            (folder / name).touch()
-        for other in folder.iterdir():
-            if other.name not in wanted:
-                other.unlink()
-        return cls(folder)
+        """Return so many cores, in a folder within `folder` that runs of the same number share."""
+        mine = folder / f"of-{number}"
+        mine.mkdir(parents=True, exist_ok=True)
+        for core in range(number):
+            (mine / f"{core}").touch()
+        return cls(mine)
 
     def take(self, number: int) -> list[int]:
         """Return at most so many cores that were free, as open files, taken until given."""

@@ -17,7 +17,7 @@ def preview(options: Options, future: Future) -> str:
     times = expected([each.stage for each in found], read_times(runner_folder() / TIMES))
     sure = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict == "runs"}
     most = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict != "restored"}
-    shared = options.cores, len(options.gpus) * options.per_gpu
+    shared = options.cores, len(options.gpus or ()) * options.per_gpu
     demands = demands_of(pipeline)
     least, longest = (
         makespan(pipeline.after, seconds, demands, *shared) for seconds in (sure, most)

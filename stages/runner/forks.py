@@ -43,7 +43,7 @@ class Forks:
 
     known: Path
     _server: "subprocess.Popen[bytes] | None" = None
-    _environment: dict[str, str] = field(default_factory=dict)
+    _early: dict[str, str] = field(default_factory=dict)
     _ready: bool = False
     _lock: Lock = field(default_factory=Lock)
     _numbers: "count[int]" = field(default_factory=count)
@@ -52,7 +52,9 @@ class Forks:
     def start(self, call: list[str], command: Command, log: Path) -> Forked | None:
         """Fork what runs a call of a command; None where it cannot be forked."""
         words = python_words(call, command.environment)
-        if not words or sys.platform != "linux" or not self._serves(command.environment):
+        if not words or sys.platform != "linux" or not is_code(words, command.folder):
+            return None
+        if not self._serves(command):
             return None
         number, answers = next(self._numbers), SimpleQueue[dict[str, Any]]()
         self._answers[number] = answers
@@ -75,19 +77,21 @@ class Forks:
             self._server.stdin.close()
             self._server.wait()
 
-    def _serves(self, environment: Mapping[str, str]) -> bool:
+    def _serves(self, command: Command) -> bool:
         with self._lock:
             if self._server is None:
-                self._environment = dict(environment)
+                self._early = early(command)
                 self._server = subprocess.Popen(
                     [sys.executable, warm.__file__, str(self.known)],
+                    cwd=command.folder,
+                    env=command.environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env=self._environment,
+                    stderr=subprocess.DEVNULL,  # what libraries say when they are imported
                     start_new_session=True,
                 )
                 Thread(target=self._listen, args=(self._server,), daemon=True).start()
-        return self._ready and early(environment) == early(self._environment)
+        return self._ready and early(command) == self._early
 
     def _ask(self, request: Mapping[str, Any]) -> bool:
         assert self._server is not None
@@ -147,10 +151,20 @@ def is_this_python(word: str, path: str | None) -> bool:
     return len(folders) == 1 and os.path.samefile(found, sys.executable)  # noqa: PTH121
 
 
-def early(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are read when Python or a library starts."""
-    return {
+def is_code(words: list[str], folder: str) -> bool:
+    """Whether the words after `python` name a module, or a script that is there."""
+    return words[0] == "-m" or (words[0].endswith(".py") and Path(folder, words[0]).is_file())
+
+
+def early(command: Command) -> dict[str, str]:
+    """Return the variables that are read when Python or a library starts.
+
+    The folder is one where the search path for modules starts from it.
+    """
+    found = {
         name: value
-        for name, value in environment.items()
+        for name, value in command.environment.items()
         if name.startswith(("PYTHON", "LD_")) or name.endswith("_NUM_THREADS")
     }
+    paths = found.get("PYTHONPATH", os.sep).split(os.pathsep)
+    return found if all(map(os.path.isabs, paths)) else {**found, "PWD": command.folder}

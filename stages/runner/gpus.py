@@ -9,17 +9,22 @@ from stages.runner.slots import DEVICES
 QUERY = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 
 
-def gpus(text: str) -> list[str]:
-    """Return the GPUs that an option names: `all` that are visible, `none`, or as in `0,2`."""
+def gpus(text: str) -> list[str] | None:
+    """Return the GPUs that an option names: `all` that are visible, `none`, or as in `0,2`.
+
+    None where it is `all` and none are known: a stage may find one that is not NVIDIA's.
+    """
     if text == "none":
         return []
     there = visible()
     if text == "all":
-        return there
+        return there or None
     chosen = [part.strip() for part in text.split(",")]
     if len(set(chosen)) < len(chosen) or set(chosen) - set(there):
         known = ", ".join(there) or "none"
-        raise Fault(f"--gpus is {text!r}; it should be all, none, or some of: {known}")
+        raise Fault(
+            f"--gpus is {text!r}; it should be all, none, or some of these, each once: {known}"
+        )
     return chosen
 
 

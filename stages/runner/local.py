@@ -13,6 +13,9 @@ from stages.runner.dvc.pipeline import Command
 from stages.runner.forks import Forks
 from stages.runner.slots import Slot
 
+GO = 'read go && exec "$@" </dev/null'
+"""What a shell does: a command starts when the leash knows of it, or the runner's end ends it."""
+
 
 class Local:
     """Starts processes; where there are `forks`, commands of Python are forked, which is faster."""
@@ -55,16 +58,19 @@ class Local:
         self._leash.wait()
 
     def _run(self, call: list[str], command: Command, log: Path) -> int:
-        process = (self._forks and self._forks.start(call, command, log)) or _popen(
-            call, command, log
-        )
+        forked = self._forks and self._forks.start(call, command, log)
+        process = forked or _held(call, command, log)
         self._groups.add(process.pid)
         self._tell(f"+{process.pid}")
+        if isinstance(process, subprocess.Popen):  # a forked one ends with the process that forks
+            _let_go(process)
         if self._stopped:  # between the last look and this start
             leash.send([process.pid], SIGTERM)
         code = process.wait()
         if self._stopped:
             leash.await_end({process.pid})
+        elif code:  # or what a killed process started would go on beside the next attempt
+            leash.send([process.pid], SIGKILL)
         self._groups.discard(process.pid)
         self._tell(f"-{process.pid}")
         return code
@@ -75,14 +81,21 @@ class Local:
             os.write(self._leash.stdin.fileno(), f"{line}\n".encode())
 
 
-def _popen(call: list[str], command: Command, log: Path) -> "subprocess.Popen[bytes]":
+def _held(call: list[str], command: Command, log: Path) -> "subprocess.Popen[bytes]":
+    """Start a shell that waits for a line, and then becomes what is called."""
     with log.open("ab") as file:
         return subprocess.Popen(
-            call,
+            ["/bin/sh", "-c", GO, "sh", *call],
             cwd=command.folder,
             env=command.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _let_go(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as line:  # unless it was told to stop
+        line.write(b"\n")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from hashlib import md5
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from stages.runner.workers import Ended, Workers
 REST = 10
 """Lock files are rewritten at intervals of at least so many times what the last rewrite took."""
 BROKEN = {"failed", "skipped", "stopped"}
+LONGEST = 200
+"""Characters of the name of a log file."""
 LOOK = 0.2
 """Seconds after which a stage that waits for cores looks for free ones again."""
 
@@ -89,8 +92,8 @@ class Run:
                 waiting.append(name)
             self._ready += self._sorter.get_ready()
         self._ready = waiting + self._ready
-        if "cores" not in self._lacking:
-            self._slots.relax()
+        if "cores" not in self._lacking or not self._workers.running:
+            self._slots.relax()  # with none to come from here, two runs would wait for each other
 
     def _open(self) -> bool:
         stops = bool(self.report.reasons) and not self._policy.keep_going
@@ -172,5 +175,8 @@ class Run:
         return min(rewrite + look, default=None)
 
     def log(self, name: str) -> Path:
-        """Return the log file of a stage."""
-        return self._policy.logs / f"{quote(name, safe='@ ')}.log"
+        """Return the log file of a stage; a long name is cut, for file systems allow 255 bytes."""
+        quoted = quote(name, safe="@ ")
+        if len(quoted) > LONGEST:
+            quoted = f"{quoted[: LONGEST - 33]}-{md5(name.encode()).hexdigest()}"
+        return self._policy.logs / f"{quoted}.log"

@@ -18,7 +18,7 @@ from stages.runner.nodes import Nodes
 from stages.runner.run import BROKEN, Policy, Report, Run
 from stages.runner.slots import Machine, Slots
 from stages.runner.times import longest_chains, read_times, write_times
-from stages.runner.view import tail, view
+from stages.runner.view import say, tail, view
 from stages.runner.workers import Place, Workers
 
 TIMES = "times.json"
@@ -32,7 +32,7 @@ class Options:
 
     targets: tuple[str, ...]
     cores: int
-    gpus: Sequence[str]
+    gpus: Sequence[str] | None
     per_gpu: int
     keep_going: bool
     cold: bool
@@ -60,7 +60,7 @@ def _machine(options: Options, folder: Path) -> tuple[Place, Slots]:
 def _cluster(options: Options) -> tuple[Place, Slots]:
     assert options.ray
     replicates = side_by_side() or 1
-    cluster = Cluster(options.ray, options.cores, options.gpus, options.per_gpu)
+    cluster = Cluster(options.ray, options.cores, options.gpus or (), options.per_gpu)
     return cluster, Nodes(cluster.nodes, options.per_gpu, replicates)
 
 
@@ -82,7 +82,7 @@ def _run(options: Options, workers: Workers, slots: Slots, folder: Path) -> int:
             pipeline.close()
     ran = {name: report.seconds[name] for name, how in report.outcomes.items() if how == "ran"}
     write_times(folder / TIMES, {**times, **ran})
-    print("\n".join(summary(report, runner)))
+    say("\n".join(summary(report, runner)))
     return 128 + workers.stopped if workers.stopped else int(bool(report.reasons))
 
 

@@ -52,10 +52,12 @@ class Machine:
     Stages may take more of the same cores for themselves while there are free ones.
     """
 
-    def __init__(self, cores: Cores, number: int, gpus: Sequence[str], shares: int) -> None:
+    def __init__(self, cores: Cores, number: int, gpus: Sequence[str] | None, shares: int) -> None:
+        """`gpus` are shared, and others hidden; None leaves to stages what they see."""
         self._cores, self._number, self._shares = cores, number, shares
         self._kept: list[int] = []
-        self._load: Counter[str] = Counter(dict.fromkeys(gpus, 0))
+        self._hides = gpus is not None
+        self._load: Counter[str] = Counter(dict.fromkeys(gpus or (), 0))
 
     def take(self, wanted: Demand) -> Slot | Lacking:
         """Return a slot: the GPUs that fewest stages compute on, and cores."""
@@ -65,7 +67,7 @@ class Machine:
         if any(self._load[device] >= self._shares for device in devices):
             return "gpus"
         number = self._number if wanted.alone else min(wanted.cores, self._number)
-        self._kept += self._cores.take(number - len(self._kept))
+        self._kept += self._cores.take(max(0, number - len(self._kept)))
         if len(self._kept) < number:
             return "cores"
         mine, self._kept = self._kept[:number], self._kept[number:]
@@ -83,7 +85,7 @@ class Machine:
         variables = {CORES: str(self._cores.folder.absolute())}
         if THREADS not in os.environ:
             variables[THREADS] = str(min(wanted.cores, self._number))
-        if self._load:
+        if self._hides:
             variables[DEVICES] = ",".join(devices)
         return variables
 

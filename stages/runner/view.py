@@ -1,5 +1,6 @@
 """What the terminal shows while stages run: a live table, or plain lines where it is none."""
 
+import os
 import sys
 import time
 from collections import Counter
@@ -35,14 +36,14 @@ class Lines:
 
     def start(self, name: str, log: Path, where: str) -> None:
         """Print that it runs."""
-        print(f"run       {name}  on {where}", flush=True)
+        say(f"run       {name}  on {where}")
 
     def settle(self, name: str, outcome: str, seconds: float) -> None:
         """Print how it ended, unless nothing happened."""
         self._settled += 1
         if outcome not in SILENT:
             took = f"  {seconds:.1f} s" if seconds else ""
-            print(f"{outcome:<9} {name}{took}  {self._settled} of {self._total}", flush=True)
+            say(f"{outcome:<9} {name}{took}  {self._settled} of {self._total}")
 
 
 class Board:
@@ -79,6 +80,14 @@ class Board:
     def _title(self) -> str:
         counts = [f"{number} {outcome}" for outcome, number in sorted(self._settled.items())]
         return f"{self._settled.total()} of {self._total} stages: {', '.join(counts) or 'starting'}"
+
+
+def say(text: str) -> None:
+    """Print text; when nobody reads it any more, the run goes on without."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

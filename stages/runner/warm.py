@@ -22,50 +22,81 @@ import signal
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
+from importlib.machinery import PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
+GRACE = 10.0
+"""Seconds between asking what is left to stop and killing it."""
 LIBRARIES = tuple(f"{sysconfig.get_path(kind)}{os.sep}" for kind in ("purelib", "platlib"))
 
 
 def main(known: Path) -> None:
     """Serve until standard input ends; in a forked process, run what was requested."""
-    del sys.path[0]  # the folder of this file
-    load(known)
-    say(ready=True)
-    request = serve(known)
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the folder of this file
+    given = dict(os.environ)
+    with answers() as runner:
+        load(known)
+        say(runner, ready=True)
+        request = serve(known, runner)
     if request:
         loaded = set(sys.modules)
-        take_place(request)
+        changed = {name: value for name, value in os.environ.items() if given.get(name) != value}
+        take_place(request, changed)
         atexit.register(learn, known, loaded)
         end(exit_code(request["words"]), loaded)
 
 
-def serve(known: Path) -> Mapping[str, Any] | None:
+def answers() -> TextIO:
+    """Return standard output, and keep it from libraries, which may print when imported."""
+    runner = os.fdopen(os.dup(1), "w")
+    with open(os.devnull, "w") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), 1)
+    return runner
+
+
+def serve(known: Path, runner: TextIO) -> Mapping[str, Any] | None:
     """Fork a process for each request, and return the request there; at the end, return None."""
     running: dict[int, int] = {}
     for line in events():
         if line is None:
             for child, code in ended(running):
-                say(id=running.pop(child), code=code)
+                say(runner, id=running.pop(child), code=code)
             continue
         request = json.loads(line)
         load(known)
         gc.freeze()  # or a forked process would copy all that collecting garbage looks at
-        pid: int | None = os.fork() if single() else None
+        safe = single() and not shadows(request)
+        pid = os.fork() if safe else None
         if pid == 0:
             return dict(request)
         if pid:
             running[pid] = request["id"]
             with suppress(OSError):  # it does so itself; who knows its number may signal its group
                 os.setpgid(pid, pid)
-        say(id=request["id"], pid=pid)
+        say(runner, id=request["id"], pid=pid)
+    stop(running)
     return None
+
+
+def stop(running: dict[int, int]) -> None:
+    """End the processes that are left: the runner may have gone before it told its leash of one."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in running:
+            with suppress(OSError):
+                os.killpg(pid, number)
+        deadline = time.monotonic() + GRACE
+        while running and time.monotonic() < deadline:
+            time.sleep(0.05)
+            for child, _ in ended(running):
+                del running[child]
 
 
 def events() -> Iterator[bytes | None]:
@@ -76,19 +107,24 @@ def events() -> Iterator[bytes | None]:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     rest = b""
-    with selectors.DefaultSelector() as selector:
-        for end in (sys.stdin.fileno(), awake):
-            selector.register(end, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                data = os.read(key.fd, 1 << 16)
-                if key.fd == awake:
-                    yield None
-                elif data:
-                    *lines, rest = (rest + data).split(b"\n")
-                    yield from lines
-                else:
-                    return
+    try:
+        with selectors.DefaultSelector() as selector:
+            for end in (sys.stdin.fileno(), awake):
+                selector.register(end, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    data = os.read(key.fd, 1 << 16)
+                    if key.fd == awake:
+                        yield None
+                    elif data:
+                        *lines, rest = (rest + data).split(b"\n")
+                        yield from lines
+                    else:
+                        return
+    finally:  # in a forked process too, which leaves this loop
+        signal.set_wakeup_fd(-1)
+        os.close(awake)
+        os.close(wake)
 
 
 def ended(running: Mapping[int, int]) -> Iterator[tuple[int, int]]:
@@ -99,9 +135,9 @@ def ended(running: Mapping[int, int]) -> Iterator[tuple[int, int]]:
             yield pid, os.waitstatus_to_exitcode(status)
 
 
-def say(**words: Any) -> None:
+def say(runner: TextIO, **words: Any) -> None:
     """Write a line to the runner."""
-    print(json.dumps(words), flush=True)
+    print(json.dumps(words), file=runner, flush=True)
 
 
 def single() -> bool:
@@ -109,34 +145,69 @@ def single() -> bool:
     return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
 
 
-def take_place(request: Mapping[str, Any]) -> None:
-    """Become a process of its own: group, signals, folder, environment, input and output."""
+def shadows(request: Mapping[str, Any]) -> bool:
+    """Whether a command has modules of its own under names that are imported here."""
+    folder = folder_of(request["words"], request["folder"])
+    try:
+        here = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
+    except OSError:
+        return True
+    loaded = here & {name.partition(".")[0] for name in sys.modules} - {"__main__"}
+    specs = [PathFinder.find_spec(name, [folder]) for name in loaded]
+    return any(spec and spec.loader for spec in specs)
+
+
+def folder_of(words: list[str], folder: str) -> str:
+    """Return where `python WORDS`, called in a folder, first looks for modules."""
+    return str(Path(folder) if words[0] == "-m" else Path(folder, words[0]).resolve().parent)
+
+
+def take_place(request: Mapping[str, Any], changed: Mapping[str, str]) -> None:
+    """Become a process of its own: group, signals, folder, environment, input and output.
+
+    `changed` is what libraries changed of the environment, as they would have in the command.
+    """
     os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDONLY)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    os.closerange(3, max(null, log) + 1)
+    os.close(null)
+    os.close(log)
     os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update({**request["environment"], **changed})
+    renew_libraries()
+
+
+def renew_libraries() -> None:
+    """Let libraries find anew what they find when imported: random seeds, the current folder."""
+    loaded: dict[str, Any] = dict(sys.modules)
+    if "numpy.random" in loaded:
+        loaded["numpy.random"].seed()  # or all commands would draw the same
+    if "torch" in loaded:
+        loaded["torch"].default_generator.seed()
+    if "multiprocessing.process" in loaded:
+        loaded["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()  # noqa: PTH109
 
 
 def run(words: list[str]) -> None:
     """Do what `python WORDS` would."""
     main = sys.modules["__main__"] = ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
+    if "multiprocessing" in sys.modules:
+        sys.modules["__mp_main__"] = main  # its name in processes that are spawned
+    if not sys.flags.safe_path:
+        sys.path.insert(0, folder_of(words, os.getcwd()))  # noqa: PTH109
     if words[0] == "-m":
         sys.argv = words[1:]
-        sys.path.insert(0, str(Path.cwd()))
         runpy._run_module_as_main(words[1])  # type: ignore[attr-defined]
     else:
         sys.argv = words
-        sys.path.insert(0, str(Path(words[0]).resolve().parent))
-        main.__file__ = words[0]
-        exec(compile(Path(words[0]).read_bytes(), words[0], "exec"), main.__dict__)
+        path = main.__file__ = str(Path.cwd() / words[0])
+        main.__loader__ = SourceFileLoader("__main__", path)
+        exec(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
 
 
 def exit_code(words: list[str]) -> int:
@@ -148,8 +219,10 @@ def exit_code(words: list[str]) -> int:
             return (ending.code or 0) & 0xFF
         print(ending.code, file=sys.stderr)
         return 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        error.__traceback__ = trace and trace.tb_next  # without the calls in this file
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 
@@ -182,8 +255,9 @@ def load(known: Path) -> None:
     """Import the libraries of a file of names, those that are libraries and are there."""
     for name in names(known):
         if name not in sys.modules and is_library(name):
-            with suppress(Exception):
+            with suppress(BaseException):  # some libraries exit where they are not wanted
                 import_module(name)
+    sys.stdout.flush()  # what they printed is nobody's output
 
 
 def learn(known: Path, loaded: set[str]) -> None:

@@ -1,11 +1,13 @@
 """What stays, what stops and what is said when a stage fails or the run is interrupted."""
 
+import shlex
 import signal
 
 import psutil
 import pytest
 
 from tests.pipeline.project import ran, wait_until
+from tests.runner.pipelines import FAN
 from tests.runner.twins import (
     RUNNER,
     UP_TO_DATE,
@@ -101,6 +103,17 @@ def test_a_missing_output_fails_the_stage(repository):
     assert entries(project) == {}
 
 
+def test_what_dvc_does_not_foresee_fails_one_stage(repository):
+    """DVC allows no .dvcignore in an output, and says so by an exception of another kind."""
+    one = "  s: {cmd: mkdir d; touch d/.dvcignore, outs: [d]}"
+    stages = f"stages:\n{one}\n  t: {{cmd: echo t > t, outs: [t]}}"
+    project = repository({"dvc.yaml": stages})
+    said = runner(project, "--keep-going", code=1)
+    assert "s failed: IgnoreInCollectedDirError: .dvcignore file should not be in" in said
+    assert set(entries(project)) == {"t"}
+    assert "Traceback" not in said
+
+
 def test_a_dependency_edited_meanwhile_fails_the_stage_and_is_not_recorded(repository):
     project = repository({**SLOW, "slow.sh": "echo $$ > pid; sleep 0.7; cat src > slow.txt\n"})
     process = spawn(project, "slow")
@@ -171,3 +184,9 @@ def test_faults_are_one_line(repository, tmp_path):
     said = outside.run(*RUNNER, code=1)
     assert "not inside of a DVC repository" in said
     assert said.count("\n") == 1
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_says(repository):
+    project = repository(FAN)
+    project.run("sh", "-c", f"{shlex.join(RUNNER)} | head -n 1")
+    wait_until(lambda: status(project) == UP_TO_DATE)

@@ -90,7 +90,10 @@ def test_exit_codes_and_errors_are_those_of_python(forks, folder, tmp_path):
         (folder / "end.py").write_text(text)
         log = tmp_path / f"log{code}"
         assert started(forks, "python end.py", command(folder), log).wait() == code
-    assert (tmp_path / "log1").read_text().endswith("ZeroDivisionError: division by zero\n")
+    assert (tmp_path / "log1").read_text() == (
+        f'Traceback (most recent call last):\n  File "{folder}/end.py", line 1, in <module>\n'
+        "    1/0\n    ~^~\nZeroDivisionError: division by zero\n"
+    )
     (folder / "end.py").write_text("import sys; sys.exit('one line')")
     assert started(forks, "python end.py", command(folder), tmp_path / "said").wait() == 1
     assert (tmp_path / "said").read_text() == "one line\n"
@@ -166,6 +169,93 @@ def test_edited_code_of_the_project_is_what_runs(forks, folder, tmp_path):
         assert log.read_text() == f"{number}\n"
 
 
+def said(forks, line, told, log):
+    assert started(forks, line, told, log).wait() == 0
+    return log.read_text()
+
+
+SPAWN = """
+import dataclasses, multiprocessing
+
+@dataclasses.dataclass
+class Number:
+    value: int
+
+def twice(number):
+    return Number(2 * number.value)
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map_async(twice, [Number(1)]).get(timeout=30))
+"""
+DRAWS = "import numpy.random, torch; print(numpy.random.rand(), torch.rand(1).item())"
+
+
+def test_spawned_processes_and_random_draws_with_libraries_imported(forks, folder, tmp_path):
+    """With torch comes multiprocessing, which keeps the main module and folder of that time."""
+    (tmp_path / "libraries.txt").write_text("numpy.random\ntorch\n")
+    (folder / "one.py").write_text(DRAWS)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "spawns.py").write_text(SPAWN)
+    draws = {said(forks, "python one.py", command(folder), tmp_path / f"log{n}") for n in range(3)}
+    assert len({text.split()[0] for text in draws}) == len({text.split()[1] for text in draws}) == 3
+    for line in ("python spawns.py", "python -m spawns"):
+        log = tmp_path / line.replace(" ", "")
+        assert said(forks, line, command(folder / "inner"), log) == "[Number(value=2)]\n"
+
+
+@pytest.mark.parametrize("own", ["yaml.py", "yaml/__init__.py", "json/__init__.py"])
+def test_modules_of_the_project_come_before_libraries_of_their_name(forks, folder, tmp_path, own):
+    (tmp_path / "libraries.txt").write_text("yaml\n")
+    (folder / "one.py").write_text("")
+    started(forks, "python one.py", command(folder), tmp_path / "log").wait()
+    for place, line in (("a", "python a/use.py"), ("b", "python -m use")):
+        (folder / place / own).parent.mkdir(parents=True)
+        (folder / place / own).write_text("")
+        (folder / place / "use.py").write_text("")
+        told = command(folder if place == "a" else folder / place)
+        assert forks.start([*SHELL, line], told, tmp_path / "log") is None
+    (folder / "yaml").mkdir()  # no module: a library of the name is found
+    assert said(forks, "python one.py", command(folder), tmp_path / "log2") == ""
+
+
+@pytest.fixture
+def noisy(tmp_path, monkeypatch):
+    """A Python of its own, with a library that prints, exits, or sets a variable when imported."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (libraries,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (libraries / "noisy.py").write_text("import os\nprint('loud')\nos.environ['SET'] = 'yes'\n")
+    (libraries / "exits.py").write_text("raise SystemExit('not here')\n")
+    monkeypatch.setattr(sys, "executable", f"{tmp_path}/venv/bin/python")
+    (tmp_path / "libraries.txt").write_text("exits\n")
+    return f"{tmp_path}/venv/bin{os.pathsep}{os.environ['PATH']}"
+
+
+def test_what_libraries_do_when_imported_harms_nobody(forks, folder, tmp_path, noisy):
+    (folder / "uses.py").write_text("import os, noisy; print(os.environ.get('SET'))")
+    told = command(folder, PATH=noisy)
+    assert said(forks, "python uses.py", told, tmp_path / "log1") == "loud\nyes\n"
+    assert said(forks, "python uses.py", told, tmp_path / "log2") == "yes\n"
+    assert "noisy" in (tmp_path / "libraries.txt").read_text().split()
+
+
+def test_a_search_path_that_starts_from_the_folder_is_that_of_one_folder(forks, folder, tmp_path):
+    for place in ("a", "b"):
+        (folder / place / "lib").mkdir(parents=True)
+        (folder / place / "one.py").write_text("")
+    a, b = (command(folder / place, PYTHONPATH="lib") for place in ("a", "b"))
+    assert said(forks, "python one.py", a, tmp_path / "log") == ""
+    assert forks.start([*SHELL, "python one.py"], b, tmp_path / "log") is None
+
+
+def test_a_script_that_is_not_there_is_left_to_python(forks, folder, tmp_path):
+    (folder / "one.py").write_text("")
+    (folder / "folder").mkdir()
+    started(forks, "python one.py", command(folder), tmp_path / "log").wait()
+    for line in ("python nowhere.py", "python folder"):
+        assert forks.start([*SHELL, line], command(folder), tmp_path / "log") is None
+
+
 def test_other_early_variables_start_a_new_python(forks, folder, tmp_path):
     (folder / "one.py").write_text("")
     started(forks, "python one.py", command(folder), tmp_path / "log").wait()
@@ -181,6 +271,15 @@ def test_many_at_once_end_each_with_its_own_code(forks, folder, tmp_path):
         for n in range(20)
     }
     assert [process.wait() for process in calls.values()] == list(range(20))
+
+
+def test_what_was_forked_ends_when_nobody_asks_for_more(forks, folder, tmp_path):
+    (folder / "long.py").write_text("import time; time.sleep(60)")
+    process = started(forks, "python long.py", command(folder), tmp_path / "log")
+    forks._server.stdin.close()
+    forks._server.wait(5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
 
 
 def test_the_end_of_the_process_that_forks_ends_what_it_forked(forks, folder, tmp_path):

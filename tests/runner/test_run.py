@@ -4,13 +4,15 @@ import time
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from stages.pipeline.cores import Cores
 from stages.pipeline.fault import Fault
 from stages.runner.demands import Demand
 from stages.runner.run import Policy, Run
-from stages.runner.slots import Slot
+from stages.runner.slots import Machine, Slot
 from stages.runner.workers import Ended
 
 DIAMOND = {"a": set(), "b": {"a"}, "c": {"a"}, "d": {"b", "c"}, "e": set()}
@@ -194,6 +196,38 @@ def test_cores_that_others_have_are_waited_for():
     slots = FakeSlots(1, elsewhere=[1, 1, 1])
     report = run(FakePipeline({"a": set()}), workers, slots=slots)
     assert report.outcomes == {"a": "ran"}
+
+
+def test_two_runs_that_share_cores_do_not_wait_for_each_other(tmp_path):
+    """Each has one of two cores and then needs both."""
+    demands = {"x": Demand(gpus=0), "y": Demand(gpus=0, alone=True)}
+    reports = []
+
+    def one():
+        pipeline, slots = (
+            FakePipeline({"x": set(), "y": {"x"}}),
+            Machine(Cores.of(tmp_path, 2), 2, (), 1),
+        )
+        workers = FakeWorkers(pause=0.3)
+        chains = {"x": 2, "y": 1}
+        reports.append(run(pipeline, workers, chains=chains, slots=slots, demands=demands))
+
+    threads = [Thread(target=one, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [report.outcomes for report in reports] == [{"x": "ran", "y": "ran"}] * 2
+
+
+def test_a_log_file_has_a_name_that_any_file_system_takes():
+    policy = Policy({}, {}, keep_going=False, logs=Path("logs"))
+    runner = Run(FakePipeline({}), FakeWorkers(), FakeSlots(1), NoView(), policy)
+    names = [f"part@{'é' * 300}{end}" for end in "ab"]
+    logs = {runner.log(name).name for name in names}
+    assert len(logs) == 2
+    assert max(map(len, logs)) < 255
+    assert runner.log("part@a/b").name == "part@a%2Fb.log"
 
 
 def test_a_slot_is_given_back_when_a_stage_cannot_start():

@@ -23,14 +23,15 @@ def bare(monkeypatch):
 def machine(tmp_path):
     """Return a function that makes a machine of so many cores."""
 
-    def make(cores, gpus=(), shares=1):
-        return Machine(Cores.of(tmp_path / "cores", cores), cores, gpus, shares)
+    def make(cores, gpus=None, shares=1):
+        return Machine(Cores.of(tmp_path, cores), cores, gpus, shares)
 
     return make
 
 
 def free(tmp_path):
-    cores = Cores(tmp_path / "cores")
+    [folder] = tmp_path.glob("of-*")
+    cores = Cores(folder)
     taken = cores.take(100)
     cores.give(taken)
     return len(taken)
@@ -81,13 +82,13 @@ def test_what_cannot_be_read_is_refused_with_its_stage(run, words):
 
 
 def test_cores_are_taken_until_given_and_lost_by_no_death(tmp_path):
-    cores = Cores.of(tmp_path / "cores", 3)
+    cores = Cores.of(tmp_path, 3)
     code = (
         "import sys, time; from pathlib import Path; from stages.pipeline.cores import Cores\n"
         "taken = Cores(Path(sys.argv[1])).take(2); print(len(taken), flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "cores"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, cores.folder], stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "2\n"
     taken = cores.take(3)
@@ -99,7 +100,7 @@ def test_cores_are_taken_until_given_and_lost_by_no_death(tmp_path):
 
 
 def test_a_core_is_given_though_a_forked_process_has_its_file_open(tmp_path):
-    cores = Cores.of(tmp_path / "cores", 1)
+    cores = Cores.of(tmp_path, 1)
     [core] = cores.take(1)
     copy = os.dup(core)
     cores.give([core])
@@ -107,10 +108,11 @@ def test_a_core_is_given_though_a_forked_process_has_its_file_open(tmp_path):
     os.close(copy)
 
 
-def test_another_number_of_cores_replaces_the_files(tmp_path):
-    Cores.of(tmp_path / "cores", 4)
-    Cores.of(tmp_path / "cores", 2)
-    assert free(tmp_path) == 2
+def test_runs_of_another_number_of_cores_leave_each_other_theirs(tmp_path):
+    four, two = Cores.of(tmp_path, 4), Cores.of(tmp_path, 2)
+    assert len(two.take(5)) == 2
+    assert len(four.take(5)) == 4
+    assert Cores.of(tmp_path, 2).take(5) == []
 
 
 def test_a_stage_gets_its_cores_or_waits(machine, tmp_path):
@@ -160,6 +162,10 @@ def test_gpus_are_shared_evenly(machine):
     assert slots.take(Demand()).variables[DEVICES] == "1"
 
 
+def test_stages_see_no_gpu_where_none_is_shared(machine):
+    assert machine(1, []).take(Demand()).variables[DEVICES] == ""
+
+
 def test_several_gpus_for_a_stage(machine):
     slots = machine(8, ["0", "1", "2"])
     two = slots.take(Demand(gpus=2))
@@ -182,14 +188,14 @@ def test_gpus_are_named_by_the_environment_or_by_nvidia_smi(monkeypatch, tmp_pat
     monkeypatch.setenv(DEVICES, "GPU-a, GPU-b")
     assert gpus("all") == ["GPU-a", "GPU-b"]
     monkeypatch.setenv(DEVICES, "-1")
-    assert gpus("all") == []
+    assert gpus("all") is None
     monkeypatch.delenv(DEVICES)
     tool.write_text("#!/bin/sh\necho no driver\nexit 9\n")
-    assert gpus("all") == []
+    assert gpus("all") is None
 
 
 @pytest.mark.parametrize("text", ["7", "0,0", "", "two"])
 def test_gpus_that_are_not_there_are_refused(text, monkeypatch):
     monkeypatch.setenv(DEVICES, "0,1")
-    with pytest.raises(Fault, match=r"^--gpus is .* all, none, or some of: 0, 1$"):
+    with pytest.raises(Fault, match=r"^--gpus is .* all, none, or some of these, each once: 0, 1$"):
         gpus(text)

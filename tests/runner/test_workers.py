@@ -3,12 +3,14 @@
 import os
 import signal
 
+import psutil
 import pytest
 
 from stages.runner.dvc.pipeline import Command
 from stages.runner.local import Local
 from stages.runner.slots import Slot
 from stages.runner.workers import Workers
+from tests.pipeline.project import wait_until
 
 
 def command(*lines):
@@ -34,7 +36,7 @@ def test_commands_run_in_turn_until_one_fails(workers, tmp_path):
 def test_a_command_that_cannot_start_fails(workers, tmp_path):
     workers.start("s", Command([["/nowhere"]], "/", {}), Slot(1, 0), tmp_path / "log")
     [ended] = workers.wait(10)
-    assert ended.code == 1
+    assert ended.code == 127
     assert "/nowhere" in (tmp_path / "log").read_text()
 
 
@@ -48,6 +50,22 @@ def test_stopping_ends_the_whole_group_and_starts_nothing_more(workers, tmp_path
     assert [each.code for each in ended] == [-signal.SIGTERM]
     assert (tmp_path / "log").read_text() == ""
     assert workers.stopped == signal.SIGTERM
+
+
+def test_what_a_failed_command_started_ends_with_it(workers, tmp_path):
+    line = "sleep 60 & echo $!; kill -9 $$"
+    workers.start("s", command(line), Slot(1, 0), tmp_path / "log")
+    [ended] = workers.wait(10)
+    assert ended.code == -signal.SIGKILL
+    number = int((tmp_path / "log").read_text())
+    wait_until(lambda: is_gone(number))
+
+
+def is_gone(number):
+    try:
+        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_slot_tells_its_variables_and_is_given_back(workers, tmp_path):

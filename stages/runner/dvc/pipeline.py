@@ -190,11 +190,15 @@ def temporary() -> str:
 
 @contextmanager
 def faults() -> Iterator[None]:
-    """Raise a Fault for what DVC or the system raises."""
+    """Raise a Fault for whatever DVC raises: as there, it fails one stage and not the run."""
     try:
         yield
+    except Fault:
+        raise
     except (DvcException, OSError) as error:
         raise Fault(f"{error}") from error
+    except Exception as error:
+        raise Fault(f"{type(error).__name__}: {error}") from error
 
 
 def _quiet() -> None:
