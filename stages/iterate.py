@@ -50,7 +50,8 @@ def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> No
             data = load("data/prepared", this.device, notify=this.first)
             dense = Path("models/dense/final") / f"{this.name}.safetensors"
             for current in rounds.to_train(this, dense, data):
-                current.finish(fit(current.run, current.folder, arm.name, number))
+                run, folder = current.run, current.folder
+                current.finish(fit(run, folder, arm.name, number, keep=this.keep))
             rounds.finish(this)
 
 

@@ -13,7 +13,7 @@ from stages.replicates.replicate import Outputs, training
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, load_plan
 from stages.retraining.run import ArmRun, save_retrained, spec_of
-from stages.training.fit import end, fit
+from stages.training.fit import fit
 from stages.training.settings import Recipe
 
 app = typer.Typer(add_completion=False)
@@ -46,10 +46,9 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
             scale, spec = arm.plan.scale_of(number), spec_of(pruned, number)
             run = arm.begin(pruned, number, data, scale)
             this.check()
-            history = fit(run, this.folder, arm.name, number)
+            history = fit(run, this.folder, arm.name, number, keep=this.keep)
             folder = this.networks / this.name
             save_retrained(folder, this.outcome, run, spec, history, lr_scale=scale)
-            end(this.folder)
 
 
 if __name__ == "__main__":

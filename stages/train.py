@@ -48,8 +48,8 @@ def replicate(stage: Stage, dense: DenseRun, every: int, outputs: Outputs, numbe
             data = load("data/prepared", this.device, notify=this.first)
             run = dense.begin(number, data)
             this.check()
-            keep = checkpoints_every(every, this.networks / "checkpoints" / this.name)
-            history = fit(run, this.folder, "dense", number, keep)
+            after = checkpoints_every(every, this.networks / "checkpoints" / this.name)
+            history = fit(run, this.folder, "dense", number, after, keep=this.keep)
             save_trained(this, run, dense.spec(data), history)
 
 

@@ -17,7 +17,7 @@ from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import DENSE
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates
-from stages.training.fit import History, end
+from stages.training.fit import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
@@ -54,7 +54,6 @@ def save_trained(this: Replicate, run: Run, spec: Spec, history: History) -> Non
     save(final, run.network, spec)
     outcome = measure({"final": final}, run.data, run.compute, history=history.columns())
     save_outcome(this.outcome, outcome)
-    end(this.folder)
 
 
 def checkpoints_every(epochs: int, folder: Path) -> Callable[[Run], None]:

@@ -76,7 +76,8 @@ class Stage:
         `narrowed` gives the digest of the part of a dependency that this replicate reads, by the
         dependency's path; `more` is what else its result depends on, its environment say.
         """
-        with recoverable(self.key(number, narrowed or {}, **more), self.check) as work:
+        key = f"{self.name}-{number}-{self.key(number, narrowed or {}, **more)}"
+        with recoverable(key, self.check) as work:
             yield work
 
     def key(self, replicate: int, narrowed: Mapping[str, str], **more: Any) -> str:

@@ -1,32 +1,46 @@
 """Replicates that survive a crash, and finished ones that are never computed twice.
 
 Their files lie outside DVC's outputs, which DVC deletes before a stage runs, in a folder that
-temporary experiment copies share with the project they were made from.
+temporary experiment copies share with the project they were made from. A disk may change them
+there, so they are never trusted: each is listed with its digest in a manifest, and what is not as
+it was listed is dropped and computed again.
 """
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.manifest import FILE, Manifest, sync
 
 STATE = "AFTERPRUNE_STATE"
+PROGRESS = "progress_*.safetensors"
+"""Files that unfinished work can do without: it goes on from an earlier one, or from its start."""
+WAITING = "another process computes this replicate: waiting for it"
+UNLISTED = {FILE: "missing or damaged"}
 
 
 @dataclass(frozen=True)
 class Work:
-    """One replicate: the folder of its files, and whether an earlier run has finished them.
+    """One replicate: the files of its folder, and whether an earlier run has finished them.
 
     Call `check` when all inputs are in memory: it raises a Fault when one of them has changed.
+    Of unfinished work, a later run finds the files that `files.keep` listed last.
     """
 
-    folder: Path
+    files: Manifest
     finished: bool
     check: Callable[[], None]
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of its files."""
+        return self.files.folder
 
 
 def state_folder() -> Path:
@@ -46,28 +60,96 @@ def recoverable(key: str, check: Callable[[], None]) -> Iterator[Work]:
 
     That folder outlives a crash, so progress may be kept there. It becomes the finished result when
     the block ends, and is dropped when `check` then raises a Fault: what `key` digests has changed.
-    A second process that asks for the same key waits for the first.
+    A second process that asks for the same key waits for the first. A key is NAME-DIGEST, and no
+    work of the same name is left unfinished, unless another process computes it.
     """
     folder = state_folder() / key
-    with _locked(folder):
-        if folder.is_dir():
-            yield Work(folder, finished=True, check=check)
-            return
-        partial = folder.with_suffix(".partial")
-        partial.mkdir(exist_ok=True)
-        for left in partial.rglob(".*.tmp"):  # of a write that was killed
-            left.unlink()
-        yield Work(partial, finished=False, check=check)
-        try:
-            check()
-        except Fault:
-            shutil.rmtree(partial)
-            raise
-        partial.rename(folder)
+    with _locked(folder, WAITING):
+        files = _finished(folder)
+        if files:
+            yield Work(files, finished=True, check=check)
+        else:
+            files = _begun(folder.with_suffix(".partial"))
+            yield Work(files, finished=False, check=check)
+            _finish(files, folder, check)
+    _drop_abandoned(folder)
+
+
+def _finished(folder: Path) -> Manifest | None:
+    """Return a finished result, None where there is none; one that is damaged is dropped."""
+    if not os.path.lexists(folder):
+        return None
+    files = Manifest.read(folder)
+    flaws = files.flaws() if files else UNLISTED
+    if not flaws:
+        return files
+    _say(folder, flaws, "it is computed again")
+    _remove(folder)
+    return None
+
+
+def _begun(partial: Path) -> Manifest:
+    """Return the files that unfinished work kept: none where it has to start again."""
+    files = Manifest.read(partial)
+    if files is None:
+        flaws = UNLISTED if any(path.is_file() for path in partial.rglob("*")) else {}
+    else:
+        flaws = files.flaws()
+    known = {name: flaw for name, flaw in flaws.items() if flaw != "foreign"}
+    if files and all(fnmatch(Path(name).name, PROGRESS) for name in known):
+        if known:
+            _say(partial, known, "it goes on from what was kept before")
+        for name in flaws:
+            _remove(partial / name)
+        return files
+    if known:
+        _say(partial, known, "it is computed from the start")
+    if os.path.lexists(partial):
+        _remove(partial)
+    partial.mkdir()
+    begun = Manifest(partial)
+    begun.keep()
+    return begun
+
+
+def _finish(files: Manifest, folder: Path, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except Fault:
+        shutil.rmtree(files.folder)
+        raise
+    progress = list(files.folder.rglob(PROGRESS))
+    files.keep(without=progress)
+    for path in progress:
+        path.unlink()
+    files.folder.rename(folder)
+    sync([folder.parent])
+
+
+def _drop_abandoned(folder: Path) -> None:
+    """Drop what others of the name in `folder` left unfinished, where no process computes it."""
+    for partial in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*.partial"):
+        with suppress(BlockingIOError), _locked(partial, waiting=None):
+            _remove(partial)
+            print(f"{partial}: dropped; an earlier run left it unfinished", file=sys.stderr)
+
+
+def _say(folder: Path, flaws: Mapping[str, str], then: str) -> None:
+    name, flaw = next(iter(flaws.items()))
+    more = f" and {len(flaws) - 1} more" if len(flaws) > 1 else ""
+    print(f"{folder}: {name} is {flaw}{more}; {then}", file=sys.stderr)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, waiting: str | None) -> Iterator[None]:
+    """Hold the lock of a key; where another process does, wait and say so, or fail if not to."""
     import fcntl  # which Windows lacks: there a stage has to say so, in one line
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +157,8 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another process computes this replicate: waiting for it", file=sys.stderr)
+            if waiting is None:
+                raise
+            print(waiting, file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,6 @@
 """One replicate of a stage that trains: its device, its folder, and where its files go."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from stages.pipeline.files import write_json
 from stages.pipeline.guard import Stage
+from stages.pipeline.manifest import Manifest
 from stages.pipeline.recovery import Work
 from stages.replicates.environment import activate, describe
 from stages.replicates.ranks import by_leader, from_leader, leads
@@ -31,17 +31,32 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Replicate:
-    """A replicate that is to be computed in `folder` on `device`, if it is not `finished` already.
+    """A replicate that is to be computed in its folder on `device`, if it is not finished already.
 
-    All of its ranks have the same folder, and the leader writes there. Call `check` when all inputs
-    are in memory (see `pipeline.recovery.Work`).
+    All of its ranks have the same folder, and the leader writes there.
     """
 
     number: int
     device: torch.device
-    folder: Path
-    finished: bool
-    check: Callable[[], None]
+    work: Work
+
+    def check(self) -> None:
+        """Raise a Fault when an input has changed; call it once all of them are in memory."""
+        self.work.check()
+
+    def keep(self, without: Collection[Path] = ()) -> None:
+        """Let a run after a crash find the files of the folder as they are now, but for some."""
+        self.work.files.keep(without)
+
+    @property
+    def finished(self) -> bool:
+        """Whether an earlier run has computed it."""
+        return self.work.finished
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of its files."""
+        return self.work.folder
 
     @property
     def name(self) -> str:
@@ -79,11 +94,11 @@ def training(
     device = activate(compute)
     environment = describe(compute, device)
     with _shared_work(stage, number, narrowed, environment) as work:
-        this = Replicate(number, device, work.folder, work.finished, work.check)
+        this = Replicate(number, device, work)
         if this.first:
             write_json(outputs.environment, environment)
         yield this
-        _copy(this.folder, outputs)
+        _publish(work, outputs)
 
 
 @contextmanager
@@ -93,7 +108,7 @@ def _shared_work(
     """Yield a replicate's work to all of its ranks; the leader alone locks and finishes it."""
     if not leads():
         folder, finished = from_leader()
-        yield Work(folder, finished, stage.check)
+        yield Work(Manifest(folder), finished, stage.check)
         return
     with stage.replicate(number, narrowed, environment=environment) as work:
         from_leader((work.folder, work.finished))
@@ -101,6 +116,8 @@ def _shared_work(
 
 
 @by_leader
-def _copy(folder: Path, outputs: Outputs) -> None:
-    for part, target in ((NETWORKS, outputs.networks), (OUTCOMES, outputs.outcomes)):
-        shutil.copytree(folder / part, target, dirs_exist_ok=True)
+def _publish(work: Work, outputs: Outputs) -> None:
+    if not work.finished:
+        work.files.keep()
+    work.files.copy(NETWORKS, outputs.networks)
+    work.files.copy(OUTCOMES, outputs.outcomes)

@@ -71,6 +71,7 @@ class Rounds:
                 run = self.arm.begin(folder, this.number, data, scale, number)
                 this.check()
                 yield Round(folder, spec, run, scale)
+                end(folder, this.keep)
 
     def _pruned(
         self, this: Replicate, dense: Path, spec: Spec, data: Prepared
@@ -103,8 +104,6 @@ class Rounds:
     def finish(self, this: Replicate) -> None:
         """Give the replicate the networks of the last round, and the outcome of all of them."""
         folders = [round_folder(this, number + 1) for number in range(len(self.methods))]
-        for folder in folders:
-            end(folder)
         for file in ("last.safetensors", "selected.safetensors"):
             shutil.copyfile(folders[-1] / file, this.networks / this.name / file)
         outcomes = [load_outcome(folder / OUTCOME) for folder in folders]

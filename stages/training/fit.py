@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Never
@@ -11,14 +11,17 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.pipeline.recovery import PROGRESS
 from stages.replicates.ranks import by_leader, leads
 from stages.training.loop import Run
 
-PROGRESS = "progress.safetensors"
+GENERATIONS = 2
+"""Progress files that are kept: where the newest is damaged, a run goes on from the one before."""
 SAVING_SHARE = 0.05
 """The part of the time that saving progress may take."""
 REFRESH_SECONDS = 0.1
 Row = dict[str, float]
+Keep = Callable[[Collection[Path]], None]
 
 
 @dataclass
@@ -61,15 +64,22 @@ class History:
 
 
 def fit(
-    run: Run, folder: Path, name: str, number: int, after: Callable[[Run], None] | None = None
+    run: Run,
+    folder: Path,
+    name: str,
+    number: int,
+    after: Callable[[Run], None] | None = None,
+    keep: Keep | None = None,
 ) -> History:
     """Train `run` to the end of its rates; `after` is called at the end of every epoch.
 
     Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
-    On a terminal it is shown on the line `number` of those that replicates share. Ranks other than
-    the leader only train: their history is empty, and they do not call `after`.
+    When it is written, `keep` is called with the files that it supersedes, which go then (see
+    `Replicate.keep`). On a terminal progress is shown on the line `number` of those that replicates
+    share. Ranks other than the leader only train: their history is empty, and they do not call
+    `after`.
     """
-    history = _resumed(run, folder / PROGRESS)
+    history = _resumed(run, folder)
     if not leads():
         return _trained(run)
     saved = time.monotonic()
@@ -86,16 +96,17 @@ def fit(
             bar.update()
             now = time.monotonic()
             if cost <= SAVING_SHARE * (now - saved):
-                _save(run, history, folder / PROGRESS)
+                _save(run, history, folder)
+                _drop(sorted(folder.glob(PROGRESS))[:-GENERATIONS], keep)
                 saved = time.monotonic()
                 cost = saved - now
     return history
 
 
 @by_leader
-def end(folder: Path) -> None:
-    """Drop the progress of a run whose results are written."""
-    (folder / PROGRESS).unlink(missing_ok=True)
+def end(folder: Path, keep: Keep) -> None:
+    """Keep the results of a run, which are written, without its progress, which is dropped."""
+    _drop(list(folder.glob(PROGRESS)), keep)
 
 
 def _trained(run: Run) -> History:
@@ -124,15 +135,24 @@ def _shown(row: Mapping[str, float], speed: float) -> str:
     return f"loss {row['train_loss']:.3f}, {part} {accuracy:.1f} %, {speed:,.0f} images/s"
 
 
-def _save(run: Run, history: History, path: Path) -> None:
+def _save(run: Run, history: History, folder: Path) -> None:
     selected = {f"selected/{name}": array for name, array in history.selected.items()}
     columns = {f"history/{name}": array for name, array in history.columns().items()}
     meta = {"epoch": run.epoch, "best": history.best}
+    path = folder / PROGRESS.replace("*", f"{run.epoch:08}")
     save_arrays(path, {**run.state(), **selected, **columns}, meta)
 
 
-def _resumed(run: Run, path: Path) -> History:
-    if not path.exists():
+def _drop(superseded: Collection[Path], keep: Keep | None) -> None:
+    if keep is not None:
+        keep(superseded)
+    for path in superseded:
+        path.unlink()
+
+
+def _resumed(run: Run, folder: Path) -> History:
+    path = max(folder.glob(PROGRESS), default=None)
+    if path is None:
         return History()
     parts: dict[str, dict[str, np.ndarray]] = {"selected": {}, "history": {}}
     state = {}

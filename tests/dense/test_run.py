@@ -9,10 +9,16 @@ from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
 from stages.networks.settings import Model
 from stages.pipeline.files import read_meta
+from stages.pipeline.manifest import Manifest
+from stages.pipeline.recovery import PROGRESS, Work
 from stages.replicates import ranks
 from stages.replicates.replicate import Replicate
 from stages.replicates.settings import Compute
-from stages.training.fit import PROGRESS, fit
+from stages.training.fit import fit
+
+
+def unfinished(folder):
+    return Work(Manifest(folder), finished=False, check=lambda: None)
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def train(dense, data, tmp_path):
 
     def run(folder="work"):
         work = tmp_path / folder
-        this = Replicate(0, data.mean.device, work, finished=False, check=lambda: None)
+        this = Replicate(0, data.mean.device, unfinished(work))
         begun = dense.begin(0, data)
         history = fit(begun, work, "dense", 0)
         save_trained(this, begun, dense.spec(data), history)
@@ -101,7 +107,8 @@ def test_the_network_fits_the_data(dense, data):
 
 def test_a_trained_replicate_is_its_network_and_the_outcome_of_that(train, dense, data, same):
     this, run, history = train()
-    files = sorted(str(f.relative_to(this.folder)) for f in this.folder.rglob("*") if f.is_file())
+    written = (f for part in (this.networks, this.outcome.parent) for f in part.rglob("*"))
+    files = sorted(str(f.relative_to(this.folder)) for f in written if f.is_file())
     name = "replicate_0.safetensors"
     assert files == [f"networks/final/{name}", f"outcomes/{name}"]
     final = this.networks / "final" / name
@@ -144,7 +151,7 @@ def test_progress_is_kept_until_the_outcome_is_written(train, monkeypatch, tmp_p
     monkeypatch.setattr("stages.dense.run.save_outcome", killed)
     with pytest.raises(KeyboardInterrupt):
         train()
-    assert (tmp_path / "work" / PROGRESS).exists()
+    assert list((tmp_path / "work").glob(PROGRESS))
 
 
 @pytest.mark.parametrize(("every", "kept"), [(1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3]), (5, [])])
@@ -192,7 +199,7 @@ def test_checkpoints_of_two_devices_are_recomputed_to_the_bit_and_written_once(
 def test_a_network_of_two_devices_is_written_by_one(dense, data, on_ranks, tmp_path):
     def train():
         folder = tmp_path / f"{ranks.number()}"
-        this = Replicate(0, data.mean.device, folder, finished=False, check=lambda: None)
+        this = Replicate(0, data.mean.device, unfinished(folder))
         run = dense.begin(0, data)
         save_trained(this, run, dense.spec(data), fit(run, tmp_path / "progress", "dense", 0))
         return {}

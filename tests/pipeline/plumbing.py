@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from stages.pipeline.fault import Fault
+from stages.pipeline.manifest import Manifest
 from stages.pipeline.params import lookup, parse, read_yaml
 from stages.pipeline.recovery import Work
 class Stage:
@@ -29,13 +30,19 @@ class Stage:
     @contextmanager
     def replicate(self, number, narrowed=None, **more):
         with TemporaryDirectory() as folder:
-            yield Work(Path(folder), False, lambda: None)
+            yield Work(Manifest(Path(folder)), False, lambda: None)
 @contextmanager
 def guarded(module, **items):
     yield Stage(module)
 """
+CORES = """
+class Cores: ...
+def shared(): ...
+def side_by_side(): ...
+"""
 STUB = {
     "stages/pipeline/command.py": COMMAND,
+    "stages/pipeline/cores.py": CORES,
     "stages/pipeline/guard.py": GUARD,
     "stages/pipeline/fault.py": "class Fault(Exception): ...\n",
     "stages/pipeline/watch.py": "def end_with_parent(parent): ...\n",

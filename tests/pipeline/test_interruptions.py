@@ -99,14 +99,26 @@ def test_a_run_killed_while_training_ends_as_if_it_had_not_been(project, tmp_pat
     undisturbed = project.copy(tmp_path / "undisturbed")
     process = project.start("dvc", "repro", "train")
     state = project.folder / ".state"
-    wait_until(lambda: list(state.glob("*.partial/progress.safetensors")))
+    wait_until(lambda: list(state.glob("*.partial/progress_*.safetensors")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     wait_until(lambda: not alive(project))
-    assert list(state.glob("*.partial/progress.safetensors"))
+    assert list(state.glob("*.partial/progress_*.safetensors"))
     for each in (project, undisturbed):
         assert "train" in ran(each.dvc("repro", "train"))
     assert project.outputs() == undisturbed.outputs()
+
+
+def test_a_kept_network_with_a_flipped_bit_is_trained_again(project):
+    before = project.outputs()
+    (network,) = project.folder.glob(".state/train-0-*/networks/final/replicate_0.safetensors")
+    content = bytearray(network.read_bytes())
+    content[-1] ^= 1
+    network.write_bytes(content)
+    said = project.dvc("repro", "--force", "--single-item", "train")
+    line = "networks/final/replicate_0.safetensors is damaged; it is computed again\n"
+    assert said.count(line) == 1
+    assert project.outputs() == before
 
 
 @pytest.mark.slow

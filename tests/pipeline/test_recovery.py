@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import time
@@ -25,9 +26,12 @@ def finished(key, compute, check=lambda: None):
     return state_folder() / key
 
 
-def failing(folder):
-    (folder / "progress").write_text("half")
-    raise OSError
+def stopped(key):
+    """Begin the work of a key, list a file, and stop."""
+    with recoverable(key, lambda: None) as work:
+        (work.folder / "progress").write_text("half")
+        work.files.keep()
+        raise OSError
 
 
 def folders(state):
@@ -71,7 +75,7 @@ def test_other_keys_are_other_results():
 
 def test_a_result_that_failed_is_not_finished_and_goes_on_in_its_folder(state):
     with pytest.raises(OSError):  # noqa: PT011
-        finished("key", failing)
+        stopped("key")
     assert folders(state) == ["key.partial"]
     seen = []
     done = finished("key", lambda folder: seen.append((folder / "progress").read_text()))
@@ -82,12 +86,101 @@ def test_a_result_that_failed_is_not_finished_and_goes_on_in_its_folder(state):
 
 def test_what_a_killed_write_left_is_no_part_of_the_result(state):
     """files.replacing writes to .NAME.PID.tmp; SIGKILL and SIGTERM leave it there."""
-    checkpoints = state / "key.partial" / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    (checkpoints / ".epoch_0005.safetensors.99.tmp").write_text("half")
-    (checkpoints / "epoch_0004.safetensors").write_text("whole")
+    with pytest.raises(OSError):  # noqa: PT011
+        stopped("key")
+    (state / "key.partial" / ".progress.99.tmp").write_text("half")
     done = finished("key", lambda folder: None)
-    assert [path.name for path in done.rglob("*.*")] == ["epoch_0004.safetensors"]
+    assert sorted(path.name for path in done.iterdir()) == ["manifest.json", "progress"]
+
+
+def test_a_manifest_is_json_with_the_size_and_sha256_of_every_file(state):
+    finished("key", lambda folder: (folder / "result").write_text("42"))
+    digest = "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049"
+    assert json.loads((state / "key" / "manifest.json").read_text()) == {
+        "of": "key",
+        "files": {"result": [2, digest]},
+    }
+
+
+def test_a_result_is_on_the_disk_before_it_has_its_name(state, monkeypatch):
+    """Each file, its folder, the manifest, the folder that is renamed, the folder of that."""
+    log, fsync, rename = [], os.fsync, os.rename
+
+    def synced(descriptor):
+        log.append(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(state.parent))
+        fsync(descriptor)
+
+    def compute(folder):
+        del log[:]
+        (folder / "networks").mkdir()
+        (folder / "networks" / "net").write_text("42")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", lambda *names: log.append(Path("renamed")) or rename(*names))
+    finished("key", compute)
+    partial = Path("state", "key.partial")
+    assert log[0] == partial / "networks" / "net"
+    assert set(log[1:3]) == {partial / "networks", partial}
+    assert log[3:] == [
+        partial / f".manifest.json.{os.getpid()}.tmp",
+        partial,
+        Path("renamed"),
+        Path("state"),
+    ]
+
+
+def test_a_file_keeps_the_digest_that_it_was_listed_with(state):
+    """Of a file that no one has written since, another digest later would be that of damage."""
+    with recoverable("key", lambda: None) as work:
+        path = work.folder / "result"
+        path.write_text("42")
+        work.files.keep()
+        status = path.stat()
+        path.write_text("43")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    calls = []
+    finished("key", calls.append)
+    assert len(calls) == 1
+
+
+def test_a_copy_is_of_what_was_listed(state, tmp_path):
+    with recoverable("key", lambda: None) as work:
+        (work.folder / "networks").mkdir()
+        path = work.folder / "networks" / "net"
+        path.write_text("42")
+        work.files.keep()
+        work.files.copy("networks", tmp_path / "copy")
+        assert (tmp_path / "copy" / "net").read_text() == "42"
+        path.write_text("43")
+        with pytest.raises(Fault, match=r"networks/net: damaged since it was written; run `dvc"):
+            work.files.copy("networks", tmp_path / "copy")
+
+
+def test_what_others_of_the_same_name_left_unfinished_is_dropped(state, capsys):
+    for key in ("train-0-aa", "train-1-aa", "train-10-aa", "retrain-0-aa"):
+        with pytest.raises(OSError):  # noqa: PT011
+            stopped(key)
+    finished("train-0-cc", lambda folder: None)
+    finished("train-0-bb", lambda folder: None)
+    assert folders(state) == [
+        "retrain-0-aa.partial",
+        "train-0-bb",
+        "train-0-cc",
+        "train-1-aa.partial",
+        "train-10-aa.partial",
+    ]
+    left = state / "train-0-aa.partial"
+    assert capsys.readouterr().err == f"{left}: dropped; an earlier run left it unfinished\n"
+
+
+def test_what_another_process_computes_is_not_dropped(state):
+    with recoverable("train-0-aa", lambda: None) as work:
+        process = fork.Process(target=finished, args=("train-0-bb", lambda folder: None))
+        process.start()
+        process.join(5)
+        assert process.exitcode == 0
+        assert work.folder.is_dir()
+    assert folders(state) == ["train-0-aa", "train-0-bb"]
 
 
 def slow(log, folder):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.recovery import recoverable
+from stages.pipeline.manifest import Manifest
+from stages.pipeline.recovery import Work, recoverable
 from stages.replicates.replicate import Outputs, Replicate, training
 from stages.replicates.settings import Compute
 
@@ -109,6 +110,7 @@ def test_what_a_replicate_reads_of_a_file_is_handed_on(stage, outputs):
 def crash(stage, outputs):
     with training(stage, 0, CPU, outputs) as this:
         (this.folder / "progress").write_text("1 of 2")
+        this.keep()
         raise ZeroDivisionError
 
 
@@ -138,7 +140,8 @@ def test_its_check_is_that_of_the_stage(stage, outputs):
 
 
 def test_its_files_are_named_after_it():
-    this = Replicate(3, torch.device("cpu"), Path("work"), finished=False, check=lambda: None)
+    work = Work(Manifest(Path("work")), finished=False, check=lambda: None)
+    this = Replicate(3, torch.device("cpu"), work)
     assert this.name == "replicate_3"
     assert this.networks == Path("work/networks")
     assert this.outcome == Path("work/outcomes/replicate_3.safetensors")

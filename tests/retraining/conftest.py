@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.pipeline.recovery import Work
+from stages.pipeline.recovery import recoverable
 from stages.replicates.replicate import Outputs
 from tests.training.conftest import (
     close,
@@ -37,12 +37,16 @@ class Stage:
     def outputs(self):
         return Outputs(*(self.folder / name for name in ("nets", "outcomes", "environment.json")))
 
+    @property
+    def state(self):
+        """Return the folder of recovery state, which all stages share."""
+        return self.folder.with_name("state")
+
     @contextmanager
     def replicate(self, number, narrowed=None, **more):
         self.narrowed.append(narrowed)
-        folder = self.folder / "state" / f"{number}"
-        folder.mkdir(parents=True, exist_ok=True)
-        yield Work(folder, finished=False, check=lambda: self.check())
+        with recoverable(f"{self.folder.name}-{number}-digest", lambda: self.check()) as work:
+            yield work
 
     def content(self):
         """Return the bytes of all outputs by path."""
@@ -55,6 +59,7 @@ class Stage:
 def new_stage(tmp_path, monkeypatch):
     """Return a function that makes a stage, in a folder that no other has."""
     cpu, numbers = torch.device("cpu"), count()
+    monkeypatch.setenv("AFTERPRUNE_STATE", str(tmp_path / "state"))
     monkeypatch.setattr("stages.replicates.replicate.activate", lambda compute: cpu)
 
     def make(check=lambda: None):

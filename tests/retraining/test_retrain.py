@@ -178,7 +178,9 @@ def test_a_rewound_arm_starts_from_the_file_beside_its_plan(arm, pruned, data):
 
 def test_progress_is_shown_under_the_name_of_the_arm(arm, run, monkeypatch):
     shown, fit = [], retrain.fit
-    monkeypatch.setattr(retrain, "fit", lambda *how: shown.append(how[2:]) or fit(*how))
+    monkeypatch.setattr(
+        retrain, "fit", lambda *how, **more: shown.append(how[2:]) or fit(*how, **more)
+    )
     run(arm, 1)
     assert shown == [("l1 onecycle", 1)]
 
@@ -232,13 +234,12 @@ def test_an_arm_that_stopped_before_its_outcome_does_not_train_again(
         raise KeyboardInterrupt
 
     expected, stage = run(arm).content(), new_stage()
-    progress = stage.folder / "state" / "0" / PROGRESS
     monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
     with monkeypatch.context() as patched:
         patched.setattr("stages.retraining.run.save_outcome", killed)
         with pytest.raises(KeyboardInterrupt):
             run(arm, stage=stage)
-    assert progress.exists()
+    assert list(stage.state.rglob(PROGRESS))
     monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
     assert run(arm, stage=stage).content() == expected
-    assert not progress.exists()
+    assert not list(stage.state.rglob(PROGRESS))

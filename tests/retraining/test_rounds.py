@@ -14,6 +14,7 @@ from stages.networks import compact
 from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
+from stages.pipeline.recovery import PROGRESS
 from stages.pruning.method import Allocation, Method
 from stages.pruning.settings import Calibration
 from stages.replicates.settings import Compute
@@ -21,7 +22,6 @@ from stages.retraining.plan import FILE, Plan, rewound_file
 from stages.retraining.rounds import Rounds
 from stages.retraining.run import ArmRun
 from stages.schedules.rates import Rates
-from stages.training.fit import PROGRESS
 from stages.training.loop import Run
 from stages.training.settings import Recipe
 
@@ -244,6 +244,7 @@ def test_a_round_that_stopped_right_after_its_outcome_leaves_no_progress(
             run(stage=stage)
     assert run(stage=stage).content() == whole
     assert not list(stage.folder.rglob(PROGRESS))
+    assert not list(stage.state.rglob(PROGRESS))
 
 
 def test_a_run_that_stopped_when_all_rounds_were_done_trains_nothing(run, new_stage, monkeypatch):
@@ -258,3 +259,23 @@ def test_a_run_that_stopped_when_all_rounds_were_done_trains_nothing(run, new_st
             run(stage=stage)
     assert kill_at(monkeypatch, 0) == []
     assert run(stage=stage).content() == whole
+
+
+@pytest.mark.parametrize("file", ["round_1/last", "round_1/outcome", "round_2/masks/replicate_0"])
+def test_a_damaged_file_of_a_round_is_not_gone_on_from(file, run, new_stage, monkeypatch, capfd):
+    whole, stage = run().content(), new_stage()
+    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        kill_at(patched, 3)
+        with pytest.raises(KilledError):
+            run(stage=stage)
+    (path,) = stage.state.glob(f"*.partial/networks/*/{file}.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    trained = kill_at(monkeypatch, -1)
+    assert run(stage=stage).content() == whole
+    assert len(trained) == 4
+    assert capfd.readouterr().err.endswith(
+        f"{file}.safetensors is damaged; it is computed from the start\n"
+    )

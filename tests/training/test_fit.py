@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stages.images.prepared import ImageSet
+from stages.pipeline.recovery import PROGRESS
 from stages.training import fit as module
-from stages.training.fit import PROGRESS, History, end, fit
+from stages.training.fit import History, end, fit
 
 
 class KilledError(Exception):
@@ -182,7 +183,42 @@ def test_nothing_is_shown_without_a_terminal(begin, tmp_path, capsys):
 
 def test_ended_progress_is_gone(begin, tmp_path):
     fit(begin(), tmp_path, "whole", 0)
-    assert (tmp_path / PROGRESS).exists()
-    end(tmp_path)
-    end(tmp_path)
+    assert list(tmp_path.glob(PROGRESS))
+    end(tmp_path, lambda without: None)
+    end(tmp_path, lambda without: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_progress_and_the_one_before_are_kept(begin, tmp_path, monkeypatch):
+    """A file goes only when the manifest, which `keep` writes, no longer lists it."""
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    seen = []
+
+    def keep(without):
+        names = [path.name for path in sorted(tmp_path.iterdir())]
+        seen.append((names, [path.name for path in without]))
+
+    fit(begin(), tmp_path, "whole", 0, keep=keep)
+    files = [f"progress_0000000{epoch}.safetensors" for epoch in (1, 2, 3, 4)]
+    assert seen == [
+        (files[:1], []),
+        (files[:2], []),
+        (files[:3], files[:1]),
+        (files[1:], files[1:2]),
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files[2:]
+
+
+@pytest.mark.parametrize(("lost", "again"), [(1, [4]), (2, [1, 2, 3, 4])])
+def test_without_its_newest_progress_a_run_goes_on_from_the_one_before_or_from_its_start(
+    lost, again, undisturbed, begin, tmp_path, snapshot, same, monkeypatch
+):
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    fit(begin(), tmp_path, "whole", 0)
+    for path in sorted(tmp_path.glob(PROGRESS))[-lost:]:
+        path.unlink()
+    resumed, seen = begin(), []
+    history = fit(resumed, tmp_path, "resumed", 0, lambda run: seen.append(run.epoch))
+    assert seen == again
+    assert same(snapshot(resumed), undisturbed[1])
+    assert history.rows == undisturbed[0].rows

@@ -13,9 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 from stages.images.augmentations.registry import AUGMENTATIONS
 from stages.images.normalise import normalise
 from stages.pipeline.fault import Fault
+from stages.pipeline.recovery import PROGRESS
 from stages.replicates import ranks
 from stages.schedules.rates import Rates
-from stages.training.fit import PROGRESS, fit
+from stages.training.fit import fit
 from stages.training.loop import Run
 from stages.training.settings import Recipe
 from stages.training.tables import Tables, epoch_tables
@@ -214,7 +215,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     whole = on_ranks(lambda: fitted("whole"), devices)
     with pytest.raises(Fault, match="device 1: its process ended with exit code -9"):
         on_ranks(killed, devices)
-    assert (tmp_path / "killed" / PROGRESS).exists()
+    assert list((tmp_path / "killed").glob(PROGRESS))
     assert same(on_ranks(lambda: fitted("killed"), devices)[0], whole[0])
 
 
