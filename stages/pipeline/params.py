@@ -3,31 +3,75 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.pipeline.fault import Fault
 
 PARAMS = Path("params.yaml")
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MOST, DEEPEST = 100_000, 100
+"""Values of a YAML file, and how many of them in one another: a few aliases can be billions."""
 T = TypeVar("T")
 
 
 def read_yaml(path: Path | str = PARAMS) -> dict[str, Any]:
     """Read a YAML file that holds a mapping; a Fault when it is missing or anything else."""
     try:
-        tree = yaml.load(Path(path).read_bytes(), Loader)
+        return parse_yaml(Path(path).read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run from the project's folder") from None
-    except yaml.YAMLError as error:
-        raise Fault(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise Fault(f"{path}: {error.strerror}; it should be a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise Fault(f"{path}: not valid YAML: {error}") from None
+
+
+def parse_yaml(text: str, path: Path | str) -> dict[str, Any]:
+    """Return what the text of the file `path` holds, as DVC reads it: YAML 1.2, by ruamel.
+
+    YAML 1.1, which PyYAML reads, has other values: 8 for 010, true for yes, 750 for 12:30. A Fault
+    names the line, and is raised for all but mappings of text, numbers, booleans, null and lists.
+    """
+    try:
+        tree = YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        reason = f"{line}{error.problem or error.context}"
+        raise Fault(f"{path}: not valid YAML: {' '.join(reason.split())}") from None
+    except (YAMLError, ValueError, KeyError, RecursionError) as error:  # ValueError: of a number
+        reason = " ".join(str(error).split()).partition("; ")[0]
+        raise Fault(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(tree, dict):
         raise Fault(f"{path}: it holds {tree!r}; it should be a mapping of keys to values")
+    _check_plain(tree, path)
     return tree
+
+
+def _check_plain(tree: dict[str, Any], path: Path | str) -> None:
+    """Raise a Fault for a value that JSON has not, or that an alias makes endless or huge."""
+    waiting: list[tuple[str, Any, tuple[int, ...]]] = [("", tree, ())]
+    for seen in count():
+        if not waiting:
+            return
+        key, value, above = waiting.pop()
+        if id(value) in above:
+            raise Fault(f"{path}: {key} holds itself, by an alias; write it out")
+        if seen > MOST or len(above) > DEEPEST:
+            raise Fault(f"{path}: it holds more than {MOST} values, or {DEEPEST} in one another")
+        if isinstance(value, dict | list):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            within = (*above, id(value))
+            waiting += [(f"{key}.{name}".lstrip("."), item, within) for name, item in inner]
+        elif not isinstance(value, str | int | float | None):
+            kind = type(value).__name__
+            raise Fault(f"{path}: {key} is {value}, a {kind}; put it in quotes if it is text")
 
 
 def lookup(tree: Any, key: str, file: Path | str = PARAMS) -> Any:

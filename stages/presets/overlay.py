@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
 REPLACED = frozenset(
     {
@@ -48,16 +49,14 @@ def overlaid(base: str, changes: str, key: str) -> str:
     return "".join([*pieces, base[position:]])
 
 
-def _mapping(text: str) -> yaml.MappingNode:
-    root = yaml.compose(text, yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
+def _mapping(text: str) -> MappingNode:
+    root = YAML(typ="safe").compose(text)
+    if not isinstance(root, MappingNode):
         raise ValueError("the text holds no mapping")
     return root
 
 
-def _edits(
-    base: str, group: yaml.Node, changes: str, changed: yaml.Node, path: str = ""
-) -> Iterator[Edit]:
+def _edits(base: str, group: Node, changes: str, changed: Node, path: str = "") -> Iterator[Edit]:
     """Yield the edits of a group, those inside its own groups before what is added at its end."""
     ours, column = _children(group), group.start_mark.column
     added = ""
@@ -76,17 +75,17 @@ def _edits(
     yield Edit(_end(base, group), _end(base, group), added)
 
 
-def _children(group: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+def _children(group: Node) -> dict[str, tuple[Node, Node]]:
     """Return the keys and values of a mapping by the keys' names; of anything else, none."""
-    pairs = group.value if isinstance(group, yaml.MappingNode) else ()
+    pairs = group.value if isinstance(group, MappingNode) else ()
     return {key.value: (key, value) for key, value in pairs}
 
 
-def _is_block(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.MappingNode) and not node.flow_style
+def _is_block(node: Node) -> bool:
+    return isinstance(node, MappingNode) and not node.flow_style
 
 
-def _copied(text: str, key: yaml.Node, end: int, column: int) -> str:
+def _copied(text: str, key: Node, end: int, column: int) -> str:
     """Return the text from the comments above a key up to `end`, for a key at `column`."""
     start, indent = key.start_mark.index, key.start_mark.column
     first = not text[start - indent : start].strip()
@@ -96,9 +95,9 @@ def _copied(text: str, key: yaml.Node, end: int, column: int) -> str:
     return textwrap.indent(block, " " * column).lstrip(" ")
 
 
-def _end(text: str, node: yaml.Node) -> int:
+def _end(text: str, node: Node) -> int:
     """Return where a node's own text ends; the end mark of a block lies at what follows it."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+    while isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
     return len(text[: node.end_mark.index].rstrip())

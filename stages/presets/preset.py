@@ -7,9 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stages.pipeline.params import Loader, parse, read_yaml
+from stages.pipeline.params import parse, parse_yaml, read_yaml
 from stages.pipeline.section import Section
 from stages.presets.overlay import overlaid
 
@@ -55,7 +53,7 @@ def params_text(path: Path) -> str:
 def read_params(path: Path) -> dict[str, Any]:
     """Return the settings of a params.yaml, or those that a preset's file stands for."""
     tree = read_yaml(path)
-    return tree if "settings" not in tree else dict(yaml.load(params_text(path), Loader))
+    return tree if "settings" not in tree else parse_yaml(params_text(path), path)
 
 
 def _comment(line: str) -> str:

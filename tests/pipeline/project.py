@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from stages.pipeline.params import read_yaml
+
 ROOT = Path(__file__).parents[2]
 DEFAULT = "stages/presets/default.yaml"
 FOREIGN = ("AFTERPRUNE_", "DVC_", "GIT_", "PYTHON")
@@ -73,7 +75,7 @@ class Project:
 
     def params(self) -> dict:
         """Return params.yaml."""
-        return yaml.safe_load((self.folder / "params.yaml").read_text())
+        return read_yaml(self.folder / "params.yaml")
 
     def set(self, key: str, value: object) -> None:
         """Set a key of params.yaml."""
@@ -111,7 +113,7 @@ class Project:
 
     def outputs(self) -> dict[str, str]:
         """Return the MD5 that dvc.lock records for every output."""
-        stages = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"]
+        stages = read_yaml(self.folder / "dvc.lock")["stages"]
         outs = [out for name, stage in stages.items() if name != "code" for out in stage["outs"]]
         return {out["path"]: out["md5"] for out in outs}
 

@@ -1,13 +1,20 @@
+import re
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+import yaml
+from dvc.utils.serialize import parse_yaml as dvc_reads
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, union
-from stages.pipeline.params import lookup, nearest, parse, read_yaml
+from stages.pipeline.params import lookup, nearest, parse, parse_yaml, read_yaml
 from stages.pipeline.section import Name, Section
+
+ROOT = Path(__file__).parents[2]
 
 
 def step(total: int, *, factor: Annotated[float, Field(gt=0)], milestones: tuple[int, ...] = ()):
@@ -166,12 +173,12 @@ def test_faults_below_a_key_name_the_whole_key():
 
 
 @pytest.mark.parametrize(("text", "value"), [("1e-5", 1e-5), ("1e-05", 1e-5), ("1E3", 1000.0)])
-def test_numbers_that_yaml_reads_as_text_are_numbers(text, value, tmp_path):
+def test_a_number_with_an_exponent_is_a_number(text, value, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(f"seeds: 1\nlr: {text}\ncurve: {{curve: cosine, lr: {text}}}\n")
     tree = read_yaml(path)
     study = parse(Study, tree)
-    assert isinstance(tree["lr"], str)
+    assert isinstance(tree["lr"], float)
     assert (study.lr, study.curve.lr) == (value, value)
     assert isinstance(study.curve.lr, float)
 
@@ -199,6 +206,117 @@ def test_a_file_that_is_no_yaml_is_one_line(text, tmp_path):
         read_yaml(path)
     assert str(fault.value).startswith(f"{path}: not valid YAML: ")
     assert "\n" not in str(fault.value)
+
+
+SCALARS = {
+    "010": 10,
+    "0o10": 8,
+    "yes": "yes",
+    "on": "on",
+    "no": "no",
+    "Off": "Off",
+    "y": "y",
+    "12:30": "12:30",
+    "190:20:30": "190:20:30",
+    "1e-5": 1e-5,
+    "1e-05": 1e-5,
+    "1E3": 1000.0,
+    "1_000": 1000,
+    "1_0.0_1": 10.01,
+    "0x1F": 31,
+    "0b11": 3,
+    ".5": 0.5,
+    "5.": 5.0,
+    "+1": 1,
+    "09": 9,
+    "'010'": "010",
+    "0.1.2": "0.1.2",
+    "true": True,
+    "TRUE": True,
+    "~": None,
+    "null": None,
+    "": None,
+    "-.inf": float("-inf"),
+}
+
+
+@pytest.mark.parametrize(("text", "value"), SCALARS.items())
+def test_a_value_is_what_dvc_records(text, value):
+    read = parse_yaml(f"a: {text}", "params.yaml")["a"]
+    assert (read, type(read)) == (value, type(value))
+    assert dvc_reads(f"a: {text}", "params.yaml") == {"a": value}
+
+
+def test_pyyaml_which_reads_version_1_1_only_writes():
+    files = (ROOT / "stages").rglob("*.py")
+    users = [path for path in files if re.search(r"^import yaml|from yaml", path.read_text(), re.M)]
+    assert [path.name for path in users] == ["differences.py"]
+    assert re.findall(r"yaml\.(\w+)", users[0].read_text()) == ["safe_dump"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("a: &x {b: 1}\nc: {<<: *x, d: 2}", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}),
+        ("a: &x {b: 1}\nc:\n  <<: [*x, {e: 3}]\n  b: 2", {"a": {"b": 1}, "c": {"b": 2, "e": 3}}),
+        ("a: &x [1, 2]\nb: *x\nc: *x", {"a": [1, 2], "b": [1, 2], "c": [1, 2]}),
+        ("%YAML 1.1\n---\na: 010", {"a": 10}),
+        ("\ufeffa: 1", {"a": 1}),
+        ("a: {yes: 1, 2: 3}", {"a": {"yes": 1, 2: 3}}),
+    ],
+)
+def test_anchors_and_merge_keys_are_read_as_dvc_reads_them(text, tree):
+    assert parse_yaml(text, "params.yaml") == dvc_reads(text, "params.yaml") == tree
+
+
+def test_the_settings_that_ship_are_the_same_in_both_versions_of_yaml():
+    """So that nothing was computed from other numbers when stages read YAML 1.1."""
+    for path in [*ROOT.glob("*.yaml"), *ROOT.glob("stages/presets/*.yaml")]:
+        assert read_yaml(path) == yaml.safe_load(path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\na: 2", 'not valid YAML: line 2: found duplicate key "a" with value "2"'),
+        ("a:\n\tb: 1", "not valid YAML: line 2: found character that cannot start any token"),
+        ("a: *nope", "not valid YAML: line 1: found undefined alias"),
+        ("a: 1\n---\nb: 2", "not valid YAML: line 2: but found another document"),
+        ("b: 1\na: !!python/object:x {}", "not valid YAML: line 2: could not determine a constr"),
+        ("a: &x [*x]", "a.0 holds itself, by an alias; write it out"),
+        ("a: &x {b: {c: *x}}", "a.b.c holds itself, by an alias; write it out"),
+        ("a: " + 5000 * "1", "not valid YAML: Exceeds the limit (4300 digits) for integer string"),
+        ("a: !!int x", "not valid YAML: invalid literal for int() with base 10: 'x'"),
+        ("a: !!bool x", "not valid YAML: "),
+        ("a: 2024-13-45", "not valid YAML: month must be in 1..12"),
+        ("a: {b: 2024-01-31}", "a.b is 2024-01-31, a date; put it in quotes if it is text"),
+        ("a: !!set {x}", "a is {'x'}, a set; put it in quotes if it is text"),
+        ("a: " + 200 * "[" + 200 * "]", "it holds more than 100000 values, or 100 in one another"),
+        ("a: " + 9000 * "[" + 9000 * "]", "it holds more than 100000 values, or 100 in one anoth"),
+    ],
+)
+def test_what_no_one_means_is_one_line(text, line, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(Fault) as fault:
+        read_yaml(path)
+    assert str(fault.value).startswith(f"{path}: {line}")
+    assert "\n" not in str(fault.value)
+    assert len(str(fault.value)) < 200 + len(str(path))
+
+
+def test_aliases_that_stand_for_billions_of_values_are_refused_at_once():
+    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"{c}: &{c} [{', '.join(9 * [f'*{b}'])}]" for b, c in pairwise("abcdefghi")]
+    begun = time.monotonic()
+    with pytest.raises(Fault, match="it holds more than 100000 values"):
+        parse_yaml("\n".join(lines), "params.yaml")
+    assert time.monotonic() - begun < 1
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(Fault, match=r"Is a directory; it should be a YAML file$"):
+        read_yaml(tmp_path)
 
 
 def test_a_syntax_error_tells_its_line(tmp_path):
@@ -256,4 +374,4 @@ def test_the_nearest_name_is_the_one_that_was_meant():
 
 
 def test_the_project_reads_its_own_settings():
-    assert read_yaml(Path(__file__).parents[2] / "params.yaml").keys() >= {"seed", "train"}
+    assert read_yaml(ROOT / "params.yaml").keys() >= {"seed", "train"}
