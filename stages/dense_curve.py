@@ -17,7 +17,10 @@ def main() -> None:
     """Write the learning rate and momentum of every step of the dense run."""
     with guarded("dense_curve") as stage:
         train = stage.read("train", Train)
-        images = read_json("data/prepared/description.json")["train"]
+        about = read_json("data/prepared/description.json")
+        for line in train.recipe.augment.misfits(about["height"], about["width"]):
+            raise Fault(f"params.yaml: {line}")
+        images = about["train"]
         steps = steps_per_epoch(images, train.recipe.batch_size)
         if not steps:
             raise Fault(

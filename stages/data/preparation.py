@@ -13,6 +13,7 @@ from stages.data.sources.raw import Images, Raw
 from stages.data.sources.registry import SOURCES
 from stages.data.split import holdout, limited
 from stages.data.statistics import channel_statistics
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import map_array, save_rows, write_json
 from stages.pipeline.options import options_of
 
@@ -27,6 +28,7 @@ def prepare(data: Data, downloads: Path, folder: Path) -> None:
     """
     source = SOURCES[data.source]
     raw = source.read(Path(data.root), downloads, **options_of(data, "source", Data))
+    _check_sizes(raw, data.root)
     index = positions(raw, data)
     shape = raw.train_images.shape[1:]
     mention_size(sum(map(len, index.values())) * prod(shape))
@@ -44,6 +46,19 @@ def prepare(data: Data, downloads: Path, folder: Path) -> None:
         **{part: len(index[part]) for part in index},
     }
     write_json(folder / "description.json", about)
+
+
+def _check_sizes(raw: Raw, root: str) -> None:
+    train, test = raw.train_images.shape[1:], raw.test_images.shape[1:]
+    if train != test:
+        raise Fault(
+            f"{root}: training images are {_size(train)} and test images {_size(test)} "
+            "(channels x height x width); they should be of one size"
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def positions(raw: Raw, data: Data) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from stages.evaluation.measure import measure
 from stages.evaluation.outcome import save_outcome
 from stages.images.prepared import Prepared
-from stages.networks.building import Spec, build
+from stages.networks.building import Spec, build, check_output
 from stages.networks.compact import save
 from stages.networks.settings import Model
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
@@ -42,7 +42,10 @@ class DenseRun:
     def begin(self, replicate: int, data: Prepared) -> Run:
         """Return the run of a replicate at epoch 0."""
         seed, recipe, compute = self.seed + replicate, self.recipe, self.compute
-        network = placed(build(self.spec(data), seed), data.mean.device, compute)
+        spec = self.spec(data)
+        network = build(spec, seed)
+        check_output(network, spec, data.train.images[0].cpu())
+        network = placed(network, data.mean.device, compute)
         optimizer = Optimizer(network, recipe.optimizer)
         return Run(network, optimizer, data, recipe, self.rates, seed, DENSE, compute=compute)
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
 
@@ -58,6 +58,24 @@ def build(spec: Spec, seed: int | None = None) -> nn.Module:
         if not parameter.numel():
             raise Fault(f"model.options: {dict(spec.options)} leaves {name} without weights")
     return network
+
+
+@torch.no_grad()
+def check_output(network: nn.Module, spec: Spec, image: Tensor) -> None:
+    """Raise a Fault where a network's output for an image [C, H, W] is not a number a class.
+
+    The network stays as it was, and so does torch's CPU generator.
+    """
+    training = network.training
+    with seeded(None):
+        output = network.eval()(image.float()[None])
+    network.train(training)
+    shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if shape != [1, spec.num_classes]:
+        raise Fault(
+            f"model.factory: {spec.factory} of {spec.code} returns {shape} for one image; "
+            f"it should be [1, {spec.num_classes}], a number for each class of the data"
+        )
 
 
 @contextmanager

@@ -10,6 +10,9 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Strict
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import replacing
@@ -18,7 +21,7 @@ from stages.pipeline.section import Section
 
 FILE = "manifest.json"
 CHUNK = 1 << 20
-Entry = tuple[int, str]
+Entry = Annotated[tuple[int, str], Strict(False)]
 Version = tuple[int, int, int]
 
 

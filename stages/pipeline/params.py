@@ -7,12 +7,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import STRICT
 
 PARAMS = Path("params.yaml")
 MOST, DEEPEST = 100_000, 100
@@ -88,7 +89,7 @@ def lookup(tree: Any, key: str, file: Path | str = PARAMS) -> Any:
 def parse(kind: type[T] | Any, value: Any, key: str = "", file: Path | str = PARAMS) -> T:
     """Check `value`, found at `key`, against a type; a Fault with one line per fault."""
     try:
-        parsed: T = TypeAdapter(kind).validate_python(value)
+        parsed: T = _adapter(kind).validate_python(value)
     except ValidationError as error:
         faults: dict[str, list[str]] = {}
         for fault in error.errors():
@@ -107,11 +108,17 @@ def nearest(name: Any, known: Iterable[Any]) -> str:
     return f"{guess}valid: {', '.join(names)}"
 
 
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    own = isinstance(kind, type) and issubclass(kind, BaseModel)  # a model has a config of its own
+    return TypeAdapter(kind) if own else TypeAdapter(kind, config=STRICT)
+
+
 def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, and what is allowed instead."""
     path = list(_path(fault["loc"], root, missing=fault["type"] == "missing"))
     where = ".".join([key, *path] if key else path)
-    context = fault.get("ctx", {})
+    context, given = fault.get("ctx", {}), fault["input"]
+    given = list(given) if isinstance(given, tuple) else given  # as YAML has it
     match fault["type"]:
         case "unknown_keys":
             for name in context["unknown"]:
@@ -125,17 +132,19 @@ def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, s
             yield f"{where}.{context['discriminator'][1:-1]} is missing", "it has no default"
         case "union_tag_invalid":
             tag = context["discriminator"][1:-1]
-            value = fault["input"][tag]
+            value = given[tag]
             names = nearest(value, _names(context["expected_tags"]))
             yield f"{where}.{tag} is {value!r}", names
         case "literal_error":
-            names = nearest(fault["input"], _names(context["expected"].replace(" or ", ", ")))
-            yield f"{where} is {fault['input']!r}", names
+            names = nearest(given, _names(context["expected"].replace(" or ", ", ")))
+            yield f"{where} is {given!r}", names
+        case "tuple_type":
+            yield f"{where} is {given!r}", "it should be a list"
         case "dict_type" | "model_type" | "model_attributes_type":
-            yield f"{where} is {fault['input']!r}", "it should be a mapping of keys to values"
+            yield f"{where} is {given!r}", "it should be a mapping of keys to values"
         case _:
             rule = re.sub("^(Input|String|[A-Z][a-z]+) should", "it should", fault["msg"])
-            yield f"{where} is {fault['input']!r}", rule.removeprefix("Value error, ")
+            yield f"{where} is {given!r}", rule.removeprefix("Value error, ")
 
 
 def _names(listed: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from stages.pipeline.section import Rising
 from stages.schedules import shapes
 from stages.schedules.dense import LR, DenseRates, Fraction, PeakLR
 from stages.schedules.rates import Values
@@ -23,7 +24,7 @@ def step(
     steps_per_epoch: int,
     dense: DenseRates,
     *,
-    milestones: tuple[Epoch, ...],
+    milestones: Rising[Epoch],
     factor: Factor = 0.1,
     max_lr: PeakLR = "max",
     warmup: Fraction = 0.0,

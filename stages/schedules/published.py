@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import Rising
 from stages.schedules import recorded, shapes
 from stages.schedules.dense import LR, DenseRates, Fraction, PeakLR
 from stages.schedules.rates import Values
@@ -56,7 +57,7 @@ def scaled(
     initial_lr: LR = "last",
     max_lr: PeakLR = "max",
     warmup: Fraction = 0.1,
-    drops: tuple[Fraction, ...] = (0.5, 0.75),
+    drops: Rising[Fraction] = (0.5, 0.75),
     factor: Factor = 0.1,
 ) -> Values:
     """Scaled learning-rate restarting, SLR (Le & Hua 2021): warm-up, then the dense curve squeezed.

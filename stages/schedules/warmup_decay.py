@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import Rising
 from stages.schedules import shapes
 from stages.schedules.dense import LR, DenseRates, Fraction, PeakLR
 from stages.schedules.rates import Values
@@ -34,7 +35,7 @@ def warmup_decay(
     warmup: Fraction = 0.1,
     warmup_shape: Literal["cosine", "linear"] = "cosine",
     decay: Decay = "cosine",
-    drops: tuple[Fraction, ...] = (0.5, 0.75),
+    drops: Rising[Fraction] = (0.5, 0.75),
     factor: Factor = 0.1,
     power: Power = 2.0,
     granularity: Literal["step", "epoch"] = "step",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from stages.data.settings import Data
+from stages.data.sources.registry import SOURCES
 from stages.networks.settings import Model
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, nearest
@@ -14,6 +15,7 @@ from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import DenseRates
 from stages.schedules.settings import Schedule
 from stages.study.settings import Study, nominal_epochs
+from stages.training.settings import Recipe
 
 NOMINAL_STEPS = 10
 
@@ -25,6 +27,8 @@ def check(study: Study) -> None:
         *_root(study.data),
         *_code(study.model),
         *_devices(study),
+        *_optimizer(study.train.recipe),
+        *_augment(study.train.recipe, study.data),
         *_rounds(study.prune),
         *_schedules(study),
     ]
@@ -69,6 +73,20 @@ def _devices(study: Study) -> Iterator[str]:
             f"compute.device is {study.compute.device!r}; with train.devices {devices} it should "
             "be auto, cpu or cuda"
         )
+
+
+def _optimizer(recipe: Recipe) -> Iterator[str]:
+    if getattr(recipe.optimizer, "nesterov", False) and not recipe.optimizer.momentum:
+        yield "train.recipe.optimizer.momentum is 0; with nesterov: true it should be above 0"
+
+
+def _augment(recipe: Recipe, data: Data) -> Iterator[str]:
+    """Yield what does not fit the images, where their size is known before they are read."""
+    form, side = SOURCES[data.source].form, getattr(data, "size", None)
+    if form:
+        yield from recipe.augment.misfits(form.height, form.width)
+    elif side:
+        yield from recipe.augment.misfits(side, side)
 
 
 def _rounds(prune: Prune) -> Iterator[str]:

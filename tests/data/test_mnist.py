@@ -19,6 +19,11 @@ def idx(array):
     return struct.pack(f">BBBB{array.ndim}i", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
+def sized(*sizes):
+    """An idx file of IMAGES that says it has other sizes."""
+    return struct.pack(">BBBB3i", 0, 0, 8, 3, *sizes) + IMAGES.tobytes()
+
+
 @pytest.fixture
 def root(tmp_path):
     for name, array in zip(FILES, (IMAGES, LABELS, IMAGES[::-1], LABELS), strict=True):
@@ -78,8 +83,17 @@ def test_an_earlier_download_is_used(root):
         gzip.compress(idx(IMAGES)[:-1]),
         gzip.compress(idx(LABELS)),
         gzip.compress(idx(IMAGES)[:2] + b"\x0d" + idx(IMAGES)[3:]),
+        gzip.compress(sized(-1, 2, 3)),
+        gzip.compress(sized(12, -1, 3)),
+        gzip.compress(sized(-12, -2, 3)),
+        gzip.compress(sized(0, 2, 3)),
+        gzip.compress(sized(12, 3, 3)),
+        gzip.compress(sized(2**31 - 1, 2**31 - 1, 4)),
     ],
-    ids=["empty", "no-gzip", "cut-gzip", "cut-values", "labels", "floats"],
+    ids=[
+        *("empty", "no-gzip", "cut-gzip", "cut-values", "labels", "floats"),
+        *("negative number", "negative side", "negative twice", "none", "larger", "huge"),
+    ],
 )
 def test_a_damaged_file_is_named(root, content):
     path = root / f"{FILES[0]}.gz"

@@ -41,6 +41,20 @@ def made(tmp_path):
     return make
 
 
+def test_training_and_test_images_of_two_sizes_are_a_fault(monkeypatch, tmp_path):
+    raw = SOURCES["digits"].read(tmp_path, tmp_path)
+    other = replace(raw, test_images=raw.test_images[:, :, 1:])
+    source = Source(lambda root, downloads: other)
+    monkeypatch.setitem(preparation.SOURCES, "digits", source)
+    with pytest.raises(Fault) as fault:
+        prepare(settings(root="mine"), tmp_path, tmp_path / "prepared")
+    assert str(fault.value) == (
+        "mine: training images are 1x8x8 and test images 1x7x8 (channels x height x width); "
+        "they should be of one size"
+    )
+    assert not (tmp_path / "prepared").exists()
+
+
 def test_twice_gives_the_same_bytes(made):
     first = content(made())
     kinds = {"images", "labels", "index"}

@@ -8,6 +8,7 @@ from stages.evaluation.measure import measure
 from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
 from stages.networks.settings import Model
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_meta
 from stages.pipeline.manifest import Manifest
 from stages.pipeline.recovery import PROGRESS, Work
@@ -103,6 +104,19 @@ def test_the_network_fits_the_data(dense, data):
     spec = dense.spec(data)
     assert (spec.num_classes, spec.in_channels) == (3, 1)
     assert dense.begin(0, data).network.fc.out_features == 3
+
+
+def test_a_network_of_other_classes_is_refused_before_it_trains(dense, data, monkeypatch, tmp_path):
+    code = tmp_path / "own.py"
+    code.write_text(
+        "from torch import nn\n"
+        "def own(num_classes, in_channels):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(36 * in_channels, num_classes + 1))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    other = replace(dense, model=Model(code="own.py", factory="own"))
+    with pytest.raises(Fault, match=r"own of own\.py returns \[1, 4\] for one image; it should be"):
+        other.begin(0, data)
 
 
 def test_a_trained_replicate_is_its_network_and_the_outcome_of_that(train, dense, data, same):

@@ -47,3 +47,20 @@ def test_settings_are_read_without_torch():
     code = "import sys; import stages.training.settings; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("pad", "height", "width", "fits"),
+    [(7, 8, 8, True), (8, 8, 8, False), (8, 9, 12, True), (9, 12, 9, False), (9, 9, 12, False)],
+)
+def test_a_crop_keeps_some_of_the_image(pad, height, width, fits):
+    line = (
+        f"train.recipe.augment.crop.pad is {pad}; for images of {width}x{height} pixels it should "
+        f"be less than {min(height, width)}"
+    )
+    augment = parse(AUGMENT, {"crop": {"pad": pad}})
+    assert list(augment.misfits(height, width)) == ([] if fits else [line])
+
+
+def test_without_a_crop_every_size_is_fine():
+    assert list(parse(AUGMENT, {"flip": {}}).misfits(1, 1)) == []

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from dataclasses import asdict
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from stages.models import resnet
-from stages.networks.building import Spec, build, load_code
+from stages.networks.building import Spec, build, check_output, load_code
 from stages.pipeline.fault import Fault
 
 RESNET8 = Spec("stages/models/resnet.py", "resnet8", {"width": 4}, 10, 3)
@@ -51,6 +52,43 @@ def test_building_leaves_the_global_generator_as_it_was(seed):
     before = torch.get_rng_state()
     build(RESNET8, seed)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+IMAGE = torch.full((3, 8, 8), 200, dtype=torch.uint8)
+
+
+def test_a_network_whose_output_is_a_number_a_class_stays_as_it_was():
+    network, twin = build(RESNET8, 7), build(RESNET8, 7)
+    before = torch.get_rng_state()
+    check_output(network, RESNET8, IMAGE)
+    assert states_equal(network, twin)
+    assert network.training
+    assert all(module.training for module in network.modules())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (lambda image: torch.zeros(1, 11), r"\[1, 11\]"),
+        (lambda image: torch.zeros(1, 9), r"\[1, 9\]"),
+        (lambda image: torch.zeros(10), r"\[10\]"),
+        (lambda image: torch.zeros(1, 10, 1), r"\[1, 10, 1\]"),
+        (lambda image: (torch.zeros(1, 10),), "tuple"),
+        (lambda image: {"logits": torch.zeros(1, 10)}, "dict"),
+        (lambda image: None, "NoneType"),
+    ],
+)
+def test_a_network_of_other_classes_than_the_data_is_a_fault(output, shown):
+    network = build(RESNET8, 0)
+    network.forward = output
+    with pytest.raises(Fault) as fault:
+        check_output(network, RESNET8, IMAGE)
+    line = (
+        rf"^model\.factory: resnet8 of stages/models/resnet\.py returns {shown} for one image; it "
+        r"should be \[1, 10\], a number for each class of the data$"
+    )
+    assert re.search(line, str(fault.value))
 
 
 def test_options_reach_the_factory():

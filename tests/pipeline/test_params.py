@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml as dvc_reads
 from pydantic import Field
 
@@ -136,8 +137,8 @@ def test_a_wrong_type_is_told_in_the_words_of_yaml(keys):
 def test_a_number_or_a_name_lists_both():
     line = one({"curve": {"curve": "cosine", "lr": "maxx"}})
     assert line == (
-        "params.yaml: curve.lr is 'maxx'; it should be a valid number, unable to parse string as a "
-        "number, or did you mean 'max'? valid: last, max"
+        "params.yaml: curve.lr is 'maxx'; it should be a valid number, "
+        "or did you mean 'max'? valid: last, max"
     )
 
 
@@ -185,7 +186,63 @@ def test_a_number_with_an_exponent_is_a_number(text, value, tmp_path):
 
 def test_whole_numbers_are_floats_where_floats_are_asked_for():
     assert isinstance(parse(Study, {"seeds": 1, "lr": 1}).lr, float)
-    assert parse(Study, {"seeds": 3.0}).seeds == 3
+
+
+@pytest.mark.parametrize("value", [True, False, "1", "0", 1.0, "1.0", None, [1], {}])
+@pytest.mark.parametrize(
+    ("kind", "wrap", "key"),
+    [
+        (int, lambda value: value, "seed"),
+        (Study, lambda value: {"seeds": value}, "seeds"),
+        (Study, lambda value: {"seeds": 1, "augment": {"pad": value}}, "augment.pad"),
+        (CURVE, lambda value: {"curve": "step", "factor": 1, "milestones": [value]}, "milestones"),
+    ],
+)
+def test_a_whole_number_is_a_whole_number_alone(kind, wrap, key, value):
+    with pytest.raises(Fault) as fault:
+        parse(kind, wrap(value), "seed" if kind is int else "")
+    key = f"{key}.0" if key == "milestones" else key
+    assert str(fault.value) == f"params.yaml: {key} is {value!r}; it should be a valid integer"
+
+
+@pytest.mark.parametrize("value", [True, "0.1", "1e-5", None])
+def test_a_number_is_a_number_alone(value):
+    line = one({"lr": value})
+    assert line == f"params.yaml: lr is {value!r}; it should be a valid number"
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", "yes", None])
+def test_a_truth_is_true_or_false_alone(value):
+    line = one({"augment": {"flip": value}})
+    assert line == f"params.yaml: augment.flip is {value!r}; it should be a valid boolean"
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "kind"),
+    [
+        ("1e-5", 1e-5, float),
+        ("1e5", 1e5, float),
+        (".5", 0.5, float),
+        ("5.", 5.0, float),
+        ("1_0", 10, int),
+        ("+5", 5, int),
+    ],
+)
+def test_a_number_of_dvc_exp_run_is_a_number(given, value, kind, tmp_path):
+    """What `dvc exp run -S lr=...` writes, by DVC's own function."""
+    path = tmp_path / "params.yaml"
+    path.write_text("lr: 1\n")
+    apply_overrides(str(path), [f"lr={given}"])
+    assert parse(kind, read_yaml(path)["lr"]) == value
+
+
+@pytest.mark.parametrize("given", ["010", "0x1F", '"5"', "yes"])
+def test_what_dvc_exp_run_writes_as_text_is_text(given, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seeds: 1\n")
+    apply_overrides(str(path), [f"seeds={given}"])
+    with pytest.raises(Fault, match=r"seeds is '.+'; it should be a valid integer$"):
+        parse(Study, read_yaml(path))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "text\n", "3\n"])

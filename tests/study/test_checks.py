@@ -62,11 +62,68 @@ def test_settings_are_read_without_torch():
         ("retrain.schedules.onecycle.max_lr", 0, "retrain.schedules.onecycle.max_lr is 0; "),
         ("train.recipe.batch_size", 1, "train.recipe.batch_size is 1; it should be greater"),
         ("data.source", "digit", "data.source is 'digit'; did you mean 'digits'?"),
+        ("seed", True, "seed is True; it should be a valid integer"),
+        ("seed", "0", "seed is '0'; it should be a valid integer"),
+        ("seed", 1.0, "seed is 1.0; it should be a valid integer"),
+        ("data", {"source": "folder", "size": True}, "data.size is True; it should be a valid int"),
+        ("train.lr", "0.1", "train.lr is '0.1'; it should be a valid number"),
+        ("compute.graph", 1, "compute.graph is 1; it should be a valid boolean"),
+        (
+            "train.recipe.optimizer",
+            {"kind": "sgd", "momentum": 0, "nesterov": True},
+            "train.recipe.optimizer.momentum is 0; with nesterov: true it should be above 0",
+        ),
+        (
+            "train.recipe.augment.crop.pad",
+            8,
+            "train.recipe.augment.crop.pad is 8; for images of 8x8 pixels it should be less than 8",
+        ),
+        (
+            "train.schedule.milestones",
+            [15, 10],
+            "train.schedule.milestones is [15, 10]; it should be in rising order, each value once",
+        ),
+        (
+            "train.schedule.milestones",
+            [10, 10],
+            "train.schedule.milestones is [10, 10]; it should be in rising order, each value once",
+        ),
+        (
+            "retrain.schedules.scaled",
+            {"curve": "scaled", "drops": [0.75, 0.5]},
+            "retrain.schedules.scaled.drops is [0.75, 0.5]; it should be in rising order",
+        ),
+        (
+            "model.options",
+            {"width": 4, "num_classes": 3},
+            "model.options is {'width': 4, 'num_classes': 3}; it should not hold num_classes, ",
+        ),
+        ("model.options", {"in_channels": 1}, "model.options is {'in_channels': 1}; it should not"),
     ],
 )
 def test_a_bad_setting_is_one_line_with_the_nearest_name(key, value, line):
     (told,) = faults(key, value)
     assert told.startswith(f"params.yaml: {line}")
+
+
+@pytest.mark.parametrize(
+    ("data", "fits"),
+    [
+        ({"source": "mnist"}, True),
+        ({"source": "folder", "size": 10}, True),
+        ({"source": "folder"}, True),
+        ({"source": "folder", "size": 9}, False),
+    ],
+)
+def test_a_crop_fits_images_of_known_size(data, fits):
+    tree = changed("train.recipe.augment.crop.pad", 9)
+    tree["data"] = data
+    study = parse(Study, tree)
+    if fits:
+        check(study)
+        return
+    with pytest.raises(Fault, match=r"crop\.pad is 9; for images of 9x9 pixels it should be less"):
+        check(study)
 
 
 def test_a_factory_is_told_among_factories_alone():

@@ -87,6 +87,8 @@ def _idx(name: str, path: Path) -> np.ndarray:
         if data[:4] != bytes((0, 0, 8, rank)):
             raise ValueError(f"it does not begin as an idx{rank} file of bytes")
         shape = np.frombuffer(data, ">i4", count=rank, offset=4)
+        if (shape < 1).any():
+            raise ValueError(f"its sizes are {shape.tolist()}, and should be 1 or more")
         array = np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
     except Exception as error:
         raise Fault(f"{path}: not readable, replace or delete it ({error})") from None
