@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, lookup, nearest, read_yaml
+from stages.pipeline.section import NAME
 
 TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -30,6 +31,7 @@ def declared(module: str, items: Mapping[str, str]) -> Declaration:
     candidates = _running(module)
     for name, entry in candidates.items():
         if all(items.get(axis) in known for axis, known in _axes(entry, values).items()):
+            _check_names(items)
             return _filled(name, entry, values)
     known: dict[str, dict[str, Any]] = {}
     for entry in candidates.values():
@@ -39,6 +41,13 @@ def declared(module: str, items: Mapping[str, str]) -> Declaration:
     if not axis:
         raise Fault(f"dvc.yaml: no stage of {module!r} has {dict(items)} in its matrix")
     raise Fault(f"--{axis} is {items.get(axis)!r}; {nearest(items.get(axis), known[axis])}")
+
+
+def _check_names(items: Mapping[str, str]) -> None:
+    """Raise a Fault for a name that `validate`, which DVC may pass by, would refuse."""
+    for axis, name in items.items():
+        if not re.fullmatch(NAME, name):
+            raise Fault(f"--{axis} is {name!r}; a name should match {NAME}")
 
 
 def modules() -> set[str]:

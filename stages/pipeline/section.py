@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 T = TypeVar("T")
 STRICT = ConfigDict(strict=True)
 """Neither true nor "1" nor 1.0 is a whole number, and neither true nor "0.1" is a number."""
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-"""The name of a method or schedule: it becomes a stage and file name, and reaches the shell."""
+NAME = "[a-z][a-z0-9_]*"
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+"""The name of a method or schedule: it becomes the name of stages, files and options."""
 
 
 def rising(values: tuple[T, ...]) -> tuple[T, ...]:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ stages:
     outs: ["models/${item.method}/${item.schedule}"]
   prune: &prune
     matrix: {method: '${prune.methods}'}
-    cmd: python -m stages.prune --method ${item.method}
+    cmd: python -m stages.prune ${item}
     params: ["prune.methods.${item.method}"]
     outs: ["models/${item.method}"]
   prune_iterative:
@@ -73,6 +74,17 @@ def test_a_stage_has_its_templates_filled_in():
         params=("seed", "model.options"),
         outs=("models/dense", "models/log.json", "metrics.json", "plots"),
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["x;touch y", "$(touch y)", "-x", "a-b", "l1\n", "../l1", "L1", "a b", "1l", "é"]
+)
+def test_a_name_that_is_none_is_refused_by_the_stage_itself(name):
+    tree = {"methods": {name: {}}, "iterative": {}}
+    Path("params.yaml").write_text(json.dumps({"prune": tree}))
+    with pytest.raises(Fault) as fault:
+        declared("prune", {"method": name})
+    assert str(fault.value) == f"--method is {name!r}; a name should match [a-z][a-z0-9_]*"
 
 
 def test_a_matrix_stage_is_that_of_its_items():
