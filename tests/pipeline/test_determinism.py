@@ -32,7 +32,8 @@ def test_a_stage_needs_nothing_but_what_it_declares(request, tmp_path, monkeypat
     monkeypatch.chdir(project.folder)
     stage = yaml.safe_load((project.folder / "dvc.yaml").read_text())["stages"][name]
     items = {axis: arm[axis] for axis in stage.get("matrix", ())}
-    command = stage["cmd"].replace("${item.", "{").format(**items).split()
+    options = " ".join(f"--{axis} {value}" for axis, value in items.items())
+    command = stage["cmd"].replace("${item}", options).split()
     module = command[2].removeprefix("stages.")
     declaration = declared(module, items)
     assert declaration.name == name
