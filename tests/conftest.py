@@ -1,0 +1,15 @@
+"""What holds for all tests."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks_work():
+    """Keep torch to one thread: processes that tests fork would find its others gone.
+
+    Autograd starts a thread for each kind of device that it knows of when it is first used; an
+    export to ONNX makes it know of more.
+    """
+    torch.set_num_threads(1)
+    torch.zeros(1, requires_grad=True).sum().backward()
