@@ -148,7 +148,8 @@ def is_this_python(word: str, path: str | None) -> bool:
     if not found:
         return False
     folders = {os.path.realpath(os.path.dirname(each)) for each in (found, sys.executable)}  # noqa: PTH120
-    return len(folders) == 1 and os.path.samefile(found, sys.executable)  # noqa: PTH121
+    of_environment = sys.prefix != sys.base_prefix  # which has one Python, under several names
+    return len(folders) == 1 and (of_environment or os.path.samefile(found, sys.executable))  # noqa: PTH121
 
 
 def is_code(words: list[str], folder: str) -> bool:
