@@ -6,31 +6,26 @@ and `pid` of what it started (null: it cannot fork safely), `id` and `code` of w
 
 It imports none of the project's code, only libraries that commands before have imported: these
 leave the names in the file that is its one argument. It uses the standard library alone and is run
-by its path.
+by its path; what a forked process then does is in acting.py.
 """
 
 import atexit
-import builtins
-import ctypes
 import gc
-import io
 import json
 import os
-import runpy
 import selectors
 import signal
 import sys
 import sysconfig
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
-from importlib.machinery import PathFinder, SourceFileLoader
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 GRACE = 10.0
 """Seconds between asking what is left to stop and killing it."""
@@ -41,6 +36,7 @@ def main(known: Path) -> None:
     """Serve until standard input ends; in a forked process, run what was requested."""
     if not sys.flags.safe_path:
         del sys.path[0]  # the folder of this file
+    acting = beside("acting")
     given = dict(os.environ)
     with answers() as runner:
         load(known)
@@ -49,9 +45,21 @@ def main(known: Path) -> None:
     if request:
         loaded = set(sys.modules)
         changed = {name: value for name, value in os.environ.items() if given.get(name) != value}
-        take_place(request, changed)
+        first = folder_of(request["words"], request["folder"])
+        acting.take_place(request, changed)
         atexit.register(learn, known, loaded)
-        end(exit_code(request["words"]), loaded)
+        acting.end(acting.exit_code(request["words"], first), loaded)
+
+
+def beside(name: str) -> Any:
+    """Return a module of this folder, which commands do not find among those imported."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = spec_from_file_location(f"_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def answers() -> TextIO:
@@ -160,95 +168,6 @@ def shadows(request: Mapping[str, Any]) -> bool:
 def folder_of(words: list[str], folder: str) -> str:
     """Return where `python WORDS`, called in a folder, first looks for modules."""
     return str(Path(folder) if words[0] == "-m" else Path(folder, words[0]).resolve().parent)
-
-
-def take_place(request: Mapping[str, Any], changed: Mapping[str, str]) -> None:
-    """Become a process of its own: group, signals, folder, environment, input and output.
-
-    `changed` is what libraries changed of the environment, as they would have in the command.
-    """
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.close(null)
-    os.close(log)
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update({**request["environment"], **changed})
-    renew_libraries()
-
-
-def renew_libraries() -> None:
-    """Let libraries find anew what they find when imported: random seeds, the current folder."""
-    loaded: dict[str, Any] = dict(sys.modules)
-    if "numpy.random" in loaded:
-        loaded["numpy.random"].seed()  # or all commands would draw the same
-    if "torch" in loaded:
-        loaded["torch"].default_generator.seed()
-    if "multiprocessing.process" in loaded:
-        loaded["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()  # noqa: PTH109
-
-
-def run(words: list[str]) -> None:
-    """Do what `python WORDS` would."""
-    main = sys.modules["__main__"] = ModuleType("__main__")
-    main.__dict__["__builtins__"] = builtins
-    if "multiprocessing" in sys.modules:
-        sys.modules["__mp_main__"] = main  # its name in processes that are spawned
-    if not sys.flags.safe_path:
-        sys.path.insert(0, folder_of(words, os.getcwd()))  # noqa: PTH109
-    if words[0] == "-m":
-        sys.argv = words[1:]
-        runpy._run_module_as_main(words[1])  # type: ignore[attr-defined]
-    else:
-        sys.argv = words
-        path = main.__file__ = str(Path.cwd() / words[0])
-        main.__loader__ = SourceFileLoader("__main__", path)
-        exec(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
-
-
-def exit_code(words: list[str]) -> int:
-    """Do what `python WORDS` would; return its exit code."""
-    try:
-        run(words)
-    except SystemExit as ending:
-        if ending.code is None or isinstance(ending.code, int):
-            return (ending.code or 0) & 0xFF
-        print(ending.code, file=sys.stderr)
-        return 1
-    except BaseException as error:
-        trace = error.__traceback__ and error.__traceback__.tb_next
-        error.__traceback__ = trace and trace.tb_next  # without the calls in this file
-        sys.excepthook(type(error), error, error.__traceback__)
-        return 1
-    return 0
-
-
-def end(code: int, loaded: set[str]) -> NoReturn:
-    """End as Python does, but for what it does to libraries, which takes half a second."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    opened = [each for each in gc.get_objects() if isinstance(each, io.IOBase)]  # since the fork
-    for file in sorted(opened, key=depth):
-        with suppress(Exception):
-            file.close()
-    for name in ["__main__", *(set(sys.modules) - loaded)]:
-        sys.modules.pop(name, None)
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    ctypes.CDLL(None).fflush(None)
-    os._exit(code)
-
-
-def depth(file: io.IOBase) -> int:
-    """Return how deep a layer lies: closed before those around it, it would lose what they hold."""
-    layers = (io.TextIOWrapper,), (io.BufferedWriter, io.BufferedRandom), (io.FileIO,)
-    return next((2 * n for n, kinds in enumerate(layers) if isinstance(file, kinds)), 1)
 
 
 def load(known: Path) -> None:
