@@ -8,6 +8,7 @@ watch the same processes a second time, and where one of them dies it prints pag
 broken connection of another as the cause.
 """
 
+import json
 import os
 import sys
 import time
@@ -102,12 +103,18 @@ def by_leader(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def from_leader(value: Any = None) -> Any:
-    """Return the leader's `value` on every rank, as soon as it has come to this call."""
+    """Return the leader's `value`, which JSON can hold, on every rank, when it comes to this call.
+
+    torch's own broadcast of objects would unpickle what it receives.
+    """
     if devices() == 1:
         return value
-    values = [value]
-    distributed.broadcast_object_list(values, LEADER, device=torch.device("cpu"))
-    return values[0]
+    text = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+    length = torch.tensor([len(text)])
+    distributed.broadcast(length, LEADER)
+    received = text if leads() else torch.zeros(int(length), dtype=torch.uint8)
+    distributed.broadcast(received, LEADER)
+    return json.loads(bytes(received.tolist()))
 
 
 @torch.no_grad()

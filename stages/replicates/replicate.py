@@ -108,10 +108,10 @@ def _shared_work(
     """Yield a replicate's work to all of its ranks; the leader alone locks and finishes it."""
     if not leads():
         folder, finished = from_leader()
-        yield Work(Manifest(folder), finished, stage.check)
+        yield Work(Manifest(Path(folder)), finished, stage.check)
         return
     with stage.replicate(number, narrowed, environment=environment) as work:
-        from_leader((work.folder, work.finished))
+        from_leader([str(work.folder), work.finished])
         yield work
 
 

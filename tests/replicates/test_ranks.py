@@ -101,7 +101,8 @@ def called(decorator):
 
 
 def test_ranks_take_what_the_leader_has(on_each):
-    assert on_each(lambda: ranks.from_leader(["a", ranks.number()])) == [["a", 0]] * 2
+    value = ["a", 0, {"b": [None, 0.1, "é" * 3000]}]
+    assert on_each(lambda: ranks.from_leader(["a", ranks.number(), value[2]])) == [value] * 2
 
 
 def test_the_mean_is_over_ranks_and_keeps_shapes(on_each):
