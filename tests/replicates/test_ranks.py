@@ -263,12 +263,17 @@ def test_a_replicate_has_one_folder_and_one_lock(tmp_path, monkeypatch, on_each)
     monkeypatch.setenv("AFTERPRUNE_STATE", str(tmp_path / "state"))
     outputs = Outputs(*(tmp_path / "outputs" / name for name in ("nets", "outcomes", "env.json")))
 
+    @ranks.by_leader
+    def write(*files):
+        for file in files:
+            file.parent.mkdir(parents=True)
+            file.write_text("0")
+
     def compute():
         stage = Stage()
         with training(stage, 0, Compute(device="cpu"), outputs) as this:
-            for file in (this.networks / this.name / "last", this.outcome):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text("0")
+            if not this.finished:
+                write(this.networks / this.name / "last", this.outcome)
         return [str(this.folder), this.finished, this.first, len(stage.asked)]
 
     (folder, *leader), other = on_each(compute)
