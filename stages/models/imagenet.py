@@ -1,8 +1,9 @@
 """torchvision's ImageNet networks, optionally with its IMAGENET1K_V1 weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pickle import UnpicklingError
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision import models
 
 from stages.networks.layers import initialise
@@ -45,10 +46,9 @@ def _adapted(
     """Build with 1000 classes and 3 channels, then replace the layers that do not fit."""
     if pretrained and in_channels != 3:
         raise Fault(f"pretrained: the weights take 3 image channels, the data has {in_channels}")
-    try:
-        network = factory(weights=WEIGHTS if pretrained else None)
-    except OSError as error:
-        raise Fault(f"pretrained: no weights for {factory.__name__} ({error})") from error
+    network = factory(weights=None)
+    if pretrained:
+        network.load_state_dict(_weights(factory))
     if num_classes != CLASSES:
         name, head = [item for item in network.named_modules() if isinstance(item[1], nn.Linear)][
             -1
@@ -62,3 +62,14 @@ def _adapted(
         )
         initialise(stem)
     return network
+
+
+def _weights(factory: Callable[..., nn.Module]) -> Mapping[str, Tensor]:
+    """Return torchvision's weights of a network: tensors alone, whatever the pickle asks for."""
+    try:
+        weights = models.get_model_weights(factory)[WEIGHTS]
+        state: Mapping[str, Tensor] = weights.get_state_dict(check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        reason = " ".join(f"{error}".split())
+        raise Fault(f"pretrained: no weights for {factory.__name__} ({reason})") from error
+    return state

@@ -1,7 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
-from torchvision.models import resnet18
+from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.models._api import WeightsEnum
 
 from stages.models import densenet, imagenet, preresnet, resnet, vgg
@@ -138,6 +141,21 @@ def test_pretrained_weights_stay_when_the_head_is_replaced(monkeypatch):
     assert torch.equal(network.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
     assert network.fc.weight.shape == (10, 512)
     assert torch.equal(imagenet.resnet18(1000, pretrained=True).fc.weight, state["fc.weight"])
+
+
+def test_pretrained_weights_run_no_code(monkeypatch, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    name = Path(ResNet18_Weights.IMAGENET1K_V1.url).name
+    kept = tmp_path / "hub" / "checkpoints" / name
+    kept.parent.mkdir(parents=True)
+    torch.save(Trap(), kept)
+    with pytest.raises(Fault, match=r"no weights for resnet18 \(Weights only load failed"):
+        imagenet.resnet18(1000, pretrained=True)
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_pretrained_faults(monkeypatch):
