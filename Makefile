@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check clean
+.PHONY: repro test check audit clean
 
 repro: .venv/ready
 	afterprune run
@@ -16,6 +16,12 @@ check: .venv/ready
 	ruff check
 	ruff format --check
 	mypy
+	pip check
+
+# Ask PyPI for known vulnerabilities of what is installed. Needs the network; fails without.
+audit: .venv/ready
+	pip install --quiet --disable-pip-version-check --editable ".[audit]"
+	pip freeze --exclude-editable | pip-audit --strict --no-deps --disable-pip --requirement /dev/stdin
 
 # CONSTRAINTS=constraints.txt installs the versions of the recorded study.
 .venv/ready: pyproject.toml

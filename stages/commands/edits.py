@@ -47,7 +47,9 @@ def _git(*command: str) -> str:
     """Return what a git command prints; nothing when it fails."""
     try:
         ended = subprocess.run(
-            ["git", "-c", "core.quotepath=off", *command], capture_output=True, encoding="utf-8"
+            ["git", "-c", "core.quotepath=off", *command],  # noqa: S607
+            capture_output=True,
+            encoding="utf-8",
         )
     except (OSError, UnicodeDecodeError):
         return ""

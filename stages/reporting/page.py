@@ -49,7 +49,7 @@ Difference = tuple[str, str, str]
 
 def page(report: Report, differences: Sequence[Difference] = ()) -> str:
     """The whole page as Markdown; `differences` are those from the default settings."""
-    templates = Environment(
+    templates = Environment(  # noqa: S701, the page is Markdown
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         trim_blocks=True,

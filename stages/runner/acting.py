@@ -66,7 +66,8 @@ def run(words: list[str], first: str) -> None:
         sys.argv = words
         path = main.__file__ = str(Path.cwd() / words[0])
         main.__loader__ = SourceFileLoader("__main__", path)
-        exec(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
+        code = compile(Path(path).read_bytes(), path, "exec")
+        exec(code, main.__dict__)  # noqa: S102, as `python FILE` does
 
 
 def exit_code(words: list[str], first: str) -> int:

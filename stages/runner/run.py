@@ -178,5 +178,6 @@ class Run:
         """Return the log file of a stage; a long name is cut, for file systems allow 255 bytes."""
         quoted = quote(name, safe="@ ")
         if len(quoted) > LONGEST:
-            quoted = f"{quoted[: LONGEST - 33]}-{md5(name.encode()).hexdigest()}"
+            digest = md5(name.encode(), usedforsecurity=False).hexdigest()
+            quoted = f"{quoted[: LONGEST - 33]}-{digest}"
         return self._policy.logs / f"{quoted}.log"
