@@ -1,6 +1,8 @@
 """A user's own images: train/<class>/* and test/<class>/*, decoded with Pillow when asked for."""
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +16,8 @@ from stages.data.sources.raw import Raw
 from stages.pipeline.fault import Fault
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+FORMATS = "PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM"
+"""Pillow's decoders that a file may reach, whatever its suffix says: another runs Ghostscript."""
 MODES = {1: "L", 3: "RGB"}
 Listing = dict[str, list[Path]]
 
@@ -63,7 +67,7 @@ class Files:
 
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         """Decode the files at `index`, int64 [B], in threads; uint8 [B, C, H, W]."""
-        with ThreadPoolExecutor() as pool:
+        with _no_bombs(), ThreadPoolExecutor() as pool:
             return np.stack(list(pool.map(self._decode, index)))
 
     def _decode(self, position: int) -> np.ndarray:
@@ -109,13 +113,22 @@ def _labels(listing: Listing) -> np.ndarray:
 
 def _first_shape(listing: Listing) -> tuple[int, int]:
     first = next(iter(listing.values()))[0]
-    return _pixels(first, "L").shape
+    with _no_bombs():
+        return _pixels(first, "L").shape
+
+
+def _no_bombs() -> AbstractContextManager[object]:
+    """Have Pillow refuse what it would warn of: images of more than 89 million pixels.
+
+    It is for the thread that starts others: filters of warnings are the whole process's.
+    """
+    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
 def _pixels(path: Path, mode: str, shape: tuple[int, int] | None = None) -> np.ndarray:
     """Decode one file, upright as its EXIF says: [H, W] for mode L, [H, W, 3] for RGB."""
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             image = in_bytes(ImageOps.exif_transpose(file), white(file)).convert(mode)
     except Exception as error:
         raise Fault(f"{path}: not a readable image ({error})") from None

@@ -1,6 +1,7 @@
 """MNIST and Fashion-MNIST from their idx files."""
 
 import gzip
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ FASHION = (
     "Bag",
     "Ankle boot",
 )
+MOST_BYTES = 60_000 * 28 * 28
+"""What the largest of the files holds: a small .gz may hold a thousand times as much."""
 FIRST_TEST_LABELS = {"MNIST": "7210414959", "FashionMNIST": "9211614657"}
 
 
@@ -83,13 +86,15 @@ def _idx(name: str, path: Path) -> np.ndarray:
     rank = 3 if "idx3" in name else 1
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            data = file.read()
-        if data[:4] != bytes((0, 0, 8, rank)):
-            raise ValueError(f"it does not begin as an idx{rank} file of bytes")
-        shape = np.frombuffer(data, ">i4", count=rank, offset=4)
-        if (shape < 1).any():
-            raise ValueError(f"its sizes are {shape.tolist()}, and should be 1 or more")
-        array = np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+            if file.read(4) != bytes((0, 0, 8, rank)):
+                raise ValueError(f"it does not begin as an idx{rank} file of bytes")
+            shape = np.frombuffer(file.read(4 * rank), ">i4").tolist()
+            if min(shape) < 1 or prod(shape) > MOST_BYTES:
+                raise ValueError(
+                    f"its sizes are {shape}, and should be 1 or more, {MOST_BYTES} bytes at most"
+                )
+            data = file.read(prod(shape) + 1)
+        array = np.frombuffer(data, np.uint8).reshape(shape)
     except Exception as error:
         raise Fault(f"{path}: not readable, replace or delete it ({error})") from None
     return array if rank == 3 else array.astype(np.int64)
