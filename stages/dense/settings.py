@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stages.pipeline.section import Section
-from stages.schedules.dense import DenseRates
+from stages.schedules.dense import DenseRates, Peak
 from stages.schedules.settings import DENSE_SCHEDULE
 from stages.training.settings import Recipe
 
@@ -18,7 +18,7 @@ class Train(Section):
     """
 
     epochs: Annotated[int, Field(ge=1)]
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    lr: Peak
     schedule: DENSE_SCHEDULE
     checkpoint_every: Annotated[int, Field(ge=1)]
     devices: Annotated[int, Field(ge=1)] = 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.pipeline.params import printable
 
 SPLITS = ("validation", "test")
 
@@ -64,7 +65,7 @@ def load_outcome(path: Path) -> Outcome:
             }
         )
     except (KeyError, TypeError) as error:
-        raise Fault(f"{path}: not an outcome of this version ({error})") from None
+        raise Fault(f"{path}: not an outcome of this version ({printable(error)})") from None
 
 
 def read_outcomes(folder: Path, replicates: int) -> list[Outcome]:

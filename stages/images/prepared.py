@@ -4,17 +4,21 @@ import warnings
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from stages.data.memory import mention_size
 from stages.pipeline.files import map_array, read_json
+from stages.pipeline.params import parse
+from stages.pipeline.section import Section
 
 PARTS = "train", "validation", "test"
 CPU = torch.device("cpu")
+Count = Annotated[int, Field(ge=1)]
 SHARE = 0.1
 """The part of a GPU's free memory that images may take: several replicates each hold theirs."""
 
@@ -69,6 +73,21 @@ class Prepared:
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
 
+class _Description(Section):
+    """What description.json holds: the images' shape, the number in each part, their statistics."""
+
+    source: str = ""
+    classes: tuple[str, ...]
+    channels: Count
+    height: Count
+    width: Count
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: Count
+    validation: Annotated[int, Field(ge=0)]
+    test: Count
+
+
 def load(folder: Path | str, device: torch.device = CPU, notify: bool = False) -> Prepared:
     """Open data/prepared; a Fault when a file is missing, damaged or not as the description says.
 
@@ -77,15 +96,17 @@ def load(folder: Path | str, device: torch.device = CPU, notify: bool = False) -
     than memory, or than what they may take of the GPU's.
     """
     folder = Path(folder)
-    about = read_json(folder / "description.json")
-    shape = about["channels"], about["height"], about["width"]
+    path = folder / "description.json"
+    about: _Description = parse(_Description, read_json(path), file=path)
+    shape = about.channels, about.height, about.width
+    counts = {part: getattr(about, part) for part in PARTS}
     if notify:
-        mention_size(sum(about[part] for part in PARTS) * prod(shape))
+        mention_size(sum(counts.values()) * prod(shape))
     data = Prepared(
-        **{part: _part(folder, part, (about[part], *shape)) for part in PARTS},
-        mean=torch.tensor(about["mean"]),
-        std=torch.tensor(about["std"]),
-        classes=len(about["classes"]),
+        **{part: _part(folder, part, (counts[part], *shape)) for part in PARTS},
+        mean=torch.tensor(about.mean),
+        std=torch.tensor(about.std),
+        classes=len(about.classes),
     )
     return data.to(device, notify)
 

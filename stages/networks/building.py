@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import is_inside
 
 PACKAGE = PurePosixPath("stages/models")
+STAGES = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,12 @@ def load_code(code: str) -> ModuleType:
     if path.is_absolute() or ".." in path.parts:
         raise Fault(f"model.code: {code} is outside the project; give a path relative to it")
     packaged = path.is_relative_to(PACKAGE)
-    file = (
-        Path(__file__).parents[1] / "models" / path.relative_to(PACKAGE) if packaged else Path(path)
-    )
-    if path.suffix != ".py" or not file.is_file():
+    root = STAGES if packaged else Path.cwd()
+    file = STAGES / path.relative_to(PACKAGE.parent) if packaged else Path(path)
+    if path.suffix != ".py" or not os.path.isfile(file):  # noqa: PTH113
         raise Fault(f"model.code: {code}: no such Python file")
+    if not is_inside(file, root):
+        raise Fault(f"model.code: {code} is a link to {file.resolve()}, outside the project")
     if packaged:
         return importlib.import_module(".".join(path.with_suffix("").parts))
     return _import(file.resolve())

@@ -3,18 +3,47 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from stages.networks.building import Spec, build, load_code, seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.pipeline.params import parse, printable
+from stages.pipeline.section import Section
 
 Shape = tuple[int, ...]
 Kept = Mapping[str, Mapping[int, np.ndarray]]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it should be on one line")
+    return text
+
+
+Printable = Annotated[str, AfterValidator(_printable)]
+
+
+class _Model(Section):
+    """A Spec as JSON."""
+
+    code: Printable
+    factory: Printable
+    options: dict[str, Any]
+    num_classes: Annotated[int, Field(ge=1)]
+    in_channels: Annotated[int, Field(ge=1)]
+
+
+class _About(Section):
+    """What the metadata of a network's file holds."""
+
+    model: _Model
 
 
 def save(path: Path | str, network: nn.Module, spec: Spec) -> None:
@@ -25,10 +54,8 @@ def save(path: Path | str, network: nn.Module, spec: Spec) -> None:
 
 def read_spec(path: Path | str) -> Spec:
     """Read the Spec that `save` wrote."""
-    try:
-        return Spec(**read_meta(path)["model"])
-    except (KeyError, TypeError):
-        raise Fault(f"{path}: its metadata names no model; only `save` writes such files") from None
+    about: _About = parse(_About, read_meta(path), file=path)
+    return Spec(**dict(about.model))
 
 
 def load(path: Path | str) -> nn.Module:
@@ -67,7 +94,7 @@ def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
     """
     unmatched = sorted(network.state_dict().keys() ^ shapes.keys())
     if unmatched:
-        raise Fault(f"{unmatched[0]}: the tensors are not those of this network")
+        raise Fault(f"{printable(unmatched[0])}: the tensors are not those of this network")
     for name, module in network.named_modules():
         own = {
             leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import read_json
+from stages.pipeline.files import is_inside, read_json
 from stages.pipeline.params import lookup, read_yaml
 from stages.pipeline.source import read_source
 
@@ -97,7 +97,12 @@ def code_files(module: str, model_code: str, read: Read) -> set[str]:
 
 
 def read_code(path: str) -> Code:
-    """Read a file of code as it is now; a Fault when there is none."""
+    """Read a file of code as it is now; a Fault when there is none, or a link leads outside.
+
+    What is outside the project is in no commit of it, and changes without one.
+    """
+    if not is_inside(path):
+        raise Fault(f"{path}: a link to {Path(path).resolve()}, outside the project; copy it here")
     try:
         content = Path(path).read_bytes()
     except OSError as error:

@@ -12,21 +12,39 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.headers import check_safetensors, npy_layout
 
 META = "json"
+LONGEST_TEXT = 2**24
+"""Bytes of a text file that is read: many times what any of ours has."""
+LONGEST_REASON = 200
+UNKNOWN = (TypeError, AttributeError, ValueError)
+"""What comes of a tensor of a type or a rank that numpy has not."""
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed to `path` when the block ends without error."""
+    """Yield a temporary path beside `path`, renamed to `path` when the block ends without error.
+
+    The file has the permissions that the umask gives it, whoever wrote it: safetensors' own are
+    the owner's alone.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        aside.touch()
+        mode = aside.stat().st_mode
         yield aside
+        aside.chmod(mode)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def is_inside(path: Path | str, folder: Path | str = "") -> bool:
+    """Whether a path is in a folder, the current one by default, once its links are followed."""
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -44,11 +62,20 @@ def write_json(path: Path | str, value: Any, digits: int | None = None) -> None:
 def read_json(path: Path | str) -> Any:
     """Read a JSON file; a Fault when it is missing or no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return _parsed(read_text(path))
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run `dvc repro` to make it") from None
     except ValueError as error:
-        raise Fault(f"{path}: not valid JSON ({error})") from None
+        raise Fault(f"{path}: not valid JSON ({_line(error)})") from None
+
+
+def read_text(path: Path | str) -> str:
+    """Read UTF-8 text; a Fault when it is longer than any of ours."""
+    path = Path(path)
+    size = path.stat().st_size
+    if size > LONGEST_TEXT:
+        raise Fault(f"{path}: has {size} bytes; allowed are {LONGEST_TEXT}")
+    return path.read_text(encoding="utf-8")
 
 
 def save_arrays(
@@ -85,19 +112,24 @@ def map_array(path: Path | str, dtype: type[np.generic], shape: Sequence[int]) -
     A Fault when it is missing or damaged, or when its type or shape is another.
     """
     with _reading_npy(path):
+        found = npy_layout(path)
         array = np.lib.format.open_memmap(path, mode="r")
-    if (array.dtype, array.shape) != (np.dtype(dtype), tuple(shape)):
+    if found != (np.dtype(dtype), tuple(shape)):
         raise Fault(
-            f"{path}: holds {array.dtype} {list(array.shape)}; "
+            f"{path}: holds {found[0]} {list(found[1])}; "
             f"it should be {np.dtype(dtype)} {list(shape)}"
         )
     return np.asarray(array)
 
 
-def load_array(path: Path | str) -> np.ndarray:
-    """Read a .npy file; a Fault when it is missing or damaged."""
+def load_array(path: Path | str, dtype: type[np.generic]) -> np.ndarray:
+    """Read a .npy file; a Fault when it is missing or damaged, or when its type is another."""
     with _reading_npy(path):
-        return np.asarray(np.load(path, allow_pickle=False))
+        found, _ = npy_layout(path)
+        array = np.load(path, allow_pickle=False)
+    if found != np.dtype(dtype):
+        raise Fault(f"{path}: holds {found}; it should be {np.dtype(dtype)}")
+    return np.asarray(array)
 
 
 def read_meta(path: Path | str) -> dict[str, Any]:
@@ -106,7 +138,10 @@ def read_meta(path: Path | str) -> dict[str, Any]:
         meta = file.metadata() or {}
     if META not in meta:
         raise Fault(f"{path}: holds no metadata under the key {META!r}")
-    return dict(json.loads(meta[META]))
+    try:
+        return dict(_parsed(meta[META]))
+    except (TypeError, ValueError) as error:
+        raise Fault(f"{path}: its metadata is no JSON object ({_line(error)})") from None
 
 
 @contextmanager
@@ -115,20 +150,34 @@ def _reading_npy(path: Path | str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run `dvc repro` to make it") from None
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise Fault(f"{path}: not a readable .npy file ({reason})") from None
+    except Exception as error:  # numpy parses the header as Python, which fails in many ways
+        raise Fault(f"{path}: not a readable .npy file ({_line(error)})") from None
 
 
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Any]:
     try:
+        check_safetensors(path)
         with safe_open(path, framework="numpy") as file:
             yield file
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run `dvc repro` to make it") from None
-    except SafetensorError as error:
-        raise Fault(f"{path}: not a readable safetensors file ({error})") from None
+    except (SafetensorError, OSError, *UNKNOWN) as error:
+        raise Fault(f"{path}: not a readable safetensors file ({_line(error)})") from None
+
+
+def _parsed(text: str) -> Any:
+    """Return what a text of JSON holds; a ValueError when it is none, or nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _line(error: Exception) -> str:
+    """Return the text of an error of a library, which may quote the file, as one short line."""
+    text = " ".join(f"{error}".split()) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:LONGEST_REASON])
 
 
 def _rounded(value: Any, digits: int) -> Any:

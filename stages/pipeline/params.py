@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,19 +11,23 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from stages.pipeline.bounds import check_bounds
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_text
 from stages.pipeline.section import STRICT
 
 PARAMS = Path("params.yaml")
-MOST, DEEPEST = 100_000, 100
-"""Values of a YAML file, and how many of them in one another: a few aliases can be billions."""
+WORD = 64
+"""Bits of a whole number: no setting has more, and thousands of digits cannot be printed."""
+LONGEST = 100
+"""Characters of a value or a key that a line shows."""
 T = TypeVar("T")
 
 
 def read_yaml(path: Path | str = PARAMS) -> dict[str, Any]:
     """Read a YAML file that holds a mapping; a Fault when it is missing or anything else."""
     try:
-        return parse_yaml(Path(path).read_text(encoding="utf-8"), path)
+        return parse_yaml(read_text(path), path)
     except FileNotFoundError:
         raise Fault(f"{path}: no such file; run from the project's folder") from None
     except OSError as error:
@@ -40,6 +43,7 @@ def parse_yaml(text: str, path: Path | str) -> dict[str, Any]:
     names the line, and is raised for all but mappings of text, numbers, booleans, null and lists.
     """
     try:
+        check_bounds(YAML(typ="safe").parse(text), path)
         tree = YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -50,29 +54,30 @@ def parse_yaml(text: str, path: Path | str) -> dict[str, Any]:
         reason = " ".join(str(error).split()).partition("; ")[0]
         raise Fault(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(tree, dict):
-        raise Fault(f"{path}: it holds {tree!r}; it should be a mapping of keys to values")
+        raise Fault(f"{path}: it holds {shown(tree)}; it should be a mapping of keys to values")
     _check_plain(tree, path)
     return tree
 
 
 def _check_plain(tree: dict[str, Any], path: Path | str) -> None:
-    """Raise a Fault for a value that JSON has not, or that an alias makes endless or huge."""
+    """Raise a Fault for a value that JSON has not, or that an alias makes endless."""
     waiting: list[tuple[str, Any, tuple[int, ...]]] = [("", tree, ())]
-    for seen in count():
-        if not waiting:
-            return
+    while waiting:
         key, value, above = waiting.pop()
         if id(value) in above:
-            raise Fault(f"{path}: {key} holds itself, by an alias; write it out")
-        if seen > MOST or len(above) > DEEPEST:
-            raise Fault(f"{path}: it holds more than {MOST} values, or {DEEPEST} in one another")
+            raise Fault(f"{path}: {printable(key)} holds itself, by an alias; write it out")
+        if isinstance(value, int) and value.bit_length() > WORD:
+            raise Fault(f"{path}: {printable(key)} is a whole number of more than {WORD} bits")
         if isinstance(value, dict | list):
             inner = value.items() if isinstance(value, dict) else enumerate(value)
             within = (*above, id(value))
             waiting += [(f"{key}.{name}".lstrip("."), item, within) for name, item in inner]
         elif not isinstance(value, str | int | float | None):
             kind = type(value).__name__
-            raise Fault(f"{path}: {key} is {value}, a {kind}; put it in quotes if it is text")
+            raise Fault(
+                f"{path}: {printable(key)} is {printable(value)}, a {kind}; "
+                "put it in quotes if it is text"
+            )
 
 
 def lookup(tree: Any, key: str, file: Path | str = PARAMS) -> Any:
@@ -108,6 +113,18 @@ def nearest(name: Any, known: Iterable[Any]) -> str:
     return f"{guess}valid: {', '.join(names)}"
 
 
+def shown(value: Any) -> str:
+    """Return a value as a line shows it: on one line, and cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def printable(key: Any) -> str:
+    """Return a key as a line shows it: as it is, unless it is long or would break the line."""
+    text = str(key)
+    return text if text.isprintable() and len(text) <= LONGEST else shown(text)
+
+
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     own = isinstance(kind, type) and issubclass(kind, BaseModel)  # a model has a config of its own
     return TypeAdapter(kind) if own else TypeAdapter(kind, config=STRICT)
@@ -116,14 +133,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, and what is allowed instead."""
     path = list(_path(fault["loc"], root, missing=fault["type"] == "missing"))
-    where = ".".join([key, *path] if key else path)
+    where = printable(".".join([key, *path] if key else path))
     context, given = fault.get("ctx", {}), fault["input"]
     given = list(given) if isinstance(given, tuple) else given  # as YAML has it
     match fault["type"]:
         case "unknown_keys":
             for name in context["unknown"]:
                 yield (
-                    f"{where}.{name}".strip(".") + " is no known key",
+                    printable(f"{where}.{name}".strip(".")) + " is no known key",
                     nearest(name, context["known"]),
                 )
         case "missing":
@@ -134,17 +151,17 @@ def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, s
             tag = context["discriminator"][1:-1]
             value = given[tag]
             names = nearest(value, _names(context["expected_tags"]))
-            yield f"{where}.{tag} is {value!r}", names
+            yield f"{where}.{tag} is {shown(value)}", names
         case "literal_error":
             names = nearest(given, _names(context["expected"].replace(" or ", ", ")))
-            yield f"{where} is {given!r}", names
+            yield f"{where} is {shown(given)}", names
         case "tuple_type":
-            yield f"{where} is {given!r}", "it should be a list"
+            yield f"{where} is {shown(given)}", "it should be a list"
         case "dict_type" | "model_type" | "model_attributes_type":
-            yield f"{where} is {given!r}", "it should be a mapping of keys to values"
+            yield f"{where} is {shown(given)}", "it should be a mapping of keys to values"
         case _:
             rule = re.sub("^(Input|String|[A-Z][a-z]+) should", "it should", fault["msg"])
-            yield f"{where} is {given!r}", rule.removeprefix("Value error, ")
+            yield f"{where} is {shown(given)}", rule.removeprefix("Value error, ")
 
 
 def _names(listed: str) -> list[str]:
@@ -155,7 +172,9 @@ def _path(loc: tuple[int | str, ...], value: Any, missing: bool) -> Iterator[str
     """Yield the keys of a pydantic location, without the union tags that are no keys."""
     for i, part in enumerate(loc):
         found = isinstance(value, Mapping) and part in value
-        if found or (isinstance(value, list | tuple) and isinstance(part, int)):
+        if isinstance(value, list | tuple) and isinstance(part, int):
+            found = part < len(value)
+        if found:
             value = value[part]
         elif not (missing and i == len(loc) - 1):
             continue

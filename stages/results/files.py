@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, write_json
+from stages.pipeline.params import printable
 from stages.results.records import ArmResult, DenseResult, PrunedResult, Record
 
 DIGITS = 6
@@ -132,4 +133,4 @@ def _parse(path: Path, kind: type[R]) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise Fault(f"{path}: {place}: {first['msg']}") from None
+        raise Fault(f"{path}: {printable(place)}: {first['msg']}") from None

@@ -30,7 +30,7 @@ Labels = Mapping[str, np.ndarray]
 
 def read_labels(folder: Path) -> dict[str, np.ndarray]:
     """Read the labels, int64 [N], of the splits that are scored from the folder of the data."""
-    return {split: load_array(folder / f"{split}_labels.npy") for split in SPLITS}
+    return {split: load_array(folder / f"{split}_labels.npy", np.int64) for split in SPLITS}
 
 
 def dense_result(

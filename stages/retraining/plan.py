@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
-from stages.schedules.rates import Rates
+from stages.pipeline.params import parse
+from stages.pipeline.section import Section
+from stages.schedules.rates import Rates, rates_in
 from stages.schedules.starts import Start
 
 FILE = "plan.safetensors"
@@ -53,6 +54,17 @@ class Plan:
         return digest.hexdigest()
 
 
+class _About(Section):
+    """What the metadata of the file holds."""
+
+    start: Start
+    curve: str
+    steps_per_epoch: int
+    dense_epochs: int
+    rewound_epoch: int | None
+    scale: tuple[float, ...]
+
+
 def scaled(rates: Rates, scale: float) -> Rates:
     """Return rates whose learning rates are multiplied by a number; 1 changes no bit."""
     return replace(rates, lr=rates.lr * scale)
@@ -66,12 +78,11 @@ def save_plan(folder: Path, plan: Plan) -> None:
 
 def load_plan(folder: Path) -> Plan:
     """Read the plan in the folder of an arm; a Fault when it is missing, damaged or none."""
-    arrays, settings = load_arrays(folder / FILE), read_meta(folder / FILE)
-    try:
-        rates = Rates(arrays["lr"], arrays["momentum"], settings.pop("steps_per_epoch"))
-        return Plan(**{**settings, "rates": rates, "scale": tuple(settings["scale"])})
-    except (KeyError, TypeError) as error:
-        raise Fault(f"{folder / FILE}: not a plan of this version ({error})") from None
+    path = folder / FILE
+    about: _About = parse(_About, read_meta(path), file=path)
+    settings = dict(about)
+    rates = rates_in(path, load_arrays(path), settings.pop("steps_per_epoch"))
+    return Plan(**settings, rates=rates)
 
 
 def rewound_file(folder: Path, replicate: int) -> Path:

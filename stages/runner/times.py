@@ -14,7 +14,7 @@ def read_times(path: Path) -> dict[str, float]:
     try:
         times = json.loads(path.read_text(encoding="utf-8"))
         return {f"{name}": float(seconds) for name, seconds in times.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return {}
 
 

@@ -10,9 +10,13 @@ from stages.pipeline.fault import Fault
 from stages.schedules.rates import Rates
 
 Named = Literal["max", "last"]
-LR = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Named
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Learning rates: the numbers of float32, in which networks train, end at 1e-38 and 1e38."""
+LR = Annotated[float, Field(ge=0, le=LARGEST)] | Named
 """A learning rate: a number, or the dense run's largest or last one."""
-PeakLR = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Named
+Peak = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+"""A number that is a learning rate and cannot be 0."""
+PeakLR = Peak | Named
 """A learning rate that cannot be 0."""
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 """A fraction of the arm's budget, from 0 up to but not including 1."""

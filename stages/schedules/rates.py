@@ -1,11 +1,14 @@
 """Learning rate and momentum of every step of a run, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 
 Values = NDArray[np.float64]
@@ -36,8 +39,18 @@ def save_rates(path: Path | str, rates: Rates) -> None:
 
 def load_rates(path: Path | str) -> Rates:
     """Read what `save_rates` wrote; a Fault when it is missing or damaged."""
-    arrays = load_arrays(path)
-    return Rates(arrays["lr"], arrays["momentum"], read_meta(path)["steps_per_epoch"])
+    return rates_in(path, load_arrays(path), read_meta(path).get("steps_per_epoch"))
+
+
+def rates_in(path: Path | str, arrays: Mapping[str, np.ndarray], steps_per_epoch: Any) -> Rates:
+    """Return the rates among the arrays of a file; a Fault when they are no whole epochs."""
+    lr, momentum = (np.asarray(arrays.get(name)) for name in ("lr", "momentum"))
+    columns = lr.ndim == 1 and lr.dtype == momentum.dtype == np.float64
+    if not columns or lr.shape != momentum.shape or type(steps_per_epoch) is not int:
+        raise Fault(f"{path}: holds no learning rates and momenta")
+    if steps_per_epoch < 1 or not len(lr) or len(lr) % steps_per_epoch:
+        raise Fault(f"{path}: {len(lr)} steps at {steps_per_epoch} per epoch are no whole epochs")
+    return Rates(lr, momentum, steps_per_epoch)
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

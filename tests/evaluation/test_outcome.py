@@ -94,3 +94,12 @@ def test_another_version_is_a_fault(change, outcome, tmp_path):
         Fault, match=r"/a: not an outcome of this version \(.*" + next(iter(change))
     ):
         load_outcome(tmp_path / "a")
+
+
+def test_a_key_that_cannot_be_printed_is_one_line(outcome, tmp_path):
+    save_outcome(tmp_path / "a", outcome)
+    meta = {**read_meta(tmp_path / "a"), "\n\x1f": 1}
+    save_arrays(tmp_path / "a", load_arrays(tmp_path / "a"), meta)
+    with pytest.raises(Fault) as fault:
+        load_outcome(tmp_path / "a")
+    assert str(fault.value).isprintable()

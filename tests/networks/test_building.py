@@ -124,6 +124,28 @@ def test_a_file_that_fails_to_import_is_not_remembered(project):
             load_code("broken.py")
 
 
+def test_a_link_to_code_outside_is_not_run(project, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside").resolve() / "own.py"
+    outside.write_text("raise SystemExit")
+    (project / "linked.py").symlink_to(outside)
+    (project / "folder").symlink_to(outside.parent)
+    for code in ("linked.py", "folder/own.py"):
+        line = f"model.code: {code} is a link to {outside}, outside the project"
+        with pytest.raises(Fault, match=f"^{line}$"):
+            load_code(code)
+
+
+def test_a_link_to_a_file_of_the_project_is_followed(project):
+    (project / "linked.py").symlink_to("nets/own.py")
+    assert load_code("linked.py").Tiny
+
+
+@pytest.mark.parametrize("name", [300 * "x" + ".py", "a\0.py"], ids=["long", "null"])
+def test_a_name_that_no_file_can_have_is_no_file(name):
+    with pytest.raises(Fault, match="no such Python file"):
+        load_code(name)
+
+
 @pytest.mark.parametrize(
     ("code", "factory", "options", "line"),
     [

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -260,7 +261,7 @@ def test_odd_depthwise_shapes_and_other_layers_fault():
 
 def test_a_file_without_a_model_faults(tmp_path):
     save_arrays(tmp_path / "x", {"a": np.zeros(1)}, {"other": 1})
-    with pytest.raises(Fault, match="names no model"):
+    with pytest.raises(Fault, match="x: other is no known key; valid: model"):
         load(tmp_path / "x")
 
 
@@ -304,3 +305,18 @@ def test_a_parameter_that_nothing_can_reinitialise_is_a_fault(tmp_path, monkeypa
     save("net.safetensors", build(spec, 0), spec)
     with pytest.raises(Fault, match=r"gain: start: fresh cannot re-initialise it"):
         fresh("net.safetensors", 1)
+
+
+@pytest.mark.parametrize("change", [{"code": "a\x1f.py"}, {"factory": "\n"}, {"num_classes": 0}])
+def test_a_model_of_another_kind_is_one_line(change, tmp_path):
+    save_arrays(tmp_path / "x", {"a": np.zeros(1)}, {"model": {**asdict(RESNET8), **change}})
+    with pytest.raises(Fault, match=rf"x: model\.{next(iter(change))} is ") as fault:
+        load(tmp_path / "x")
+    assert str(fault.value).isprintable()
+
+
+def test_a_tensor_of_another_name_is_one_line(tmp_path):
+    save_arrays(tmp_path / "x", {"\n": np.zeros(1)}, {"model": asdict(RESNET8)})
+    with pytest.raises(Fault) as fault:
+        load(tmp_path / "x")
+    assert str(fault.value).isprintable()

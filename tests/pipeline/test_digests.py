@@ -201,6 +201,39 @@ def test_a_network_that_is_no_file_of_the_project_is_refused(tree, code):
         code_digest("train", code)
 
 
+@pytest.mark.parametrize(
+    ("link", "is_folder"),
+    [
+        ("stages/models/linked.py", False),
+        ("stages/linked", True),
+        ("stages/pipeline/template.j2", False),
+        ("mynets/linked.py", False),
+        ("mynets", True),
+    ],
+)
+def test_a_link_to_code_outside_is_refused(link, is_folder, tree, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside").resolve()
+    (outside / "linked.py").write_text("x = 1\n")
+    Path(link).parent.mkdir(parents=True, exist_ok=True)
+    Path(link).symlink_to(outside if is_folder else outside / "linked.py")
+    model = link if link.startswith("mynets/") else "mynets/linked.py"
+    if not link.startswith("mynets"):
+        imports = {"stages/linked": "import stages.linked.linked"}
+        model = MODEL if link.endswith(".j2") else "net.py"
+        write({"net.py": imports.get(link, "import stages.models.linked")})
+    found = rf"^(stages|mynets)/.*: a link to {outside}.*, outside the project; copy it here$"
+    with pytest.raises(Fault, match=found):
+        code_digest("train", model)
+
+
+def test_a_link_inside_the_project_is_code_of_the_project(tree):
+    write({"mynets/net.py": "x = 1", "mynets/same.py": "x = 1"})
+    before = code_digest("train", "mynets/net.py")
+    Path("mynets/net.py").unlink()
+    Path("mynets/net.py").symlink_to("same.py")
+    assert code_digest("train", "mynets/net.py") == before
+
+
 def test_no_stage_imports_a_command():
     read = digests.cache(digests.read_code)
     modules = [key.removeprefix("code_") for key in code_digests(MODEL)]

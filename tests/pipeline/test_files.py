@@ -1,5 +1,6 @@
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +113,11 @@ def map_labels(path):
     return map_array(path, np.int64, (3,))
 
 
-@pytest.mark.parametrize("read", [load_array, map_labels])
+def load_labels(path):
+    return load_array(path, np.int64)
+
+
+@pytest.mark.parametrize("read", [load_labels, map_labels])
 def test_rows_written_in_parts_come_back_whole(read, tmp_path):
     save_rows(tmp_path / "a.npy", np.int64, (3,), [np.array([5]), np.array([7, 2])])
     found = read(tmp_path / "a.npy")
@@ -121,7 +126,7 @@ def test_rows_written_in_parts_come_back_whole(read, tmp_path):
     assert np.load(tmp_path / "a.npy").tolist() == [5, 7, 2]
 
 
-@pytest.mark.parametrize("read", [load_array, map_labels])
+@pytest.mark.parametrize("read", [load_labels, map_labels])
 def test_rows_that_were_cut_off_are_a_fault(read, tmp_path):
     save_rows(tmp_path / "a.npy", np.int64, (3,), [np.arange(3)])
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-8])
@@ -132,7 +137,7 @@ def test_rows_that_were_cut_off_are_a_fault(read, tmp_path):
 def test_a_pickle_is_not_read(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(Fault, match=r"not a readable \.npy file"):
-        load_array(tmp_path / "a.npy")
+        load_labels(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize(("kind", "shape"), [(np.int64, (4,)), (np.int32, (3,))])
@@ -140,6 +145,28 @@ def test_a_mapped_file_of_another_type_or_shape_is_a_fault(kind, shape, tmp_path
     save_rows(tmp_path / "a.npy", np.int64, (3,), [np.arange(3)])
     with pytest.raises(Fault, match=r"holds int64 \[3\]; it should be"):
         map_array(tmp_path / "a.npy", kind, shape)
+
+
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_json(path, {}),
+        lambda path: save_arrays(path, {"x": np.zeros(1)}),
+        lambda path: save_rows(path, np.int64, (1,), [np.zeros(1)]),
+    ],
+    ids=["json", "safetensors", "npy"],
+)
+def test_the_umask_alone_decides_who_may_read_a_file(write, umask, tmp_path):
+    for _ in range(2):  # a new file, and one that is there
+        write(tmp_path / "a")
+        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
 
 
 def fail(path):
@@ -167,14 +194,14 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path):
     assert path.read_text() == "new"
 
 
-@pytest.mark.parametrize("read", [read_json, load_arrays, load_array, map_labels, read_meta])
+@pytest.mark.parametrize("read", [read_json, load_arrays, load_labels, map_labels, read_meta])
 def test_a_missing_file_is_a_fault(read, tmp_path):
     with pytest.raises(Fault, match=r"no\.file: no such file; run `dvc repro` to make it$"):
         read(tmp_path / "no.file")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"\x08\x00\x00\x00\x00\x00\x00\x00{}"])
-@pytest.mark.parametrize("read", [read_json, load_arrays, load_array, map_labels, read_meta])
+@pytest.mark.parametrize("read", [read_json, load_arrays, load_labels, map_labels, read_meta])
 def test_a_damaged_file_is_a_fault(content, read, tmp_path):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(Fault, match=r"/a: not (valid JSON|a readable (safetensors|\.npy) file) \("):

@@ -432,3 +432,8 @@ def test_the_nearest_name_is_the_one_that_was_meant():
 
 def test_the_project_reads_its_own_settings():
     assert read_yaml(ROOT / "params.yaml").keys() >= {"seed", "train"}
+
+
+def test_a_list_that_is_too_short_for_its_type_is_one_line():
+    with pytest.raises(Fault, match=r"^params\.yaml: pair\.1 is missing; it has no default$"):
+        parse(tuple[int, str], (1,), "pair")

@@ -129,3 +129,11 @@ def test_a_folder_left_empty_goes_too(make_study):
 
 def test_nothing_is_stale_where_there_is_nothing(tmp_path):
     assert remove_stale(tmp_path / "none", METHODS, SCHEDULES) == []
+
+
+def test_a_key_that_cannot_be_printed_is_one_line(make_study):
+    folder = make_study(["l1"], ["finetune"])
+    edit(folder / "dense.json", **{"\x1f\n": 1})
+    with pytest.raises(Fault) as fault:
+        read_dense(folder)
+    assert str(fault.value).isprintable()

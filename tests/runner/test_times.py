@@ -18,7 +18,14 @@ def test_a_stage_of_unknown_time_counts_as_the_mean():
     assert longest_chains(["a", "b"], needs, {}) == {"a": 2.0, "b": 1.0}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "x"}', '{"a": null}'])
+HUGE = 400 * "9"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"a": "x"}', '{"a": null}', 9999 * "[", f'{{"a": {HUGE}}}'],
+    ids=["empty", "list", "cut", "text", "null", "nested", "huge"],
+)
 def test_times_that_cannot_be_read_are_none(tmp_path, text):
     path = tmp_path / "times.json"
     assert read_times(path) == {}

@@ -1,0 +1,30 @@
+"""Who may read what a stage publishes: whoever the umask lets, as for any other file."""
+
+import os
+import stat
+import sys
+
+UNDER = "import os, sys; os.umask(int(sys.argv[1], 8)); os.execvp(sys.argv[2], sys.argv[2:])"
+
+
+def modes(project, *folders):
+    """Return the permissions of all files below some folders, each once."""
+    files = [p for folder in folders for p in (project.folder / folder).rglob("*") if p.is_file()]
+    assert files
+    return {oct(stat.S_IMODE(path.stat().st_mode)) for path in files}
+
+
+def test_all_that_a_study_publishes_is_as_the_umask_says(study):
+    umask = os.umask(0)
+    os.umask(umask)
+    published = "models", "data/prepared", "reports", "build"
+    assert modes(study.project, *published) == {oct(0o666 & ~umask)}
+
+
+def test_a_narrower_umask_is_obeyed(project):
+    (project.folder / "models" / "dense_curve.safetensors").unlink()
+    command = "dvc", "repro", "--force", "--single-item", "evaluate_dense", "dense_curve"
+    project.run(sys.executable, "-c", UNDER, "077", *command)
+    mode = (project.folder / "models" / "dense_curve.safetensors").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert stat.S_IMODE((project.folder / "reports" / "dense.json").stat().st_mode) == 0o600

@@ -1,0 +1,55 @@
+"""Rates in files, and learning rates that are no numbers of float32."""
+
+import numpy as np
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import save_arrays
+from stages.pipeline.params import parse
+from stages.schedules.dense import DenseRates
+from stages.schedules.rates import Rates, load_rates, save_rates
+from stages.schedules.settings import SCHEDULE
+
+LR = np.linspace(1, 0, 6)
+
+
+def test_rates_come_back_as_they_were(tmp_path):
+    save_rates(tmp_path / "a", Rates(LR, LR / 2, 3))
+    found = load_rates(tmp_path / "a")
+    assert found.lr.tolist() == LR.tolist()
+    assert found.momentum.tolist() == (LR / 2).tolist()
+    assert (found.steps_per_epoch, found.epochs) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "steps", "line"),
+    [
+        ({"lr": LR}, 3, "holds no learning rates and momenta"),
+        ({"lr": LR, "momentum": LR[:5]}, 3, "holds no learning rates and momenta"),
+        ({"lr": LR[None], "momentum": LR[None]}, 3, "holds no learning rates and momenta"),
+        ({"lr": LR.astype("f4"), "momentum": LR.astype("f4")}, 3, "holds no learning rates"),
+        ({"lr": LR, "momentum": LR}, "3", "holds no learning rates and momenta"),
+        ({"lr": LR, "momentum": LR}, 4, "6 steps at 4 per epoch are no whole epochs"),
+        ({"lr": LR, "momentum": LR}, 0, "6 steps at 0 per epoch are no whole epochs"),
+        ({"lr": LR[:0], "momentum": LR[:0]}, 3, "0 steps at 3 per epoch are no whole epochs"),
+    ],
+)
+def test_a_file_of_no_rates_is_a_fault(arrays, steps, line, tmp_path):
+    save_arrays(tmp_path / "a", arrays, {"steps_per_epoch": steps})
+    with pytest.raises(Fault, match=f"/a: {line}"):
+        load_rates(tmp_path / "a")
+
+
+@pytest.mark.parametrize("lr", [5e-324, 1e-31, 1e31, float("inf"), float("nan"), 0.0, -1.0])
+def test_a_peak_that_float32_has_not_is_refused(lr):
+    """From 5e-324 to 1 the exponential curve was infinite."""
+    with pytest.raises(Fault, match=r"max_lr is .*; it should be (greater|less)"):
+        parse(SCHEDULE, {"curve": "exponential", "max_lr": lr, "final_lr": 1.0})
+
+
+def test_the_widest_fall_and_rise_are_finite():
+    for peak, final in ((1e-30, 1e30), (1e30, 1e-30)):
+        entry = {"curve": "exponential", "max_lr": peak, "final_lr": final}
+        dense = DenseRates(LR, LR, 3)
+        arm = parse(SCHEDULE, entry).arm()
+        assert np.isfinite(arm.rates(4, 3, dense).lr).all()
