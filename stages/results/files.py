@@ -66,7 +66,8 @@ def read_arm(folder: Path, method: str, schedule: str) -> ArmResult:
     _require({f"evaluate@{method}-{schedule}": path})
     arm = _parse(path, ArmResult)
     if (arm.method, arm.schedule) != (method, schedule):
-        raise Fault(f"{path}: holds the arm {arm.method}-{arm.schedule}, not {method}-{schedule}")
+        held = printable(f"{arm.method}-{arm.schedule}")
+        raise Fault(f"{path}: holds the arm {held}, not {method}-{schedule}")
     return arm
 
 
@@ -76,7 +77,7 @@ def read_pruned(folder: Path, method: str) -> PrunedResult:
     _require({f"evaluate_pruned@{method}": path})
     pruned = _parse(path, PrunedResult)
     if pruned.method != method:
-        raise Fault(f"{path}: holds the method {pruned.method}, not {method}")
+        raise Fault(f"{path}: holds the method {printable(pruned.method)}, not {method}")
     return pruned
 
 

@@ -137,3 +137,11 @@ def test_a_key_that_cannot_be_printed_is_one_line(make_study):
     with pytest.raises(Fault) as fault:
         read_dense(folder)
     assert str(fault.value).isprintable()
+
+
+def test_an_arm_whose_name_cannot_be_printed_is_one_line(make_study):
+    folder = make_study(["l1"], ["finetune"])
+    edit(folder / "arms/l1/finetune.json", schedule="\x7f\n")
+    with pytest.raises(Fault) as fault:
+        read_arm(folder, "l1", "finetune")
+    assert str(fault.value).isprintable()
