@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import dense_test, last_test, pruned_test
 from stages.reporting.plots import interval, limit, lr_axis, replicate_dots, rows, sampled, styles
 from stages.reporting.report import Report
-from stages.reporting.statistics import Estimate, estimate
 from stages.reporting.style import DENSE, GREY, PRUNED, RULES, WIDTH, Look
 from stages.results.files import repeated
 from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate, estimate
 
 
 def arms_figure(report: Report) -> Figure:

@@ -12,8 +12,8 @@ from stages.reporting.measures import (
     pruned_test,
     selected_test,
 )
-from stages.reporting.statistics import estimate, paired
 from stages.results.records import ArmResult, DenseResult, PrunedResult
+from stages.statistics.estimates import estimate, paired
 
 
 def headline(arm: ArmResult, pruned: PrunedResult, dense: DenseResult) -> dict[str, float | None]:

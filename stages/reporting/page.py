@@ -65,6 +65,8 @@ def page(report: Report, differences: Sequence[Difference] = ()) -> str:
         sections=[(section, section.text(found)) for section, found in sections if section.text],
         tables=[section.name for section, _ in sections if section.table],
         confidence=level(report.settings.confidence),
+        error=level(1 - report.settings.confidence),
+        margin=f"{report.settings.margin:g}",
         validated=any(last_validation(arm).notna().any() for arm in arms),
         fresh=any(arm.start == "fresh" for arm in arms),
     )

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stages.reporting.report import Report
-from stages.reporting.statistics import Estimate
 from stages.reporting.style import DENSE, WIDTH, Look, looks
 from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from stages.pipeline.fault import Fault
 from stages.reporting.measures import dense_test, last_test
 from stages.reporting.settings import Compare
-from stages.reporting.statistics import Contest, Estimate, contest, paired
 from stages.results.files import Results
 from stages.results.records import ArmResult
+from stages.statistics.contests import Contest, contest
+from stages.statistics.estimates import Estimate, paired
+from stages.statistics.verdicts import Levels, Verdict, verdict
 
 F = TypeVar("F")
 
@@ -74,12 +76,17 @@ class Report:
         budget = epochs[self.settings.baseline]
         return [min(names, key=lambda n: abs(epochs[n] - budget)) for names in self.lines.values()]
 
+    def verdict(self, difference: Estimate) -> Verdict:
+        """Judge a paired difference by the one rule: better, same, worse or undecided."""
+        error = 1 - self.settings.confidence
+        return verdict(difference, self.settings.margin, Levels(error, error))
+
     @cached_property
     def cells(self) -> list[Cell]:
         """One contest per method and budget, shortest budget first: no two budgets ever meet.
 
-        The rule: an arm wins when its paired difference to every other arm has an interval above 0,
-        adjusted over those comparisons (Bonferroni).
+        The rule: an arm wins when its paired difference to every other arm has an interval above 0.
+        Arms that do the same compete once.
         """
         return [
             Cell(method, epochs, self._contest(method, epochs))
@@ -90,7 +97,8 @@ class Report:
     def winners(self, method: str) -> set[str]:
         """The schedules that win one of a method's contests."""
         contests = [cell.contest for cell in self.cells if cell.method == method]
-        return {contest.winner for contest in contests if contest.winner}
+        won = [(each, each.winner) for each in contests if each.winner]
+        return {name for each, winner in won for name in (winner, *each.twins.get(winner, ()))}
 
     def baseline_of(self, arm: ArmResult) -> ArmResult:
         """What an arm is compared with: the baseline's line at its budget, or the baseline arm."""
@@ -111,7 +119,11 @@ class Report:
 
     def _contest(self, method: str, epochs: int) -> Contest:
         arms = [arm for arm in self.results.of(method) if arm.epochs == epochs]
-        return contest({arm.schedule: last_test(arm) for arm in arms}, self.settings.confidence)
+        alike: dict[object, list[str]] = {}
+        for arm in arms:
+            alike.setdefault((arm.start, arm.points), []).append(arm.schedule)
+        scores = {arm.schedule: last_test(arm) for arm in arms}
+        return contest(scores, self.settings.confidence, alike.values())
 
 
 @dataclass(frozen=True)

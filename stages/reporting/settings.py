@@ -10,8 +10,8 @@ class Compare(Section):
 
     The crossed comparison holds `random` under the best schedule against `informed` under
     `baseline`; the same name for both methods leaves it out. `path` lists arms whose consecutive
-    differences are reported, an ablation where neighbours differ in one option. A gain of less
-    than `margin` points counts as none.
+    differences are reported, an ablation where neighbours differ in one option. A
+    difference that is shown to lie within `margin` points counts as none.
     """
 
     baseline: str

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from stages.reporting.statistics import Estimate, estimate
 from stages.reporting.words import signed
+from stages.statistics.estimates import Estimate, estimate
 
 DECIMALS = 3
 """Decimals of every float in the CSV files."""

@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ORDER = (
     *("pipeline", "data", "images", "networks", "schedules", "replicates", "training"),
-    *("evaluation", "dense", "pruning", "retraining", "results", "reporting", "study"),
-    *("presets", "runner", "commands"),
+    *("evaluation", "dense", "pruning", "retraining", "results", "statistics"),
+    *("reporting", "study", "presets", "runner", "commands"),
 )
 """From the bottom up; the stages themselves are on top of all, the networks' own files beside."""
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))

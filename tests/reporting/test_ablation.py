@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from stages.reporting.sections.ablation import Ablation, Change, figure, find, sentence, table, text
-from stages.reporting.statistics import estimate
+from stages.statistics.estimates import estimate
 from tests.reporting.helpers import change, report_of
 
 

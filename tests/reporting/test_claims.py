@@ -257,6 +257,22 @@ def test_claim_4_is_that_the_schedule_moves_every_method(informed, random, expec
     assert verdict(4, crossed(informed, random)) == expected
 
 
+@pytest.mark.parametrize(("third", "expected"), [((90.0, 92.0), HOLDS), ((90.0, 90.1), FAILS)])
+def test_claim_4_judges_every_method(third, expected):
+    cells = crossed((90.0, 92.0), (89.0, 91.0))
+    cells |= {("other", "low", 9): third[0], ("other", "cycle", 9): third[1]}
+    found = claims(cells).claims[3]
+    assert found.verdict == expected
+    assert len(found.parts[0].evidence) == 3
+
+
+def test_no_claim_contradicts_another_about_a_pair_within_the_margin():
+    """A gain of 0.2 is shown, and shown to be below the margin: it beats nothing anywhere."""
+    found = claims(FOUR | {("tail", 9): 90.2, ("cycle", 9): 90.2}).claims
+    assert found[0].parts[0].verdict == FAILS
+    assert found[4].parts[0].verdict == FAILS
+
+
 RECOVERY = {("low", 20): 88.0, ("low", 60): 90.0, ("cycle", 20): 90.0, ("cycle", 60): 90.2}
 
 

@@ -54,8 +54,8 @@ def test_the_crossed_comparison_never_stands_alone(two):
 
 def test_the_answer_sets_the_crossed_comparison_beside_those_of_one_schedule(two):
     answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
-    assert "with `onecycle`, `random` is behind `l1` (−1.00 [−1.00, −1.00] points)" in answer
-    assert "Crossed: `random` + `onecycle` is ahead of `l1` + `finetune` (+1.00 [" in answer
+    assert "with `onecycle`, `random` is worse than `l1` (−1.00 [−1.00, −1.00] points)" in answer
+    assert "Crossed: `random` + `onecycle` is better than `l1` + `finetune` (+1.00 [" in answer
     assert "mixes two changes, so it does not rank the pruning methods" in answer
 
 
@@ -64,7 +64,34 @@ def test_without_a_winner_the_page_says_so_and_names_the_rivals(two):
     answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
     assert answer.startswith("**No schedule wins for `l1`; `onecycle` wins for `random`.**")
     assert "**no winner.** `onecycle` is highest with 92.00 ± 2.65 % (n = 3)" in answer
-    assert "but cannot be told apart from `finetune` (95 % intervals)." in answer
+    assert "; the best may be `onecycle` or `finetune` (best set, 95 % confidence)." in answer
+
+
+def test_a_lead_that_is_clear_at_one_side_only_is_undecided(two):
+    """Leads of 1, 2 and 3 points: t = 3.46 between t(2, .95) = 2.92 and t(2, .975) = 4.30."""
+    set_accuracies(two, "l1", "onecycle", [0.91, 0.93, 0.95])
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert "2.00 points above `finetune`, undecided (95 % interval −0.48 to +4.48)." in answer
+
+
+def test_a_win_by_less_than_the_margin_matters_little(two):
+    set_accuracies(two, "l1", "onecycle", [0.901, 0.911, 0.921])
+    answer = section(page(two, ["l1", "random"], ["finetune", "onecycle"]), "Answer")
+    assert "by 0.10 points (95 % interval +0.10 to +0.10), too little to matter." in answer
+
+
+def test_identical_arms_compete_once_and_are_named(make_study):
+    schedules = ["finetune", "onecycle", "scaled"]
+    folder = make_study(["l1"], schedules)
+    set_accuracies(folder, "l1", "finetune", [0.90, 0.91, 0.92])
+    points = json.loads((folder / "arms/l1/onecycle.json").read_text())["points"]
+    for name in ("onecycle", "scaled"):
+        set_accuracies(folder, "l1", name, [0.92, 0.93, 0.94], start="final", points=points)
+    answer = section(page(folder, ["l1"], schedules), "Answer")
+    assert "`onecycle` **wins**" in answer
+    assert "`scaled` is identical to `onecycle` and not counted again." in answer
+    report = report_of(folder, ["l1"], schedules)
+    assert report.winners("l1") == {"onecycle", "scaled"}
 
 
 def test_one_replicate_claims_nothing(make_study):

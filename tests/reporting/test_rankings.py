@@ -1,7 +1,9 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from stages.reporting.sections.rankings import Ranking, Rankings, find, ranking, table, text
+from stages.statistics.interactions import FTest, interaction
 from tests.reporting.helpers import change, report_of
 
 
@@ -41,11 +43,11 @@ def test_one_seed_or_no_difference_tests_nothing(scored, scores):
     assert scored("f", **scores).p_value is None
 
 
-def found(p_value):
+def found(p_value, both=None):
     scores = {"l1": [97.0, 97.2], "random": [96.0, 96.2], "hrank": [95.0, 95.2]}
     good = Ranking("onecycle", pd.DataFrame(scores), p_value)
     plain = Ranking("finetune", pd.DataFrame(scores)[["l1", "random", "hrank"]] - 5, 0.001)
-    return Rankings(plain, good, 1.0, confidence=0.95)
+    return Rankings(plain, good, 1.0, confidence=0.95, interaction=both)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,19 @@ def test_the_words_follow_the_test(p_value, words):
     page = text(found(p_value))
     assert words in page.split("Under `onecycle`")[1]
     assert "| 1 | `l1` | 92.10 ± 0.14 | `l1` | 97.10 ± 0.14 |" in page
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [
+        (0.12, "Whether the schedule changes how much the method matters is undecided"),
+        (0.01, "The schedule changes how much the method matters"),
+    ],
+)
+def test_what_the_schedule_changes_is_one_test(p_value, words):
+    page = text(found(0.2, FTest(2.5, 1.9, 13.2, p_value)))
+    assert f"{words} (interaction, F(1.9, 13.2) = 2.50, p = {p_value})." in page
+    assert "interaction" not in text(found(0.2))
 
 
 def test_the_table_has_a_row_per_schedule_and_rank():
@@ -74,6 +89,9 @@ def test_three_methods_are_ranked_under_the_baseline_and_the_best_schedule(make_
     change(folder, "l1", "onecycle", validation=[0.99] * 3)
     both = find(report_of(folder, methods, schedules))
     assert (both.baseline.schedule, both.best.schedule) == ("finetune", "onecycle")
+    scores = [item.scores[methods].to_numpy() for item in (both.baseline, both.best)]
+    expected = interaction(np.stack(scores, axis=1)).p_value
+    assert both.interaction.p_value == pytest.approx(expected)
     assert find(report_of(folder, methods[:2], schedules)) is None
     change(folder, "l1", "finetune", validation=[1.0] * 3)
     assert find(report_of(folder, methods, schedules)) is None

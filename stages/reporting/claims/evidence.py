@@ -6,12 +6,13 @@ from typing import Literal
 
 from stages.reporting.claims.roles import Line, Roles, gap, shared
 from stages.reporting.report import Report
-from stages.reporting.statistics import Estimate
 from stages.reporting.words import code
+from stages.statistics.estimates import Estimate
+from stages.statistics.verdicts import Verdict as Pairwise
 
 Verdict = Literal["holds", "does not hold", "cannot be decided"]
-Relation = Callable[[Estimate, float], Verdict]
-"""relation(difference, margin): a gain below the margin, in points, counts as none."""
+Relation = Callable[[Pairwise], Verdict]
+"""What a claim says of a difference, given whether it is better, same, worse or undecided."""
 SAME_CURVES = "at every budget that both have, their curves are the same"
 
 
@@ -80,7 +81,7 @@ class Judge:
         self, what: str, epochs: Sequence[int], value: Estimate, relation: Relation
     ) -> Evidence:
         """Judge a difference."""
-        return Evidence(what, epochs, value, relation(value, self.report.settings.margin))
+        return Evidence(what, epochs, value, relation(self.report.verdict(value)))
 
     def gap(
         self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, on: str = ""
@@ -102,25 +103,24 @@ class Judge:
         return Part(text, found, "" if found else SAME_CURVES if pairs else missing)
 
 
-def above(value: Estimate, margin: float) -> Verdict:
-    """The difference is above 0."""
-    return _decided(value.above_zero, value.below_zero)
+def above(found: Pairwise) -> Verdict:
+    """The difference is above 0, and not too small to matter."""
+    return _decided(found == "better", found in ("same", "worse"))
 
 
-def below(value: Estimate, margin: float) -> Verdict:
-    """The difference is below 0."""
-    return _decided(value.below_zero, value.above_zero)
+def below(found: Pairwise) -> Verdict:
+    """The difference is below 0, and not too small to matter."""
+    return _decided(found == "worse", found in ("same", "better"))
 
 
-def no_gain(value: Estimate, margin: float) -> Verdict:
-    """The difference is surely less than the margin."""
-    return _decided(value.high < margin, value.above_zero)
+def no_gain(found: Pairwise) -> Verdict:
+    """The difference is below 0 or too small to matter."""
+    return _decided(found in ("same", "worse"), found == "better")
 
 
-def nonzero(value: Estimate, margin: float) -> Verdict:
-    """The difference is not 0; one that is surely within the margin counts as 0."""
-    within = -margin < value.low and value.high < margin
-    return _decided(not within and (value.above_zero or value.below_zero), within)
+def nonzero(found: Pairwise) -> Verdict:
+    """The difference is not 0, and not too small to matter."""
+    return _decided(found in ("better", "worse"), found == "same")
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:

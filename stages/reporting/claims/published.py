@@ -16,8 +16,8 @@ from stages.reporting.claims.evidence import (
 from stages.reporting.claims.roles import Line, gap, roles, shared
 from stages.reporting.measures import dense_test, kept_by, last_test, mean_test
 from stages.reporting.report import Report
-from stages.reporting.statistics import paired
 from stages.reporting.words import code
+from stages.statistics.estimates import paired
 
 LONG = 72 / 160
 """The part of the dense run's epochs from which on `onecycle` passes the dense network."""
@@ -90,7 +90,7 @@ def same_configuration(judge: Judge) -> Claim:
     text = "The schedule alone moves every method, and so any comparison across schedules"
     return Claim(
         "Pruning methods should be compared in the same retraining configurations",
-        [Part(text, _moves(judge), NO_PAIR if judge.random else ONE_METHOD)],
+        [Part(text, _moves(judge), NO_PAIR if len(judge.roles) > 1 else ONE_METHOD)],
     )
 
 
@@ -181,9 +181,8 @@ def _reverses(judge: Judge) -> Part:
 
 
 def _moves(judge: Judge) -> list[Evidence]:
-    settings = judge.report.settings
-    pairs = {name: judge.roles[name].pair for name in (settings.informed, settings.random)}
-    if judge.random is None:
+    pairs = {name: roles.pair for name, roles in judge.roles.items()}
+    if len(pairs) < 2:
         return []
     return [
         judge.gap(*pair, shared(*pair), nonzero, on=name) for name, pair in pairs.items() if pair

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from stages.reporting.measures import mean_test
 from stages.reporting.report import Report
-from stages.reporting.statistics import Estimate, paired
 from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate, paired
 
 
 @dataclass(frozen=True)

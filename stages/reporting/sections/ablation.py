@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import last_test
 from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
-from stages.reporting.statistics import Estimate, bonferroni, paired
 from stages.reporting.style import COLORS, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
 from stages.reporting.words import code, level, listed
+from stages.statistics.estimates import Estimate, bonferroni, paired
 
 CHANGE, WHOLE = COLORS["blue"], "#222222"
 

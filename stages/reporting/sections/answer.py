@@ -9,10 +9,11 @@ from stages.reporting.claims.evidence import Claim
 from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Cell, Report, Section
 from stages.reporting.sections import ablation, claims, crossed
-from stages.reporting.statistics import Contest, Estimate
 from stages.reporting.tables import mean_sd
 from stages.reporting.words import capital, code, count, level, listed, signed
 from stages.results.records import ArmResult
+from stages.statistics.contests import Contest
+from stages.statistics.estimates import Estimate
 
 MOST_NAMES = 3
 NOBODY = "no schedule"
@@ -67,8 +68,10 @@ def table(found: Answer) -> pd.DataFrame:
                 "arms": 1 + len(cell.contest.margins),
                 "highest_mean": cell.contest.best,
                 "winner": cell.contest.winner or "none",
-                "not_distinguishable_from_highest": " ".join(cell.contest.indistinct),
-                "confidence_per_comparison_percent": 100 * cell.contest.confidence,
+                "best_set": " ".join(cell.contest.best_set),
+                "identical": "; ".join(
+                    " ".join([name, *twins]) for name, twins in cell.contest.twins.items()
+                ),
             }
             for cell in found.report.cells
         ]
@@ -120,7 +123,8 @@ def _sentence(report: Report, cell: Cell) -> str:
     result = f"{mean_sd(last_test(best))} % (n = {len(best.replicates)})"
     return (
         f"{_head(report, cell.method)}, {count(cell.epochs, 'epoch')}: "
-        f"{_outcome(cell.contest, result)}{_against_baseline(report, cell, best)} "
+        f"{_outcome(report, cell.contest, result)}{_against_baseline(report, cell, best)} "
+        f"{_identical(cell.contest)}"
         f"Against the dense network: {_points(report, report.to_dense(best))}."
     )
 
@@ -131,10 +135,10 @@ def _head(report: Report, method: str) -> str:
     return f"**{method}**, {kept_by(report.results, method):.1f} % of the parameters{repeats}"
 
 
-def _outcome(contest: Contest, result: str) -> str:
+def _outcome(report: Report, contest: Contest, result: str) -> str:
     best, closest = code(contest.best), contest.runner_up or ""
     margin = contest.margins[closest]
-    adjusted = f"{level(contest.confidence)} interval {_range(margin)}"
+    interval = f"{level(report.settings.confidence)} interval {_range(margin)}"
     rivals = len(contest.margins)
     if contest.winner:
         ahead = (
@@ -142,25 +146,38 @@ def _outcome(contest: Contest, result: str) -> str:
             if rivals > 1
             else f"Its only rival, {code(closest)}, is behind"
         )
-        return f"{best} **wins** with {result}. {ahead} by {margin.mean:.2f} points ({adjusted})."
+        small = ", too little to matter" if report.verdict(margin) == "same" else ""
+        lead = f"by {margin.mean:.2f} points ({interval}){small}"
+        return f"{best} **wins** with {result}. {ahead} {lead}."
     if not margin.has_interval:
         return (
             f"{best} is highest with {result}, {margin.mean:.2f} points above {code(closest)}, "
             "which may be chance."
         )
-    return (
-        f"**no winner.** {best} is highest with {result}, but cannot be told apart from "
-        f"{_crowd(contest)} ({level(contest.confidence)} intervals)."
-    )
+    head = f"**no winner.** {best} is highest with {result}"
+    if len(contest.best_set) == 1:
+        return f"{head}, {margin.mean:.2f} points above {code(closest)}, undecided ({interval})."
+    return f"{head}; the best may be {_crowd(contest)} (best set, {_sure(report)})."
+
+
+def _sure(report: Report) -> str:
+    return f"{level(report.settings.confidence)} confidence"
 
 
 def _crowd(contest: Contest) -> str:
-    names = [code(name) for name in contest.indistinct]
+    names = [code(name) for name in contest.best_set]
     if len(names) <= MOST_NAMES:
-        return listed(names)
-    rivals = len(contest.margins)
-    share = "any" if len(names) == rivals else str(len(names))
-    return f"{share} of its {rivals} rivals, {listed(names[:MOST_NAMES])} being the closest"
+        return listed(names, "or")
+    return f"any of {len(names)} arms, the highest being {listed(names[:MOST_NAMES])}"
+
+
+def _identical(contest: Contest) -> str:
+    """Name the arms that did not compete, since another did the same."""
+    return "".join(
+        f"{capital(listed([code(twin) for twin in twins]))} "
+        f"{'is' if len(twins) == 1 else 'are'} identical to {code(name)} and not counted again. "
+        for name, twins in contest.twins.items()
+    )
 
 
 def _against_baseline(report: Report, cell: Cell, best: ArmResult) -> str:

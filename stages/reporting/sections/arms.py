@@ -16,7 +16,6 @@ from stages.reporting.measures import (
     training_cost,
 )
 from stages.reporting.report import Report, Section
-from stages.reporting.statistics import Estimate
 from stages.reporting.tables import (
     interval_columns,
     interval_names,
@@ -28,6 +27,7 @@ from stages.reporting.tables import (
 from stages.reporting.words import capital, code, level
 from stages.results.files import repeated
 from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate
 
 NOTHING = Estimate(math.nan, math.nan, 0, math.nan, math.nan)
 
@@ -112,6 +112,7 @@ def _comparisons(report: Report) -> pd.DataFrame:
     """Every arm against its baseline, paired by seed, not adjusted."""
     name = "difference_points"
     columns = ["method", "schedule", "baseline", "replicates", *interval_names(name)]
+    columns += [f"{name}_sd", "confidence_percent", "verdict"]
     rows = [
         {
             "method": arm.method,
@@ -121,11 +122,12 @@ def _comparisons(report: Report) -> pd.DataFrame:
             **interval_columns(name, difference),
             f"{name}_sd": difference.sd,
             "confidence_percent": 100 * report.settings.confidence,
+            "verdict": report.verdict(difference),
         }
         for arm in report.results.arms.values()
         if (difference := report.to_baseline(arm))
     ]
-    return pd.DataFrame(rows, columns=[*columns, f"{name}_sd", "confidence_percent"])
+    return pd.DataFrame(rows, columns=columns)
 
 
 SECTION = Section("arms", "Every arm", find, text, table, arms_figure)

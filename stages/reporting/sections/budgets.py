@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import last_test
 from stages.reporting.plots import grid, label, legend, legend_height, styles
 from stages.reporting.report import Report, Section
-from stages.reporting.statistics import Estimate
 from stages.reporting.style import DENSE, RULES, Look
 from stages.reporting.tables import interval_columns, markdown, mean_columns, mean_sd, with_interval
 from stages.reporting.words import code, count, level
 from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate
 
 MOST_TICKS = 12
 

@@ -39,9 +39,9 @@ def text(found: Judged) -> str:
     settings = found.settings
     head = (
         f"{summary(found.claims)} They are judged on {code(settings.informed)}, by paired "
-        f"differences in points with {level(settings.confidence)} intervals, each by itself; a "
-        f"gain that is surely below {settings.margin:g} points counts as none. A claim holds if "
-        "all of its parts do."
+        f"differences in points with {level(settings.confidence)} intervals, each by itself; one "
+        f"that is shown to lie within {settings.margin:g} points of 0 counts as none. A claim "
+        "holds if all of its parts do."
     )
     lines = []
     for number, claim in enumerate(found.claims, 1):

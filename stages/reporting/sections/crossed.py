@@ -7,7 +7,6 @@ import pandas as pd
 
 from stages.reporting.measures import kept_by, last_test, last_validation
 from stages.reporting.report import Report, Section
-from stages.reporting.statistics import Estimate, paired
 from stages.reporting.tables import (
     interval_columns,
     interval_names,
@@ -16,7 +15,15 @@ from stages.reporting.tables import (
     with_interval,
 )
 from stages.reporting.words import code, level
+from stages.statistics.estimates import Estimate, paired
+from stages.statistics.verdicts import Verdict
 
+RELATION: dict[Verdict, str] = {
+    "better": "is better than",
+    "same": "is the same as",
+    "worse": "is worse than",
+    "undecided": "cannot be told apart from",
+}
 SAME_SIZE = 1.0
 """Percent of the parameters by which two methods may differ and still prune equally much."""
 
@@ -29,6 +36,7 @@ class Comparison:
     first: tuple[str, str]
     second: tuple[str, str]
     difference: Estimate
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,11 @@ def table(found: tuple[Report, Crossed | None]) -> pd.DataFrame:
             "first_test_top1_percent_mean": float(last_test(arms[item.first]).mean()),
             "second_test_top1_percent_mean": float(last_test(arms[item.second]).mean()),
             **interval_columns("difference_points", item.difference),
+            "verdict": item.verdict,
         }
         for item in (crossed.all if crossed else [])
     ]
-    return pd.DataFrame(rows, columns=[*columns, *interval_names("difference_points")])
+    return pd.DataFrame(rows, columns=[*columns, *interval_names("difference_points"), "verdict"])
 
 
 def choose(report: Report) -> tuple[str, Literal["validation", "test"]]:
@@ -130,7 +139,8 @@ def cross(report: Report) -> Crossed | None:
     def against(kind: str, first: str, second: str) -> Comparison:
         names = (settings.random, first), (settings.informed, second)
         ours, theirs = (last_test(report.results.arms[name]) for name in names)
-        return Comparison(kind, *names, paired(ours, theirs, settings.confidence))
+        difference = paired(ours, theirs, settings.confidence)
+        return Comparison(kind, *names, difference, report.verdict(difference))
 
     differ = best != base
     return Crossed(
@@ -215,11 +225,7 @@ def _relation(item: Comparison, first: str, second: str) -> str:
     value = f"{with_interval(item.difference)} points"
     if not item.difference.has_interval:
         return f"{first} − {second} is {value} from one replicate"
-    if item.difference.above_zero:
-        return f"{first} is ahead of {second} ({value})"
-    if item.difference.below_zero:
-        return f"{first} is behind {second} ({value})"
-    return f"{first} and {second} cannot be told apart ({value})"
+    return f"{first} {RELATION[item.verdict]} {second} ({value})"
 
 
 def _sizes(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -11,6 +12,7 @@ from stages.reporting.sections.crossed import choose
 from stages.reporting.tables import markdown, mean_columns, mean_sd
 from stages.reporting.words import code, count, signed
 from stages.results.files import Results
+from stages.statistics.interactions import FTest, interaction
 
 FEWEST_METHODS = 3
 
@@ -41,12 +43,17 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Rankings:
-    """The same methods under two schedules; `tau` is Kendall's correlation of their means."""
+    """The same methods under two schedules; `tau` is Kendall's correlation of their means.
+
+    `interaction` tests whether the schedule changes how far the methods are apart; None where
+    there is nothing to test.
+    """
 
     baseline: Ranking
     best: Ranking
     tau: float
     confidence: float
+    interaction: FTest | None
 
 
 def find(report: Report) -> Rankings | None:
@@ -57,7 +64,9 @@ def find(report: Report) -> Rankings | None:
         return None
     one, other = (ranking(results, schedule) for schedule in (settings.baseline, best))
     means = [item.scores.mean().reindex(results.methods) for item in (one, other)]
-    return Rankings(one, other, float(stats.kendalltau(*means).statistic), settings.confidence)
+    tau = float(stats.kendalltau(*means).statistic)
+    both = np.stack([one.scores, other.scores[one.methods].reindex(one.scores.index)], axis=1)
+    return Rankings(one, other, tau, settings.confidence, interaction(both))
 
 
 def text(found: Rankings) -> str:
@@ -106,9 +115,23 @@ def _words(found: Rankings) -> str:
     change = found.best.spread - found.baseline.spread
     return (
         f"{' '.join(parts)} From the one schedule to the other the span changes by "
-        f"{signed(change)} points; the two rankings agree with Kendall's τ = {found.tau:.2f} "
+        f"{signed(change)} points. {_interaction(found)}"
+        f"The two rankings agree with Kendall's τ = {found.tau:.2f} "
         f"(1: the same order, 0: no relation, over {count(len(found.best.methods), 'method')})."
     )
+
+
+def _interaction(found: Rankings) -> str:
+    test = found.interaction
+    if test is None:
+        return ""
+    says = (
+        "The schedule changes how much the method matters"
+        if test.p_value < 1 - found.confidence
+        else "Whether the schedule changes how much the method matters is undecided"
+    )
+    degrees = f"{test.numerator:.1f}, {test.denominator:.1f}"
+    return f"{says} (interaction, F({degrees}) = {test.statistic:.2f}, p = {test.p_value:.2g}). "
 
 
 def _spread(item: Ranking, confidence: float) -> str:

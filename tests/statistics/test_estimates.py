@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stages.pipeline.fault import Fault
-from stages.reporting.statistics import bonferroni, contest, estimate, paired
+from stages.statistics.estimates import bonferroni, estimate, paired
 
 
 def series(*values, name="arm", seeds=None):
@@ -37,6 +37,19 @@ def test_one_replicate_has_no_interval():
     assert not value.above_zero
 
 
+def test_p_of_the_t_test_by_hand():
+    # t = 2 / (1 / sqrt 3) = 3.4641; p = 1 - t / sqrt(t^2 + 2) = 1 - sqrt(12 / 14) at 2 degrees
+    assert estimate(series(1, 2, 3), 0.95).p_value == pytest.approx(1 - math.sqrt(12 / 14))
+    assert math.isnan(estimate(series(1), 0.95).p_value)
+    assert math.isnan(estimate(series(2, 2), 0.95).p_value)
+
+
+def test_no_value_is_no_estimate():
+    value = estimate([], 0.95)
+    assert (value.n, value.has_interval) == (0, False)
+    assert math.isnan(value.mean)
+
+
 def test_equal_values_give_an_interval_of_no_width_and_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -63,39 +76,3 @@ def test_unequal_seeds_are_a_fault_that_names_both():
 def test_bonferroni_shares_the_error_among_the_comparisons():
     assert bonferroni(0.95, 5) == pytest.approx(0.99)
     assert bonferroni(0.95, 0) == 0.95
-
-
-def test_an_arm_wins_when_every_margin_is_above_zero():
-    result = contest({"a": series(1, 2, 3), "b": series(5, 6.1, 7), "c": series(2, 3, 4)}, 0.95)
-    assert result.winner == "b"
-    assert result.runner_up == "c"
-    assert result.confidence == pytest.approx(0.975)
-
-
-def test_no_arm_wins_while_one_rival_is_too_close():
-    scores = {"a": series(1, 2, 3), "b": series(5, 6, 7), "c": series(6, 5, 6)}
-    result = contest(scores, 0.95)
-    assert result.winner is None
-    assert result.best == "b"
-    assert result.indistinct == ["c"]
-
-
-def test_the_adjustment_can_take_a_win_away():
-    # differences 0.5, 1, 1.5: mean 1, sd .5, t = 3.46; 2.92 < 3.46 < 4.30 (two-sided 90 and 95 %)
-    best, close = series(1.5, 2, 2.5), series(1, 1, 1)
-    assert contest({"best": best, "close": close}, 0.9).winner == "best"
-    far = series(-9, -8.5, -8)
-    assert contest({"best": best, "close": close, "far": far}, 0.9).winner is None
-
-
-def test_equal_arms_have_no_winner():
-    assert contest({"a": series(1, 2), "b": series(1, 2)}, 0.95).indistinct == ["b"]
-
-
-def test_one_replicate_has_no_winner():
-    assert contest({"a": series(1), "b": series(9)}, 0.95).winner is None
-
-
-def test_one_arm_has_no_winner():
-    result = contest({"a": series(1, 2)}, 0.95)
-    assert (result.winner, result.runner_up, result.indistinct) == (None, None, [])

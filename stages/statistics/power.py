@@ -1,0 +1,60 @@
+"""How likely a study of n replicates is to decide a pair, and how many it takes."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri, ndtr, stdtrit
+
+POINTS = 2000
+"""Quantiles of the sample standard deviation over which power is averaged."""
+
+
+def difference_power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
+    """The chance that a paired t-test of two-sided level `alpha` finds a difference.
+
+    `effect` is the true mean difference, `sd` the true standard deviation over replicates: the
+    tails of the noncentral t-distribution of n - 1 degrees of freedom. 0 for one replicate.
+    """
+    if n < 2:
+        return 0.0
+    if sd == 0:
+        return float(effect != 0)
+    error = sd / math.sqrt(n)
+    half = float(stdtrit(n - 1, 1 - alpha / 2)) * _errors(error, n)
+    return float((ndtr((effect - half) / error) + ndtr((-effect - half) / error)).mean())
+
+
+def equivalence_power(
+    effect: float, sd: float, n: int, margin: float, alpha: float = 0.05
+) -> float:
+    """The chance that two one-sided t-tests of level `alpha` put a difference inside the margin.
+
+    `effect` and `sd` as above. The mean must lie within the margin, less t(n - 1, 1 - alpha) of
+    its standard errors, at either side.
+    """
+    if n < 2:
+        return 0.0
+    if sd == 0:
+        return float(abs(effect) < margin)
+    error = sd / math.sqrt(n)
+    room = margin - float(stdtrit(n - 1, 1 - alpha)) * _errors(error, n)
+    inside = ndtr((room - effect) / error) - ndtr((-room - effect) / error)
+    return float(np.maximum(inside, 0).mean())
+
+
+def replicates_needed(power: Callable[[int], float], target: float, most: int) -> int | None:
+    """The fewest replicates whose power reaches `target`; None when it takes more than `most`."""
+    return next((n for n in range(2, most + 1) if power(n) >= target), None)
+
+
+def quantiles(number: int) -> NDArray[np.float64]:
+    """The midpoints of `number` equal parts of (0, 1), to average over a distribution."""
+    return (np.arange(number) + 0.5) / number
+
+
+def _errors(error: float, n: int) -> NDArray[np.float64]:
+    """Return quantiles of the standard error that n replicates estimate where it is `error`."""
+    chi = chdtri(n - 1, quantiles(POINTS))
+    return np.asarray(error * np.sqrt(chi / (n - 1)))
