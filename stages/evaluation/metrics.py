@@ -14,6 +14,8 @@ from stages.pipeline.fault import Fault
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 Float = NDArray[np.float64]
+BINS = 15
+"""Bins of the calibration errors, as in Guo 2017."""
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -34,17 +36,65 @@ def brier(logits: np.ndarray, labels: np.ndarray) -> float:
     return float((errors**2).sum(1).mean())
 
 
-METRICS: dict[str, Metric] = {"accuracy": accuracy, "nll": nll, "brier": brier}
+def ece(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error over BINS bins of equal width (Guo 2017, eq. 3).
+
+    The mean over images of the distance between confidence and accuracy in a bin (a, b], the
+    confidence of an image being its largest probability.
+    """
+    confidence, right = _predictions(logits, labels)
+    edges = np.linspace(0, 1, BINS + 1)
+    return _distance(confidence, right, np.searchsorted(edges[1:-1], confidence, side="left"))
+
+
+def adaptive_ece(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the same over BINS bins of equally many images, in the order of their confidence.
+
+    (Nguyen & O'Connor 2015.) Where the number is no multiple of BINS, the first bins have one more.
+    """
+    confidence, right = _predictions(logits, labels)
+    order = np.argsort(confidence, kind="stable")
+    bins = np.empty(len(order), np.int64)
+    for number, part in enumerate(np.array_split(order, BINS)):
+        bins[part] = number
+    return _distance(confidence, right, bins)
+
+
+def top5(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Top-5 accuracy: the fraction of images whose label is among the five largest logits."""
+    own = logits[np.arange(len(labels)), labels][:, None]
+    earlier = np.arange(logits.shape[1]) < labels[:, None]  # of equal logits the first is taken
+    ahead = (logits > own) | ((logits == own) & earlier)
+    return float((ahead.sum(1) < 5).mean())
+
+
+def agreement(logits: np.ndarray, others: np.ndarray) -> float:
+    """Return the fraction of images for which two networks predict the same class."""
+    return float((logits.argmax(1) == others.argmax(1)).mean())
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "top5": top5,
+    "nll": nll,
+    "brier": brier,
+    "ece": ece,
+    "adaptive_ece": adaptive_ece,
+}
 
 
 def scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
-    """Return every metric by name, None where it is not finite; a Fault where shapes do not fit."""
+    """Return every metric by name, None where it is not finite; a Fault where shapes do not fit.
+
+    Of five classes or fewer there is no top-5 accuracy.
+    """
     if not len(labels) or logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise Fault(
             f"logits {list(logits.shape)} and labels {list(labels.shape)}: "
             "they must be [N, classes] and [N] with N of at least 1"
         )
-    values = {name: metric(logits, labels) for name, metric in METRICS.items()}
+    told = {name: m for name, m in METRICS.items() if m is not top5 or logits.shape[1] > 5}
+    values = {name: metric(logits, labels) for name, metric in told.items()}
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
@@ -53,3 +103,16 @@ def _log_probabilities(logits: np.ndarray) -> Float:
     with np.errstate(invalid="ignore"):
         shifted = logits.astype(np.float64) - logits.max(1, keepdims=True).astype(np.float64)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def _predictions(logits: np.ndarray, labels: np.ndarray) -> tuple[Float, NDArray[np.bool_]]:
+    """Return the confidence of each prediction, and whether it is right."""
+    probabilities = np.exp(_log_probabilities(logits))
+    return probabilities.max(1), logits.argmax(1) == labels
+
+
+def _distance(confidence: Float, right: NDArray[np.bool_], bins: NDArray[np.int64]) -> float:
+    """Return sum_b |sum of confidences - number right| / N, over the images of each bin b."""
+    confident = np.bincount(bins, confidence, BINS)
+    correct = np.bincount(bins, right, BINS)
+    return float(np.abs(confident - correct).sum() / len(bins))

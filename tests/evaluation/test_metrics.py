@@ -5,10 +5,22 @@ import pytest
 import torch
 from scipy.special import logsumexp, softmax
 from sklearn.metrics import accuracy_score, log_loss
-from torchmetrics.functional.classification import multiclass_accuracy
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_calibration_error,
+)
 
 from stages.evaluation import metrics
-from stages.evaluation.metrics import METRICS, accuracy, brier, nll
+from stages.evaluation.metrics import (
+    METRICS,
+    accuracy,
+    adaptive_ece,
+    agreement,
+    brier,
+    ece,
+    nll,
+    top5,
+)
 from stages.pipeline.fault import Fault
 from stages.training.inference import top1
 
@@ -23,10 +35,16 @@ def split(size, classes=7):
     return logits, chance.integers(0, classes, size)
 
 
+def confident(*probabilities):
+    """Return the logits of two classes, the first of which has each of these probabilities."""
+    first = np.array(probabilities)
+    return np.stack([np.log(first), np.log(1 - first)], axis=1)
+
+
 def scores(logits, labels):
-    """Return the scores of the three metrics that this file is about; there may be more."""
+    """Return the scores of the three metrics that most of this file is about."""
     found = metrics.scores(logits, labels)
-    assert found.keys() == METRICS.keys()
+    assert METRICS.keys() - found.keys() <= {"top5"}
     return {name: found[name] for name in ("accuracy", "nll", "brier")}
 
 
@@ -69,7 +87,8 @@ def test_two_images_of_two_classes_by_hand():
 def test_scores_are_means_over_images_whatever_the_order():
     logits, labels = split(1001)
     order = np.random.default_rng(1).permutation(1001)
-    for name, metric in METRICS.items():
+    for name in ("accuracy", "top5", "nll", "brier"):
+        metric = METRICS[name]
         each = [metric(logits[i : i + 1], labels[i : i + 1]) for i in range(1001)]
         assert metric(logits, labels) == pytest.approx(np.mean(each), rel=1e-12), name
         assert metric(logits[order], labels[order]) == pytest.approx(np.mean(each), rel=1e-12)
@@ -147,3 +166,88 @@ def test_empty_or_mismatched_input_faults(logits, labels):
         scores(np.zeros(logits), np.zeros(labels, np.int64))
     assert f"{list(logits)}" in str(fault.value)
     assert f"{list(labels)}" in str(fault.value)
+
+
+def test_ece_by_hand():
+    """Bins of width 1/15: 0.62 and 0.65 share (9/15, 10/15]; 0.95 is alone in (14/15, 1].
+
+    One of two is right at a mean confidence of 0.635; none of one at 0.95:
+    2/3 * |0.5 - 0.635| + 1/3 * 0.95 = 0.09 + 0.316667.
+    """
+    logits, labels = confident(0.62, 0.65, 0.95), np.array([0, 1, 1])
+    assert ece(logits, labels) == pytest.approx(2 / 3 * 0.135 + 1 / 3 * 0.95, rel=1e-12)
+
+
+def test_a_confidence_at_an_edge_belongs_to_the_bin_below_it():
+    """Confidence 2/3 = 10/15 is in (9/15, 10/15], with 0.62 and not with 0.68 (Guo 2017)."""
+    logits = np.array([[0.0, -np.inf, -np.inf]])
+    assert ece(logits, np.array([0])) == 0.0
+    below, above = confident(0.62, 10 / 15 - 1e-9), confident(0.68, 10 / 15 - 1e-9)
+    labels = np.array([0, 1])
+    assert ece(below, labels) == pytest.approx(abs(0.62 + 10 / 15 - 1) / 2, abs=1e-8)
+    assert ece(above, labels) == pytest.approx((0.32 + 10 / 15) / 2, abs=1e-8)
+
+
+def test_ece_is_that_of_torchmetrics():
+    logits, labels = split(1001)
+    wide = logits.astype(np.float64)
+    theirs = multiclass_calibration_error(
+        torch.from_numpy(wide), torch.from_numpy(labels), num_classes=7, n_bins=15, norm="l1"
+    )
+    assert ece(wide, labels) == pytest.approx(theirs.item(), rel=1e-6)
+
+
+def test_adaptive_ece_by_hand():
+    """16 images in 15 bins: the first bin has the two least confident, each other bin one.
+
+    0.6 (right) and 0.7 (wrong) together: |1.3 - 1|; 14 of confidence 0.9 that are right: 0.1 each.
+    """
+    logits = confident(0.7, 0.6, *[0.9] * 14)
+    labels = np.array([1, *[0] * 15])
+    assert adaptive_ece(logits, labels) == pytest.approx((0.3 + 14 * 0.1) / 16, rel=1e-12)
+
+
+def test_adaptive_ece_is_that_of_quantile_bins():
+    logits, labels = split(1500)
+    probabilities = softmax(logits.astype(np.float64), 1)
+    confidence, right = probabilities.max(1), logits.argmax(1) == labels
+    order = np.argsort(confidence)
+    parts = confidence[order].reshape(15, 100).mean(1) - right[order].reshape(15, 100).mean(1)
+    assert adaptive_ece(logits, labels) == pytest.approx(np.abs(parts).mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("error", [ece, adaptive_ece])
+def test_calibration_errors_are_0_for_certainty_and_1_for_certain_error(error):
+    assert error(1000 * np.eye(20), np.arange(20)) == 0.0
+    assert error(1000 * np.eye(20), np.roll(np.arange(20), 1)) == 1.0
+
+
+@pytest.mark.parametrize("error", [ece, adaptive_ece])
+def test_calibration_errors_do_not_depend_on_the_order(error):
+    logits, labels = split(1001)
+    order = np.random.default_rng(1).permutation(1001)
+    assert error(logits[order], labels[order]) == pytest.approx(error(logits, labels), rel=1e-12)
+
+
+def test_top5_is_that_of_torchmetrics():
+    logits, labels = split(1001)
+    tensors = torch.from_numpy(logits), torch.from_numpy(labels)
+    theirs = multiclass_accuracy(*tensors, num_classes=7, average="micro", top_k=5).item()
+    assert top5(logits, labels) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_of_equal_logits_the_first_five_classes_count():
+    assert [top5(np.zeros((1, 7)), np.array([label])) for label in range(7)] == [1.0] * 5 + [
+        0.0
+    ] * 2
+
+
+@pytest.mark.parametrize(("classes", "told"), [(2, False), (5, False), (6, True)])
+def test_top5_is_told_of_more_than_five_classes(classes, told):
+    assert ("top5" in metrics.scores(*split(11, classes))) is told
+
+
+def test_agreement_is_the_part_of_equal_predictions():
+    ours = np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0], [3.0, 1.0]])
+    theirs = np.array([[9.0, 1.0], [1.0, 9.0], [9.0, 1.0], [2.0, 1.0]])
+    assert agreement(ours, theirs) == 0.75
