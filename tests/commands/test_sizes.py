@@ -5,10 +5,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands import sizes
-from stages.commands.sizes import app, prepared_form
+from stages.commands.sizes import app
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_json
+from stages.study import networks
+from stages.study.networks import prepared_form
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +74,7 @@ def test_weights_that_are_kept_per_layer_are_counted(tmp_path, monkeypatch):
 
 
 def test_images_of_ones_own_are_known_once_they_are_prepared(tmp_path, monkeypatch):
-    monkeypatch.setattr(sizes, "DESCRIPTION", tmp_path / "description.json")
+    monkeypatch.setattr(networks, "DESCRIPTION", tmp_path / "description.json")
     with pytest.raises(Fault, match=r"description\.json: no such file; run `dvc repro prepare`"):
         prepared_form()
     about = {"channels": 1, "height": 5, "width": 7, "classes": ["ant", "bee"]}

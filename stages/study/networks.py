@@ -1,0 +1,63 @@
+"""The networks of a study before anything is trained: the dense one, and what pruning leaves."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stages.data.sources.raw import Form
+from stages.data.sources.registry import SOURCES
+from stages.networks.building import Spec, build
+from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json
+from stages.pruning.method import Method
+from stages.pruning.prune import prune, widths_without_data
+from stages.pruning.settings import Entry, Iterative
+from stages.pruning.step import apply
+from stages.study.settings import Study
+
+DESCRIPTION = Path("data/prepared/description.json")
+
+
+def dense_network(study: Study) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a study and the shape of its images [C, H, W]."""
+    form = SOURCES[study.data.source].form or prepared_form()
+    model = study.model
+    spec = Spec(model.code, model.factory, model.options, form.classes, form.channels)
+    return build(spec, study.seed), form[:3]
+
+
+def prepared_form() -> Form:
+    """Return the form of the images in data/prepared; a Fault where there are none."""
+    if not DESCRIPTION.is_file():
+        raise Fault(f"{DESCRIPTION}: no such file; run `dvc repro prepare` to know the images")
+    about = read_json(DESCRIPTION)
+    return Form(about["channels"], about["height"], about["width"], len(about["classes"]))
+
+
+def pruned_networks(network: nn.Module, entry: Entry, shape: Sequence[int]) -> list[nn.Module]:
+    """Return a network as each round of a method leaves it, pruned at random to the same sizes.
+
+    A method that prunes once has one round. A Fault where the sizes need training.
+    """
+    masks: dict[str, torch.Tensor] = {}
+    left = []
+    for method in rounds_of(entry):
+        if method.granularity == "filter":
+            widths_without_data(network, method, shape)
+        elif method.allocation.kind == "global":
+            raise Fault(
+                f"{method.allocation.options['sparsity']:.2%} of all weights, layer unknown"
+            )
+        at_random = replace(method, criterion="random", options={}, iterations=1)
+        pruned = prune(network, (), at_random, torch.Generator().manual_seed(0), shape, masks)
+        network, masks = apply(network, pruned), pruned.masks
+        left.append(network)
+    return left
+
+
+def rounds_of(entry: Entry) -> list[Method]:
+    """Return the method of each round of an entry: one where it prunes once."""
+    return entry.methods() if isinstance(entry, Iterative) else [entry.method()]
