@@ -1,6 +1,5 @@
 """Write a retrained network for use elsewhere: ONNX, TorchScript, or its tensors."""
 
-import importlib.util
 import shutil
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,6 +11,7 @@ import typer
 from torch import nn
 
 from stages.networks.compact import load
+from stages.networks.exporting import MISSING, can_export, write_onnx
 from stages.pipeline.command import faults_in_one_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, replacing
@@ -84,23 +84,9 @@ def export(source: Path, about: Mapping[str, Any], format: Format, target: Path)
         if format is Format.torchscript:
             torch.jit.save(torch.jit.trace(network, images), aside)  # type: ignore[no-untyped-call]
             return
-        _export_onnx(network, images, aside)
-
-
-def _export_onnx(network: nn.Module, images: torch.Tensor, target: Path) -> None:
-    if importlib.util.find_spec("onnxscript") is None:
-        raise Fault("--format is 'onnx'; it needs more packages: pip install 'afterprune[export]'")
-    torch.onnx.export(
-        network,
-        (images,),
-        target,
-        input_names=["images"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
-        dynamo=True,
-        verbose=False,
-    )
+        if not can_export():
+            raise Fault(f"--format is 'onnx'; {MISSING}")
+        write_onnx(network, images, aside)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from stages.replicates.workers import workers
 from stages.reporting.words import count
 from stages.schedules.rates import Rates, steps_per_epoch
 from stages.study.networks import (
-    DESCRIPTION,
     dense_network,
     prepared_form,
     pruned_networks,
@@ -36,6 +35,7 @@ from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 
 app = typer.Typer(add_completion=False)
+DESCRIPTION = Path("data/prepared/description.json")
 STEPS, TESTED = 4, 512
 """Steps of an epoch that is timed, and images of a test: few, so that large networks take part."""
 ENOUGH_SECONDS = 1.0
@@ -53,9 +53,9 @@ def main(
     computed from nothing; `afterprune run --dry` says what is there already.
     """
     study: Study = parse(Study, read_params(params), file=params)
-    prepared_form()
+    prepared_form(DESCRIPTION)
     data = load(DESCRIPTION.parent, activate(study.compute))
-    network, shape = dense_network(study)
+    network, shape = dense_network(study, DESCRIPTION)
     dense, pruned = speed(network, study, data), {}
     for name, entry in {**study.prune.methods, **study.prune.iterative}.items():
         try:

@@ -18,6 +18,7 @@ from stages.study.networks import dense_network, pruned_networks
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
+DESCRIPTION = Path("data/prepared/description.json")
 DENSE = "dense"
 CONVENTION = (
     "MACs: multiply-accumulates of convolutions and linear layers for one image, one MAC per "
@@ -34,7 +35,7 @@ def main(
 ) -> None:
     """Print parameters and MACs that each pruning method leaves, in total and by layer."""
     study: Study = parse(Study, read_params(params), file=params)
-    network, shape = dense_network(study)
+    network, shape = dense_network(study, DESCRIPTION)
     tables, reasons = [table(DENSE, network, shape)], {}
     for name, entry in {**study.prune.methods, **study.prune.iterative}.items():
         try:

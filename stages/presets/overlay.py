@@ -17,6 +17,7 @@ REPLACED = frozenset(
         "train.recipe.augment",
         "prune.methods",
         "prune.iterative",
+        "latency",
         "retrain.schedules",
     }
 )

@@ -50,6 +50,8 @@ def _names(study: Study) -> Iterator[str]:
     ):
         if name not in known:
             yield f"{key} is {name!r}; {nearest(name, known)}"
+    for name in study.latency.keys() - study.prune.methods.keys():
+        yield f"latency.{name}: no method of prune.methods; {nearest(name, study.prune.methods)}"
     if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
         yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
     if "dense" in methods:

@@ -18,22 +18,23 @@ from stages.pruning.settings import Entry, Iterative
 from stages.pruning.step import apply
 from stages.study.settings import Study
 
-DESCRIPTION = Path("data/prepared/description.json")
 
+def dense_network(study: Study, description: Path) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Return the network of a study and the shape of its images [C, H, W].
 
-def dense_network(study: Study) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Return the network of a study and the shape of its images [C, H, W]."""
-    form = SOURCES[study.data.source].form or prepared_form()
+    `description` is the file that describes the prepared images, for sources of any form.
+    """
+    form = SOURCES[study.data.source].form or prepared_form(description)
     model = study.model
     spec = Spec(model.code, model.factory, model.options, form.classes, form.channels)
     return build(spec, study.seed), form[:3]
 
 
-def prepared_form() -> Form:
-    """Return the form of the images in data/prepared; a Fault where there are none."""
-    if not DESCRIPTION.is_file():
-        raise Fault(f"{DESCRIPTION}: no such file; run `dvc repro prepare` to know the images")
-    about = read_json(DESCRIPTION)
+def prepared_form(description: Path) -> Form:
+    """Return the form of the prepared images; a Fault where none are described."""
+    if not description.is_file():
+        raise Fault(f"{description}: no such file; run `dvc repro prepare` to know the images")
+    about = read_json(description)
     return Form(about["channels"], about["height"], about["width"], len(about["classes"]))
 
 

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from stages.data.settings import DATA
 from stages.dense.settings import Train
+from stages.evaluation.settings import Timing
 from stages.networks.settings import Model
-from stages.pipeline.section import Section
+from stages.pipeline.section import Name, Section
 from stages.pruning.settings import Prune
 from stages.replicates.settings import Compute
 from stages.reporting.settings import Compare
@@ -17,7 +18,7 @@ from stages.schedules.settings import Schedule
 
 
 class Study(Section):
-    """params.yaml: replicate i of `seeds` has the seed `seed + i`."""
+    """params.yaml: replicate i of `seeds` has the seed `seed + i`; `latency` goes by method."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     seeds: Annotated[int, Field(ge=1)]
@@ -28,6 +29,7 @@ class Study(Section):
     prune: Prune
     retrain: Retrain
     compare: Compare
+    latency: dict[Name, Timing] = Field(default_factory=dict)
 
 
 def rewind_epochs(study: Study) -> list[int]:

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from stages.commands.sizes import app
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_json
-from stages.study import networks
 from stages.study.networks import prepared_form
 
 ROOT = Path(__file__).parents[2]
@@ -73,10 +72,10 @@ def test_weights_that_are_kept_per_layer_are_counted(tmp_path, monkeypatch):
     assert layer.macs["half"] == layer.macs["dense"]
 
 
-def test_images_of_ones_own_are_known_once_they_are_prepared(tmp_path, monkeypatch):
-    monkeypatch.setattr(networks, "DESCRIPTION", tmp_path / "description.json")
+def test_images_of_ones_own_are_known_once_they_are_prepared(tmp_path):
+    description = tmp_path / "description.json"
     with pytest.raises(Fault, match=r"description\.json: no such file; run `dvc repro prepare`"):
-        prepared_form()
+        prepared_form(description)
     about = {"channels": 1, "height": 5, "width": 7, "classes": ["ant", "bee"]}
-    write_json(tmp_path / "description.json", about)
-    assert prepared_form() == (1, 5, 7, 2)
+    write_json(description, about)
+    assert prepared_form(description) == (1, 5, 7, 2)

@@ -187,4 +187,5 @@ def shrink(params: dict) -> dict:
             "schedules": {name: schedules[name] for name in ("weight_rewind", "onecycle")},
         },
         "compare": {"baseline": "weight_rewind", "informed": "l1", "random": "l1"},
+        "latency": {},
     }

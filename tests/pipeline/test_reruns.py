@@ -179,3 +179,15 @@ def test_results_of_arms_and_methods_that_are_gone_are_removed(project):
         (project.folder / "reports" / stale).write_text("{}")
     project.run("python", "-m", "stages.compare")
     assert project.files("reports") == before
+
+
+@pytest.mark.slow
+def test_times_are_measured_again_alone_and_nothing_follows(project):
+    project.set("latency", {"l1": {"batches": [1]}})
+    assert ran(project.dvc("repro")) == {"validate", "latency@l1"}
+    rows = (project.folder / "reports/latency/l1.csv").read_text().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        [network, engine, "1"] for engine in ("torch", "onnxruntime") for network in ("dense", "l1")
+    ]
+    project.set("latency", {"l1": {"batches": [2]}})
+    assert ran(project.dvc("repro")) == {"validate", "latency@l1"}

@@ -55,6 +55,7 @@ def test_settings_are_read_without_torch():
         ),
         ("compare.baseline", "finetun", "compare.baseline is 'finetun'; did you mean 'finetune'?"),
         ("compare.informed", "no", "compare.informed is 'no'; valid: "),
+        ("latency", {"l2": {}}, "latency.l2: no method of prune.methods; valid: l1, random"),
         ("compare.random", "rndom", "compare.random is 'rndom'; did you mean 'random'?"),
         ("model.code", "net.py", "model.code is 'net.py'; it should be a Python file"),
         ("model.factory", "resnet9", "model.factory is 'resnet9'; did you mean 'resnet8'?"),
