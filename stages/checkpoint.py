@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from stages.dense.run import DenseRun, go_to, save_checkpoint
+from stages.dense.run import DenseRun, check_converged, go_to, save_checkpoint
 from stages.images.prepared import load
 from stages.networks.settings import Model
 from stages.pipeline.command import faults_in_one_line
@@ -55,7 +55,7 @@ def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> 
     run = dense.begin(number, load("data/prepared", device))
     name = f"replicate_{number}"
     for epoch in epochs:
-        go_to(run, epoch, Path("models/dense/checkpoints") / name)
+        check_converged(number, go_to(run, epoch, Path("models/dense/checkpoints") / name))
         save_checkpoint(folder / name, run)
 
 

@@ -1,15 +1,18 @@
 """iterate: prune in rounds, retraining under one schedule after each."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
 import typer
 
+from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
 from stages.pipeline.command import MethodName, ScheduleName, faults_in_one_line
 from stages.pipeline.guard import Stage, guarded
 from stages.pruning.settings import ITERATIVE, Calibration
 from stages.replicates.processes import run_replicates
+from stages.replicates.ranks import leads
 from stages.replicates.replicate import Outputs, training
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, load_plan
@@ -50,9 +53,13 @@ def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> No
             data = load("data/prepared", this.device, notify=this.first)
             dense = Path("models/dense/final") / f"{this.name}.safetensors"
             for current in rounds.to_train(this, dense, data):
-                run, folder = current.run, current.folder
-                current.finish(fit(run, folder, arm.name, number, keep=this.keep))
+                history = fit(current.run, current.folder, arm.name, number, keep=this.keep)
+                current.finish(history)
+                if history.diverged:
+                    break
             rounds.finish(this)
+        if leads() and (diverged := read_divergence(this.outcome)):
+            print(f"{arm.name}, replicate {number}: {diverged}", file=sys.stderr)
 
 
 if __name__ == "__main__":

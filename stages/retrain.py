@@ -1,14 +1,17 @@
 """retrain: the pruned networks of one method under one schedule."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
 import typer
 
+from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
 from stages.pipeline.command import MethodName, ScheduleName, faults_in_one_line
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
+from stages.replicates.ranks import leads
 from stages.replicates.replicate import Outputs, training
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, load_plan
@@ -49,6 +52,8 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
             history = fit(run, this.folder, arm.name, number, keep=this.keep)
             folder = this.networks / this.name
             save_retrained(folder, this.outcome, run, spec, history, lr_scale=scale)
+        if leads() and (diverged := read_divergence(this.outcome)):
+            print(f"{arm.name}, replicate {number}: {diverged}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from functools import partial
 
 import typer
 
-from stages.dense.run import DenseRun, checkpoints_every, save_trained
+from stages.dense.run import DenseRun, check_converged, checkpoints_every, save_trained
 from stages.images.prepared import load
 from stages.networks.settings import Model
 from stages.pipeline.command import faults_in_one_line
@@ -50,6 +50,7 @@ def replicate(stage: Stage, dense: DenseRun, every: int, outputs: Outputs, numbe
             this.check()
             after = checkpoints_every(every, this.networks / "checkpoints" / this.name)
             history = fit(run, this.folder, "dense", number, after, keep=this.keep)
+            check_converged(number, history.diverged)
             save_trained(this, run, dense.spec(data), history)
 
 

@@ -10,11 +10,13 @@ import torch
 import typer
 from torch import nn
 
+from stages.evaluation.outcome import DIVERGED
 from stages.networks.compact import load
 from stages.networks.exporting import MISSING, can_export, write_onnx
 from stages.pipeline.command import faults_in_one_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, replacing
+from stages.training.divergence import Divergence
 
 app = typer.Typer(add_completion=False)
 DESCRIPTION = Path("data/prepared/description.json")
@@ -66,6 +68,11 @@ def main(
     """
     folder = Path(f"models/retrained/{method}/{schedule}/replicate_{replicate}")
     source = folder / f"{'selected' if selected else 'last'}.safetensors"
+    if (folder / DIVERGED).is_file():
+        raise Fault(
+            f"{folder}: this replicate {Divergence(**read_json(folder / DIVERGED))}, "
+            "so there is no network to export"
+        )
     if not source.is_file():
         raise Fault(f"{source}: no such file; run `dvc repro retrain@{method}-{schedule}`")
     target = output or Path(f"{method}-{schedule}.{SUFFIX[format]}")

@@ -10,6 +10,7 @@ from stages.images.prepared import Prepared
 from stages.networks.building import Spec, build, check_output
 from stages.networks.compact import save
 from stages.networks.settings import Model
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.replicates.precision import placed
 from stages.replicates.ranks import by_leader
@@ -17,6 +18,7 @@ from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import DENSE
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 from stages.training.fit import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
@@ -50,6 +52,15 @@ class DenseRun:
         return Run(network, optimizer, data, recipe, self.rates, seed, DENSE, compute=compute)
 
 
+def check_converged(number: int, diverged: Divergence | None) -> None:
+    """Raise a Fault where the dense run of a replicate diverged: all that follows starts there."""
+    if diverged:
+        raise Fault(
+            f"replicate {number}: the dense network {diverged}; all arms start from it, so nothing "
+            "can follow: lower train.lr or change train.schedule"
+        )
+
+
 @by_leader
 def save_trained(this: Replicate, run: Run, spec: Spec, history: History) -> None:
     """Write a finished run: the final network, and the outcome of that file."""
@@ -77,14 +88,18 @@ def save_checkpoint(folder: Path, run: Run) -> None:
     save_arrays(folder / f"epoch_{run.epoch:04d}.safetensors", run.state(), about)
 
 
-def go_to(run: Run, epoch: int, kept: Path) -> None:
+def go_to(run: Run, epoch: int, kept: Path) -> Divergence | None:
     """Bring a run on to the end of `epoch`, from the nearest earlier checkpoint in `kept`.
 
-    The result equals, to the bit, the state that the undisturbed run had there.
+    The result equals, to the bit, the state that the undisturbed run had there. Returns where it
+    diverged, as it may where it is repeated in another environment.
     """
     files = {read_meta(file)["epoch"]: file for file in kept.glob("epoch_*.safetensors")}
     start = max((e for e in files if e <= epoch), default=0)
     if start > run.epoch:
         run.restore(load_arrays(files[start]), start)
     while run.epoch < epoch:
-        run.advance()
+        loss = run.advance()
+        if not run.finite:
+            return run.divergence(run.epoch, loss)
+    return None

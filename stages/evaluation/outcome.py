@@ -1,7 +1,7 @@
 """What a training stage leaves to be scored, one file per replicate: logits, history, size."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import printable
+from stages.training.divergence import Divergence
 
 SPLITS = ("validation", "test")
+DIVERGED = "diverged.json"
+"""What lies in the place of a replicate's networks where its training diverged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,8 @@ class Outcome:
 
     `logits` are float32 [N, classes] by network and split; a split without images is missing.
     `history` has a float64 column [epochs] by name (see `training.fit.History`), none where nothing
-    was trained. `round_macs` are the MACs of the network that each round of pruning left.
+    was trained. `round_macs` are the MACs of the network that each round of pruning left. Where
+    training `diverged` there are no logits, and history and rounds end there.
     """
 
     logits: Mapping[str, Mapping[str, np.ndarray]]
@@ -30,6 +34,7 @@ class Outcome:
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     lr_scale: float = 1.0
     round_macs: tuple[int, ...] = ()
+    diverged: Divergence | None = None
 
 
 def save_outcome(path: Path, outcome: Outcome) -> None:
@@ -60,12 +65,18 @@ def load_outcome(path: Path) -> Outcome:
             **{
                 **settings,
                 "round_macs": tuple(settings["round_macs"]),
+                "diverged": Divergence.of(settings.get("diverged")),
                 "logits": logits,
                 "history": history,
             }
         )
     except (KeyError, TypeError) as error:
         raise Fault(f"{path}: not an outcome of this version ({printable(error)})") from None
+
+
+def read_divergence(path: Path) -> Divergence | None:
+    """Read from an outcome where training diverged, without the rest of it."""
+    return Divergence.of(read_meta(path).get("diverged"))
 
 
 def read_outcomes(folder: Path, replicates: int) -> list[Outcome]:
@@ -79,10 +90,11 @@ def outcome_file(folder: Path, replicate: int) -> Path:
 
 
 def _settings(outcome: Outcome) -> dict[str, Any]:
-    return {
+    settings: dict[str, Any] = {
         "parameters": outcome.parameters,
         "nonzero": outcome.nonzero,
         "macs": outcome.macs,
         "lr_scale": outcome.lr_scale,
         "round_macs": list(outcome.round_macs),
     }
+    return settings | ({"diverged": asdict(outcome.diverged)} if outcome.diverged else {})

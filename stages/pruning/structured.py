@@ -12,7 +12,7 @@ from stages.pipeline.fault import Fault
 from stages.pruning.allocation.layer import Layer, Measure, Size
 from stages.pruning.allocation.ranking import Scores, top
 from stages.pruning.channels import Group, kept
-from stages.pruning.checks import check_equivalence, check_training
+from stages.pruning.checks import check_equivalence, check_finite, check_training
 from stages.pruning.method import Method, Scope
 from stages.pruning.numbering import layers
 from stages.pruning.registry import ALLOCATIONS, find
@@ -81,6 +81,7 @@ def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
     """
     dense = copy.deepcopy(network).cpu()
     compact, images = compact_form(dense, kept), sample(input_shape)
+    check_finite(dense, images)
     check_equivalence(masked_form(dense, kept), compact, images)
     check_training(dense, compact, images)
 

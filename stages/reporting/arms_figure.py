@@ -1,6 +1,7 @@
 """The figure of every arm: curve, accuracies and paired differences, one row per arm."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -11,9 +12,12 @@ from stages.reporting.measures import dense_test, last_test, pruned_test
 from stages.reporting.plots import interval, limit, lr_axis, replicate_dots, rows, sampled, styles
 from stages.reporting.report import Report
 from stages.reporting.style import DENSE, GREY, PRUNED, RULES, WIDTH, Look
+from stages.reporting.tables import diverged
 from stages.results.files import repeated
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate, estimate
+
+NOTE: dict[str, Any] = {"va": "center", "fontsize": 7, "color": GREY}
 
 
 def arms_figure(report: Report) -> Figure:
@@ -60,7 +64,7 @@ def _limit_both(left: Axes, right: Axes, report: Report) -> None:
     arms = report.results.arms.values()
     dense = float(dense_test(report.results.dense).mean())
     limit(left, [((*last_test(arm), dense), _mean(report, arm)) for arm in arms])
-    differences = [value for arm in arms if (value := report.to_baseline(arm))]
+    differences = [v for arm in arms if (v := report.to_baseline(arm)) and v.known]
     zero = Estimate(0.0, 0.0, 1, np.nan, np.nan)
     limit(right, [((0.0, value.mean), value) for value in differences] or [((0.0,), zero)])
 
@@ -90,7 +94,10 @@ def _accuracies(
     for position, arm in enumerate(arms):
         color, mean = looks[arm.schedule].color, _mean(report, arm)
         interval(panel, position, mean, color)
-        replicate_dots(panel, position, last_test(arm).tolist(), color)
+        replicate_dots(panel, position, last_test(arm).dropna().tolist(), color)
+        if arm.diverged:
+            panel.text(0.01, position, diverged(arm), **NOTE, transform=panel.get_yaxis_transform())
+            continue
         panel.plot(mean.mean, position, marker="|", markersize=9, markeredgewidth=2, color=color)
 
 
@@ -117,7 +124,9 @@ def _differences(
     for position, arm in enumerate(arms):
         color, difference = looks[arm.schedule].color, report.to_baseline(arm)
         if difference is None:
-            panel.text(0, position, " baseline", va="center", fontsize=7, color=GREY)
+            panel.text(0, position, " baseline", **NOTE)
+            continue
+        if not difference.known:
             continue
         interval(panel, position, difference, color)
         panel.plot(difference.mean, position, marker="o", markersize=4.5, color=color)

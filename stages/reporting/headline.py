@@ -19,8 +19,9 @@ from stages.statistics.estimates import estimate, paired
 def headline(arm: ArmResult, pruned: PrunedResult, dense: DenseResult) -> dict[str, float | None]:
     """Test accuracies (mean and sd over replicates), the drop in points, the sizes kept.
 
-    Rounded to 3 decimals; None where there is no value: an sd of one replicate, a selected
-    epoch without a validation split.
+    `diverged` is the number of the arm's replicates that did. Rounded to 3 decimals; None where
+    there is no value: an sd of one replicate, a selected epoch without a validation split, what is
+    averaged over replicates of which one diverged.
     """
     accuracies = {
         "dense": dense_test(dense),
@@ -34,7 +35,8 @@ def headline(arm: ArmResult, pruned: PrunedResult, dense: DenseResult) -> dict[s
         "parameters_kept": parameters_kept(arm, pruned, dense),
         "macs_kept": macs_kept(arm, dense),
     }
-    return {name: _rounded(value) for name, value in values.items()}
+    rounded = {name: _rounded(value) for name, value in values.items()}
+    return {**rounded, "diverged": len(arm.diverged)}
 
 
 def _pair(name: str, values: pd.Series) -> list[tuple[str, float]]:

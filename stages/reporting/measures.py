@@ -1,7 +1,11 @@
-"""What a result file says, as percent by seed: the series that the statistics work on."""
+"""What a result file says, as percent by seed: the series that the statistics work on.
+
+A replicate that diverged is NaN in every series of its arm, and statistics carry NaN on: no mean
+and no difference is ever one of the replicates that are left.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pandas as pd
@@ -12,6 +16,7 @@ from stages.results.records import (
     DenseResult,
     Network,
     PrunedResult,
+    Retrained,
     Scores,
     Untrained,
 )
@@ -19,39 +24,35 @@ from stages.results.records import (
 
 def last_test(arm: ArmResult) -> pd.Series:
     """Test accuracy after the last epoch, in percent: the headline measure."""
-    return _by_seed(arm, [_percent(run.last.test) for run in arm.replicates])
+    return _by_seed(arm, lambda run: _percent(run.last.test))
 
 
 def mean_test(arms: Sequence[ArmResult]) -> pd.Series:
     """Test accuracy after the last epoch, in percent, averaged by seed over arms."""
-    scores = pd.concat([last_test(arm) for arm in arms], axis=1).mean(axis=1)
+    scores = pd.concat([last_test(arm) for arm in arms], axis=1).mean(axis=1, skipna=False)
     return scores.rename(" and ".join(_name(arm) for arm in arms))
 
 
 def last_validation(arm: ArmResult) -> pd.Series:
     """Validation accuracy after the last epoch, in percent; NaN without a validation split."""
-    return _by_seed(arm, [_percent(run.last.validation) for run in arm.replicates])
+    return _by_seed(arm, lambda run: _percent(run.last.validation))
 
 
 def selected_test(arm: ArmResult) -> pd.Series:
     """Test accuracy at the epoch that validation selects, in percent; NaN without validation."""
     return _by_seed(
-        arm,
-        [
-            _percent(run.selected.test if run.selected.validation else None)
-            for run in arm.replicates
-        ],
+        arm, lambda run: _percent(run.selected.test if run.selected.validation else None)
     )
 
 
 def best_test(arm: ArmResult) -> pd.Series:
     """The highest test accuracy of any epoch, in percent: biased upwards."""
-    return _by_seed(arm, [100 * run.test_best.accuracy for run in arm.replicates])
+    return _by_seed(arm, lambda run: 100 * run.test_best.accuracy)
 
 
 def last_nll(arm: ArmResult) -> pd.Series:
     """Negative log-likelihood on test data after the last epoch, NaN where it was not finite."""
-    return _by_seed(arm, [run.last.test.get("nll") for run in arm.replicates])
+    return _by_seed(arm, lambda run: run.last.test.get("nll"))
 
 
 def dense_test(dense: DenseResult) -> pd.Series:
@@ -71,7 +72,8 @@ def recalibrated_test(pruned: PrunedResult) -> pd.Series:
 
 def kept_by(results: Results, method: str) -> float:
     """Parameters that a method keeps, after its last round if it prunes in rounds, in percent."""
-    arm, pruned = results.of(method)[0], results.pruned[method]
+    arms, pruned = results.of(method), results.pruned[method]
+    arm = next((arm for arm in arms if arm.replicates), arms[0])
     return parameters_kept(arm if arm.rounds > 1 else pruned, pruned, results.dense)
 
 
@@ -94,9 +96,9 @@ def training_cost(arm: ArmResult, dense: DenseResult) -> float:
     return 100 * arm.training_macs / (dense.epochs * dense.macs)
 
 
-def _by_seed(arm: ArmResult, values: Sequence[float | None]) -> pd.Series:
-    seeds = [run.seed for run in arm.replicates]
-    return pd.Series(values, index=seeds, name=_name(arm), dtype=float)
+def _by_seed(arm: ArmResult, measure: Callable[[Retrained], float | None]) -> pd.Series:
+    values = {run.seed: measure(run) for run in arm.replicates}
+    return pd.Series(values, index=arm.seeds, name=_name(arm), dtype=float)
 
 
 def _untrained(replicates: Sequence[Untrained], name: str) -> pd.Series:

@@ -68,6 +68,7 @@ def page(report: Report, differences: Sequence[Difference] = ()) -> str:
         error=level(1 - report.settings.confidence),
         margin=f"{report.settings.margin:g}",
         validated=any(last_validation(arm).notna().any() for arm in arms),
+        diverged=bool(report.diverged),
         fresh=any(arm.start == "fresh" for arm in arms),
     )
 
@@ -95,12 +96,14 @@ def _found(report: Report) -> Iterator[tuple[Section[Any], Any]]:
 
 def _scope(report: Report) -> str:
     results = report.results
-    runs = sorted({len(arm.replicates) for arm in results.arms.values()})
+    runs = sorted({len(arm.seeds) for arm in results.arms.values()})
     number = listed([str(run) for run in runs], "or")
+    lost, arms = sum(len(arm.diverged) for arm in report.diverged), len(report.diverged)
+    diverged = f" {count(lost, 'replicate')} of {count(arms, 'arm')} diverged." if lost else ""
     return (
         f"{count(len(results.methods), 'pruning method')} × "
         f"{count(len(results.schedules), 'retraining schedule')}, "
-        f"{number} {'replicate' if runs == [1] else 'replicates'} each."
+        f"{number} {'replicate' if runs == [1] else 'replicates'} each.{diverged}"
     )
 
 

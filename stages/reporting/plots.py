@@ -22,13 +22,14 @@ class SampledCurve:
     epoch: Sequence[float]
     lr: Sequence[float]
     momentum: Sequence[float]
+    diverged: bool = False
 
 
 def sampled(arm: ArmResult) -> SampledCurve:
     """An arm's learning rate and momentum by epoch."""
     points = arm.points
     epochs = [step / arm.steps_per_epoch for step in points.step]
-    return SampledCurve(epochs, points.lr, points.momentum)
+    return SampledCurve(epochs, points.lr, points.momentum, bool(arm.diverged))
 
 
 def styles(report: Report) -> dict[str, Look]:
@@ -39,8 +40,13 @@ def styles(report: Report) -> dict[str, Look]:
 
 
 def lr_axis(curves: Iterable[SampledCurve]) -> tuple[bool, float, float]:
-    """Return whether an axis of these learning rates is logarithmic, and its two ends."""
-    rates = np.concatenate([curve.lr for curve in curves])
+    """Return whether an axis of these learning rates is logarithmic, and its two ends.
+
+    Curves that diverged do not stretch it, where there are others.
+    """
+    curves = list(curves)
+    finished = [curve for curve in curves if not curve.diverged]
+    rates = np.concatenate([curve.lr for curve in finished or curves])
     top = float(rates.max())
     positive = rates[rates > 0]
     if not positive.size or top / positive.min() <= 30:
@@ -140,7 +146,7 @@ def replicate_dots(panel: Axes, position: int, values: Sequence[float], color: s
 def limit(panel: Axes, extents: Sequence[tuple[Sequence[float], Estimate]]) -> None:
     """Set a panel's range: all points, and intervals as far as they do not dwarf them."""
     points = np.array([point for values, _ in extents for point in values])
-    low, high = points.min(), points.max()
+    low, high = np.nanmin(points), np.nanmax(points)
     span = max(high - low, 0.2)
     ends = [end for _, value in extents if value.has_interval for end in (value.low, value.high)]
     left = max(min([low, *ends]), low - 0.5 * span)

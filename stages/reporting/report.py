@@ -86,13 +86,20 @@ class Report:
         """One contest per method and budget, shortest budget first: no two budgets ever meet.
 
         The rule: an arm wins when its paired difference to every other arm has an interval above 0.
-        Arms that do the same compete once.
+        Arms that do the same compete once. An arm with a replicate that diverged takes no part;
+        where nothing else is left, there is no contest.
         """
         return [
-            Cell(method, epochs, self._contest(method, epochs))
+            Cell(method, epochs, self._contest([arm for arm in arms if arm.epochs == epochs]))
             for method in self.results.methods
-            for epochs in sorted({arm.epochs for arm in self.results.of(method)})
+            if (arms := [arm for arm in self.results.of(method) if not arm.diverged])
+            for epochs in sorted({arm.epochs for arm in arms})
         ]
+
+    @property
+    def diverged(self) -> list[ArmResult]:
+        """The arms of which some replicate diverged."""
+        return [arm for arm in self.results.arms.values() if arm.diverged]
 
     def winners(self, method: str) -> set[str]:
         """The schedules that win one of a method's contests."""
@@ -117,8 +124,7 @@ class Report:
         """An arm's test accuracy minus the dense network's, paired by seed, in points."""
         return paired(last_test(arm), dense_test(self.results.dense), self.settings.confidence)
 
-    def _contest(self, method: str, epochs: int) -> Contest:
-        arms = [arm for arm in self.results.of(method) if arm.epochs == epochs]
+    def _contest(self, arms: Sequence[ArmResult]) -> Contest:
         alike: dict[object, list[str]] = {}
         for arm in arms:
             alike.setdefault((arm.start, arm.points), []).append(arm.schedule)

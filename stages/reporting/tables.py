@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from stages.reporting.measures import last_test
 from stages.reporting.words import signed
+from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate, estimate
 
 DECIMALS = 3
@@ -55,8 +57,25 @@ def mean_sd(values: pd.Series, decimals: int = 2) -> str:
     return f"{mean} ± {summary.sd:.{decimals}f}" if summary.n > 1 else mean
 
 
+def accuracy(arm: ArmResult) -> str:
+    """An arm's test accuracy after the last epoch, or how many replicates diverged."""
+    return diverged(arm) if arm.diverged else mean_sd(last_test(arm))
+
+
+def diverged(arm: ArmResult) -> str:
+    """How many of an arm's replicates diverged."""
+    return f"diverged ({len(arm.diverged)} of {len(arm.seeds)})"
+
+
+def finished(arm: ArmResult) -> str:
+    """The n of an arm: its replicates, or how many of them finished."""
+    return f"{len(arm.replicates)} of {len(arm.seeds)}" if arm.diverged else f"{len(arm.seeds)}"
+
+
 def with_interval(value: Estimate) -> str:
-    """A difference and its interval in brackets, where there is one."""
+    """A difference and its interval in brackets, where there is one; a dash for no difference."""
+    if not value.known:
+        return "–"
     if not value.has_interval:
         return signed(value.mean)
     return f"{signed(value.mean)} [{signed(value.low)}, {signed(value.high)}]"

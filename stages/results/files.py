@@ -42,7 +42,7 @@ class Results:
 
 def repeated(results: Results) -> bool:
     """Whether some arm has several replicates."""
-    return any(len(arm.replicates) > 1 for arm in results.arms.values())
+    return any(len(arm.seeds) > 1 for arm in results.arms.values())
 
 
 def read_results(folder: Path, methods: Iterable[str], schedules: Iterable[str]) -> Results:
@@ -133,5 +133,5 @@ def _parse(path: Path, kind: type[R]) -> R:
         return kind.model_validate(read_json(path))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise Fault(f"{path}: {printable(place)}: {first['msg']}") from None
+        place = [printable(".".join(map(str, first["loc"])))] if first["loc"] else []
+        raise Fault(": ".join([f"{path}", *place, first["msg"]])) from None

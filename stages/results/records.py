@@ -1,8 +1,8 @@
 """The result files below reports/: the types that `evaluate*` write and that reporting reads."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 def _with_accuracy(scores: dict[str, float | None]) -> dict[str, float | None]:
@@ -70,6 +70,23 @@ class Retrained(Record):
     history: History
 
 
+class Diverged(Record):
+    """One replicate of an arm whose training diverged: it has no network, and so no scores.
+
+    `round` and `epoch` are those that diverged, `lr` the epoch's largest learning rate, `loss` its
+    mean training loss, None where that is not finite. `history` ends before, or, where the loss
+    only exploded, with the run (see `training.divergence`).
+    """
+
+    seed: int
+    lr_scale: float
+    round: int
+    epoch: int
+    lr: float
+    loss: float | None
+    history: History
+
+
 class Points(Record):
     """Learning rate and momentum at some steps of a run, counted from 0."""
 
@@ -87,9 +104,13 @@ class Network(Record):
 
 
 class DenseResult(Network):
-    """`reports/dense.json`: the networks before pruning, after `epochs` of training."""
+    """`reports/dense.json`: the networks before pruning, after `epochs` of training.
+
+    `chance` is the test accuracy of naming one class, the commonest, for every image.
+    """
 
     epochs: int
+    chance: float = Field(ge=0, le=1)
     environment: dict[str, Any]
     replicates: tuple[Untrained, ...] = Field(min_length=1)
 
@@ -111,7 +132,8 @@ class ArmResult(Network):
     """`reports/arms/<method>/<schedule>.json`: one arm.
 
     `epochs` are those of each of `rounds`; `training_macs` are the forward MACs per training image,
-    summed over epochs and rounds.
+    summed over epochs and rounds, as they are where nothing diverges. `replicates` are those that
+    finished; sizes are theirs, or, where all diverged, those of the networks that did.
     """
 
     method: str
@@ -124,13 +146,19 @@ class ArmResult(Network):
     steps_per_epoch: int
     environment: dict[str, Any]
     points: Points
-    replicates: tuple[Retrained, ...] = Field(min_length=1)
+    replicates: tuple[Retrained, ...]
+    diverged: tuple[Diverged, ...] = ()
 
-    @field_validator("replicates")
-    @classmethod
-    def seeds_differ(cls, replicates: tuple[Retrained, ...]) -> tuple[Retrained, ...]:
-        """Refuse two replicates of one seed: pairs are formed by seed."""
-        seeds = [replicate.seed for replicate in replicates]
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds {seeds} are not unique")
-        return replicates
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of all replicates, those that diverged among them."""
+        return sorted([r.seed for r in self.replicates] + [r.seed for r in self.diverged])
+
+    @model_validator(mode="after")
+    def seeds_differ(self) -> Self:
+        """Refuse no replicates, and two of one seed: pairs are formed by seed."""
+        if not self.seeds:
+            raise ValueError("an arm has at least one replicate")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {self.seeds} are not unique")
+        return self

@@ -1,6 +1,7 @@
 """From outcomes to result records: logits against labels, histories, sizes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stages.results.records import (
     ArmResult,
     Best,
     DenseResult,
+    Diverged,
     History,
     Points,
     PrunedResult,
@@ -23,6 +25,7 @@ from stages.results.records import (
 )
 from stages.retraining.plan import Plan, scaled
 from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 
 POINTS = 200
 Labels = Mapping[str, np.ndarray]
@@ -40,6 +43,7 @@ def dense_result(
     return DenseResult(
         **_size(outcomes),
         epochs=len(outcomes[0].history["epoch"]),
+        chance=float(np.bincount(labels["test"]).max() / len(labels["test"])),
         environment=environment,
         replicates=_untrained(outcomes, "final", labels, seed),
     )
@@ -67,9 +71,12 @@ def arm_result(
     seed: int,
     environment: dict[str, Any],
 ) -> ArmResult:
-    """Score the retrained networks of one arm."""
-    size = _size(outcomes)
-    rounds, macs = _rounds(outcomes, size["macs"])
+    """Score the retrained networks of one arm; a replicate that diverged has no scores."""
+    numbered = [(seed + number, outcome) for number, outcome in enumerate(outcomes)]
+    finished = [(at, outcome) for at, outcome in numbered if not outcome.diverged]
+    known = [outcome for _, outcome in finished] or outcomes
+    size = _size(known)
+    rounds, macs = _rounds(known, size["macs"])
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
     return ArmResult(
         **size,
@@ -83,7 +90,10 @@ def arm_result(
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),
-        replicates=tuple(_retrained(o, labels, seed + i) for i, o in enumerate(outcomes)),
+        replicates=tuple(_retrained(outcome, labels, at) for at, outcome in finished),
+        diverged=tuple(
+            _diverged(outcome, at, outcome.diverged) for at, outcome in numbered if outcome.diverged
+        ),
     )
 
 
@@ -110,7 +120,7 @@ def _rounds(outcomes: Sequence[Outcome], macs: float) -> tuple[int, float]:
     by_round = [outcome.round_macs for outcome in outcomes]
     if not by_round[0]:
         return 1, macs
-    return len(by_round[0]), float(np.mean([sum(rounds) for rounds in by_round]))
+    return max(map(len, by_round)), float(np.mean([sum(rounds) for rounds in by_round]))
 
 
 def _untrained(
@@ -140,11 +150,23 @@ def _retrained(outcome: Outcome, labels: Labels, seed: int) -> Retrained:
         last=Splits(**_splits(outcome, "last", labels)),
         selected=Selected(epoch=selected, **_splits(outcome, "selected", labels)),
         test_best=Best(epoch=_last_best(test), accuracy=float(test.max())),
-        history=History(
-            train_loss=outcome.history["train_loss"].tolist(),
-            validation_accuracy=validation.tolist() if held_out else None,
-            test_accuracy=test.tolist(),
-        ),
+        history=_history(outcome),
+    )
+
+
+def _diverged(outcome: Outcome, seed: int, found: Divergence) -> Diverged:
+    return Diverged(
+        seed=seed, lr_scale=outcome.lr_scale, history=_history(outcome), **asdict(found)
+    )
+
+
+def _history(outcome: Outcome) -> History:
+    columns = outcome.history
+    held_out = not np.isnan(columns["validation_accuracy"]).any()
+    return History(
+        train_loss=columns["train_loss"].tolist(),
+        validation_accuracy=columns["validation_accuracy"].tolist() if held_out else None,
+        test_accuracy=columns["test_accuracy"].tolist(),
     )
 
 

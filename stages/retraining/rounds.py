@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from stages.evaluation.outcome import load_outcome, save_outcome
+from stages.evaluation.outcome import DIVERGED, load_outcome, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
@@ -60,7 +60,7 @@ class Rounds:
         """Prune round by round; yield each one that is to be retrained, before the next is pruned.
 
         `dense` is the file of the dense network. Call `finish` on a round before asking for the
-        next. The leader prunes for all ranks.
+        next; ask for none after one that diverged. The leader prunes for all ranks.
         """
         spec = compact.read_spec(dense)
         pruned = self._pruned(this, dense, spec, data)
@@ -102,13 +102,22 @@ class Rounds:
 
     @by_leader
     def finish(self, this: Replicate) -> None:
-        """Give the replicate the networks of the last round, and the outcome of all of them."""
+        """Give the replicate the networks of the last round, and the outcome of all of them.
+
+        One that diverged has no networks but those of the rounds before.
+        """
         folders = [round_folder(this, number + 1) for number in range(len(self.methods))]
-        for file in ("last.safetensors", "selected.safetensors"):
-            shutil.copyfile(folders[-1] / file, this.networks / this.name / file)
-        outcomes = [load_outcome(folder / OUTCOME) for folder in folders]
+        outcomes = [load_outcome(f / OUTCOME) for f in folders if (f / OUTCOME).is_file()]
         macs = tuple(outcome.macs for outcome in outcomes)
-        save_outcome(this.outcome, replace(outcomes[-1], round_macs=macs))
+        whole = replace(outcomes[-1], round_macs=macs)
+        if whole.diverged:
+            diverged = replace(whole.diverged, round=len(outcomes))
+            whole = replace(whole, diverged=diverged)
+            write_json(this.networks / this.name / DIVERGED, asdict(diverged))
+        else:
+            for file in ("last.safetensors", "selected.safetensors"):
+                shutil.copyfile(folders[-1] / file, this.networks / this.name / file)
+        save_outcome(this.outcome, whole)
 
 
 def round_folder(this: Replicate, number: int) -> Path:

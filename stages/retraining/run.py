@@ -1,16 +1,18 @@
 """One replicate of a retraining arm: the run that it begins with, and the files that it leaves."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
-from stages.evaluation.outcome import save_outcome
+from stages.evaluation.outcome import DIVERGED, Outcome, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
+from stages.pipeline.files import write_json
 from stages.replicates.precision import placed
 from stages.replicates.ranks import by_leader
 from stages.replicates.seeds import RETRAIN
@@ -63,8 +65,13 @@ def save_retrained(
 ) -> None:
     """Write a finished run: its last network, the one selected on validation, their outcome.
 
-    The outcome, which comes last, says that all is there; `more` are further fields of it.
+    Of one that diverged no network is kept, but a file that says so. The outcome, which comes last,
+    says that all is there; `more` are further fields of it.
     """
+    if history.diverged:
+        write_json(folder / DIVERGED, asdict(history.diverged))
+        save_outcome(outcome, _without_networks(run, history, **more))
+        return
     files = {name: folder / f"{name}.safetensors" for name in ("last", "selected")}
     compact.save(files["last"], run.network, spec)
     selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
@@ -72,6 +79,20 @@ def save_retrained(
     compact.save(files["selected"], run.network, spec)
     measured = measure(files, run.data, run.compute, history=history.columns(), **more)
     save_outcome(outcome, measured)
+
+
+def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
+    """Return the outcome of a run that diverged: its size, with pruned weights counted as zeros."""
+    for name, mask in run.masks.items():
+        run.network.get_parameter(name).data.masked_fill_(~mask, 0)
+    size = cost(run.network, run.data.shape)
+    return Outcome(
+        {},
+        **asdict(size),
+        history=history.columns(),
+        diverged=history.diverged,
+        **more,
+    )
 
 
 def spec_of(pruned: Path, number: int) -> Spec:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over n replicates; sd, low and high are NaN when n is 1."""
+    """A mean over n replicates; sd, low and high are NaN when n is 1.
+
+    All are NaN where the value of some replicate is: a mean of the others would be another one.
+    """
 
     mean: float
     sd: float
@@ -28,9 +31,14 @@ class Estimate:
     high: float
 
     @property
+    def known(self) -> bool:
+        """Whether every replicate has a value."""
+        return not math.isnan(self.mean)
+
+    @property
     def has_interval(self) -> bool:
-        """Whether there were enough replicates for an interval."""
-        return self.n > 1
+        """Whether there is an interval, for which it takes two replicates."""
+        return self.n > 1 and self.known
 
     @property
     def above_zero(self) -> bool:
@@ -58,7 +66,7 @@ def estimate(values: "Values", confidence: float) -> Estimate:
     numbers = np.asarray(values, float)
     n = len(numbers)
     mean = float(numbers.mean()) if n else math.nan
-    if n < 2:
+    if n < 2 or math.isnan(mean):
         return Estimate(mean, math.nan, n, math.nan, math.nan)
     sd = float(numbers.std(ddof=1))
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * sd / math.sqrt(n)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Never
 
@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.recovery import PROGRESS
-from stages.replicates.ranks import by_leader, leads
+from stages.replicates.ranks import by_leader, from_leader, leads
+from stages.training.divergence import Chance, Divergence, exploded
 from stages.training.loop import Run
 
 GENERATIONS = 2
@@ -20,6 +21,7 @@ GENERATIONS = 2
 SAVING_SHARE = 0.05
 """The part of the time that saving progress may take."""
 REFRESH_SECONDS = 0.1
+COLUMNS = ("epoch", "lr", "momentum", "train_loss", "validation_accuracy", "test_accuracy")
 Row = dict[str, float]
 Keep = Callable[[Collection[Path]], None]
 
@@ -30,12 +32,14 @@ class History:
 
     A row has epoch (from 1), lr and momentum of its first step, train_loss, validation_accuracy
     (NaN without validation images) and test_accuracy. Among epochs of equal validation accuracy the
-    last is selected; without validation images the last of all.
+    last is selected; without validation images the last of all. Where the run `diverged`, an epoch
+    that is not finite has no row.
     """
 
     rows: list[Row] = field(default_factory=list)
     selected: dict[str, np.ndarray] = field(default_factory=dict)
     best: float = -1.0
+    diverged: Divergence | None = None
 
     def add(self, run: Run, loss: float) -> None:
         """Record the epoch that just ended."""
@@ -58,9 +62,7 @@ class History:
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the rows as float64 columns [epochs]."""
-        return {
-            name: np.array([row[name] for row in self.rows], np.float64) for name in self.rows[0]
-        }
+        return {name: np.array([row[name] for row in self.rows], np.float64) for name in COLUMNS}
 
 
 def fit(
@@ -71,12 +73,14 @@ def fit(
     after: Callable[[Run], None] | None = None,
     keep: Keep | None = None,
 ) -> History:
-    """Train `run` to the end of its rates; `after` is called at the end of every epoch.
+    """Train `run` to the end of its rates, or until it diverges (see `training.divergence`).
+
+    `after` is called at the end of every epoch that does not diverge.
 
     Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
     When it is written, `keep` is called with the files that it supersedes, which go then (see
     `Replicate.keep`). On a terminal progress is shown on the line `number` of those that replicates
-    share. Ranks other than the leader only train: their history is empty, and they do not call
+    share. Ranks other than the leader only train: their history has no rows, and they do not call
     `after`.
     """
     history = _resumed(run, folder)
@@ -88,6 +92,8 @@ def fit(
         while run.epoch < run.rates.epochs:
             begun = time.monotonic()
             loss = run.advance()
+            if not from_leader(run.finite):
+                return _diverged(history, run.divergence(run.epoch, loss))
             speed = run.rates.steps_per_epoch * run.recipe.batch_size / (time.monotonic() - begun)
             history.add(run, loss)
             if after is not None:
@@ -100,7 +106,7 @@ def fit(
                 _drop(sorted(folder.glob(PROGRESS))[:-GENERATIONS], keep)
                 saved = time.monotonic()
                 cost = saved - now
-    return history
+    return _diverged(history, _exploded(run, history))
 
 
 @by_leader
@@ -112,7 +118,23 @@ def end(folder: Path, keep: Keep) -> None:
 def _trained(run: Run) -> History:
     while run.epoch < run.rates.epochs:
         run.advance()
-    return History()
+        if not from_leader():
+            break
+    return _diverged(History(), None)
+
+
+def _diverged(history: History, found: Divergence | None) -> History:
+    """Return the history with what the leader found, on every rank."""
+    history.diverged = Divergence.of(from_leader(found and asdict(found)))
+    return history
+
+
+def _exploded(run: Run, history: History) -> Divergence | None:
+    columns = history.columns()
+    losses, accuracies = (columns[key].tolist() for key in ("train_loss", "validation_accuracy"))
+    chance = Chance.of(run.data.validation.labels.cpu().bincount().tolist())
+    epoch = exploded(losses, accuracies, run.data.classes, chance)
+    return None if epoch is None else run.divergence(epoch, losses[epoch - 1])
 
 
 def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":

@@ -15,6 +15,7 @@ from stages.replicates import ranks
 from stages.replicates.seeds import stream_seed
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates, steps_per_epoch
+from stages.training.divergence import Divergence
 from stages.training.errors import explained
 from stages.training.graph import captured
 from stages.training.inference import logits, top1
@@ -37,7 +38,8 @@ class Run:
     """A training run at the end of epoch `epoch`; `advance` trains one more.
 
     `seed` and `stream` decide the order and the augmentation of images. Masks [by parameter name,
-    shaped like it] hold pruned weights at zero.
+    shaped like it] hold pruned weights at zero. `finite` says whether the loss of the last epoch,
+    and the weights and statistics after it, are: there is no way back from where they are not.
     """
 
     network: nn.Module
@@ -50,6 +52,7 @@ class Run:
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     compute: Compute = field(default_factory=Compute)
     epoch: int = 0
+    finite: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         """Check that the rates were made for this data."""
@@ -63,6 +66,7 @@ class Run:
 
     def advance(self) -> float:
         """Train one epoch; return the mean training loss over its images."""
+        watched = self.watched
         shape = self.data.train.images.shape
         tables = epoch_tables(shape, self.recipe, self.seed, self.stream, self.epoch)
         ranks.copy_leader(self.step.state())  # BatchNorm's statistics, which differ, as on resuming
@@ -79,13 +83,22 @@ class Run:
             ranks.average([self.step.total])
             loss = float(self.step.total) / self.rates.steps_per_epoch
         self.epoch += 1
-        if not math.isfinite(loss):
-            raise Fault(
-                f"training diverged: the loss of epoch {self.epoch} is {loss}; "
-                "lower the learning rate"
-            )
-        check_masks(dict(self.network.named_parameters()), self.masks)
+        self.finite = math.isfinite(loss) and all(bool(t.isfinite().all()) for t in watched)
+        if self.finite:
+            check_masks(dict(self.network.named_parameters()), self.masks)
         return loss
+
+    def divergence(self, epoch: int, loss: float) -> Divergence:
+        """Return that this run diverged in `epoch`, whose mean loss is `loss`."""
+        steps = slice((epoch - 1) * self.rates.steps_per_epoch, epoch * self.rates.steps_per_epoch)
+        largest = float(self.rates.lr[steps].max())
+        return Divergence(epoch, largest, loss if math.isfinite(loss) else None)
+
+    @cached_property
+    def watched(self) -> list[Tensor]:
+        """The weights, and the buffers that were finite before training: a mask may hold -inf."""
+        buffers = [b for b in self.network.buffers() if bool(b.isfinite().all())]
+        return [*self.network.parameters(), *buffers]
 
     @cached_property
     def step(self) -> Step:

@@ -1,13 +1,16 @@
+from dataclasses import asdict
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
-from stages.commands.export import Format, export
+from stages.commands.export import Format, export, main
 from stages.networks.building import Spec, build
 from stages.networks.compact import load, resize, save
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import load_arrays
+from stages.pipeline.files import load_arrays, write_json
+from stages.training.divergence import Divergence
 
 ABOUT = {"channels": 3, "height": 16, "width": 16, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
 SPEC = Spec("stages/models/resnet.py", "resnet8", {}, 10, 3)
@@ -67,3 +70,15 @@ def test_a_file_that_is_no_network_leaves_no_export(tmp_path):
     with pytest.raises(Fault, match=r"bad\.safetensors"):
         export(tmp_path / "bad.safetensors", ABOUT, Format.onnx, tmp_path / "x.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
+def test_a_replicate_that_diverged_has_nothing_to_export(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    divergence = asdict(Divergence(2, 100.0, None))
+    write_json("models/retrained/l1/hot/replicate_1/diverged.json", divergence)
+    with pytest.raises(Fault) as fault:
+        main("l1", "hot", replicate=1)
+    assert str(fault.value) == (
+        "models/retrained/l1/hot/replicate_1: this replicate diverged in epoch 2, at learning "
+        "rates up to 100 (mean loss not finite), so there is no network to export"
+    )

@@ -3,7 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stages.dense.run import DenseRun, checkpoints_every, go_to, save_checkpoint, save_trained
+from stages.dense.run import (
+    DenseRun,
+    check_converged,
+    checkpoints_every,
+    go_to,
+    save_checkpoint,
+    save_trained,
+)
 from stages.evaluation.measure import measure
 from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
@@ -15,6 +22,8 @@ from stages.pipeline.recovery import PROGRESS, Work
 from stages.replicates import ranks
 from stages.replicates.replicate import Replicate
 from stages.replicates.settings import Compute
+from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 from stages.training.fit import fit
 
 
@@ -137,7 +146,27 @@ def test_a_trained_replicate_is_its_network_and_the_outcome_of_that(train, dense
     )
 
 
-def test_twice_gives_the_same_files(train):
+def test_a_dense_run_that_diverges_is_a_fault_that_says_what_to_do():
+    check_converged(3, None)
+    with pytest.raises(Fault) as fault:
+        check_converged(3, Divergence(2, 100.0, None))
+    assert str(fault.value) == (
+        "replicate 3: the dense network diverged in epoch 2, at learning rates up to 100 (mean "
+        "loss not finite); all arms start from it, so nothing can follow: lower train.lr or change "
+        "train.schedule"
+    )
+
+
+def test_a_repeated_run_says_where_it_diverged(dense, data, tmp_path, rates):
+    assert go_to(dense.begin(0, data), 2, tmp_path) is None
+    lr = rates.lr.copy()
+    lr[3] = 1e39
+    run = replace(dense, rates=Rates(lr, rates.momentum, rates.steps_per_epoch)).begin(0, data)
+    assert go_to(run, 4, tmp_path) == Divergence(2, 1e39, None)
+
+
+def test_twice_gives_the_same_files(train, monkeypatch):
+    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
     one, other = train("one")[0], train("other")[0]
     for path in (file for file in one.folder.rglob("*") if file.is_file()):
         assert path.read_bytes() == (other.folder / path.relative_to(one.folder)).read_bytes()

@@ -7,11 +7,13 @@ from stages.evaluation.outcome import (
     Outcome,
     load_outcome,
     outcome_file,
+    read_divergence,
     read_outcomes,
     save_outcome,
 )
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
+from stages.training.divergence import Divergence
 
 
 @pytest.fixture
@@ -57,6 +59,17 @@ def test_what_nothing_trained_has_no_history_and_says_so(outcome, tmp_path):
     save_outcome(tmp_path / "a", bare)
     back = load_outcome(tmp_path / "a")
     assert (back.history, back.lr_scale, back.round_macs) == ({}, 1.0, ())
+
+
+@pytest.mark.parametrize("loss", [None, 1e30])
+def test_where_training_diverged_is_kept_without_logits(loss, outcome, tmp_path):
+    diverged = replace(outcome, logits={}, diverged=Divergence(3, 0.1, loss, round=2))
+    save_outcome(tmp_path / "a", diverged)
+    back = load_outcome(tmp_path / "a")
+    assert (back.logits, back.diverged) == ({}, diverged.diverged)
+    assert read_divergence(tmp_path / "a") == diverged.diverged
+    save_outcome(tmp_path / "b", outcome)
+    assert read_divergence(tmp_path / "b") is None
 
 
 def test_a_split_without_images_is_missing(outcome, tmp_path):

@@ -1,6 +1,7 @@
 """What a network must still do after surgery."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from torch import nn
 
 from stages.models.resnet import resnet8
 from stages.pipeline.fault import Fault
-from stages.pruning.checks import check_equivalence, check_training
+from stages.pruning.checks import check_equivalence, check_finite, check_training
+from stages.pruning.structured import verify
 from stages.pruning.surgery import compact_form
 from stages.pruning.trace import sample
 from tests.pruning import networks
@@ -34,12 +36,85 @@ def test_zeroing_only_the_weights_leaves_the_batchnorm_shift_behind():
         check_equivalence(half_silent, compact_form(network, indices), sample(SHAPE))
 
 
-def test_a_network_that_computes_nan_is_not_equivalent():
-    network = lived_in(nn.Sequential(nn.Conv2d(3, 4, 16), nn.Flatten()))
-    broken = copy.deepcopy(network)
-    broken[0].bias.data[0] = float("nan")
-    with pytest.raises(Fault, match="differ"):
-        check_equivalence(broken, network, sample(SHAPE))
+class Scaled(nn.Module):
+    """Logits [2, 3] that are given, whatever the images."""
+
+    def __init__(self, logits, single=False):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits))
+        self.single = single
+
+    def forward(self, images):
+        if self.single and images.dtype != torch.float32:
+            raise RuntimeError("expected float32")
+        return self.logits.expand(2, 3)
+
+
+INF, NAN = math.inf, math.nan
+
+
+@pytest.mark.parametrize(
+    ("masked", "compact", "difference"),
+    [
+        ([1.0, 2.0, -4.0], [1.0, 2.0, -4.0], 0.0),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0.0),
+        ([1.0, 2.0, -4.0], [1.0, 2.0, -3.0], 1 / 4),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 1e-30], INF),
+        # relative to the logits, however small or large
+        ([1e-8, 2e-8, -4e-8], [1e-8, 2e-8, -3e-8], 1 / 4),
+        ([1e12, 2e12, -4e12], [1e12, 2e12, -3e12], 1 / 4),
+        # what overflows must do so in both; the rest is compared
+        ([1.0, INF, -4.0], [1.0, INF, -4.0], 0.0),
+        ([1.0, NAN, -4.0], [1.0, NAN, -4.0], 0.0),
+        ([NAN, NAN, NAN], [NAN, NAN, NAN], 0.0),
+        ([1.0, INF, -4.0], [1.0, INF, -3.0], 1 / 4),
+        ([1.0, INF, -4.0], [1.0, 2.0, -4.0], INF),
+        ([1.0, 2.0, -4.0], [1.0, NAN, -4.0], INF),
+    ],
+)
+@pytest.mark.parametrize("single", [False, True])
+def test_logits_are_compared_where_they_are_finite_and_by_their_size(
+    masked, compact, difference, single
+):
+    networks = Scaled(masked, single), Scaled(compact, single)
+    if difference == 0:
+        assert check_equivalence(*networks, sample(SHAPE)) == 0
+        return
+    with pytest.raises(Fault, match=f"differ by {difference:.2g} of the largest"):
+        check_equivalence(*networks, sample(SHAPE))
+    if difference < 1:
+        found = check_equivalence(*networks, sample(SHAPE), tolerance=0.3)
+        assert found == pytest.approx(difference, rel=1e-5)
+
+
+def test_rounding_is_no_difference():
+    """In float32 the sum of 1e4 and its opposite leaves nothing of 1e-4, in another order all."""
+
+    class Summed(nn.Module):
+        def __init__(self, order):
+            super().__init__()
+            self.parts = nn.Parameter(torch.tensor([1e4, 1e-4, -1e4])[order])
+
+        def forward(self, images):
+            first, second, third = self.parts
+            return ((first + second) + third).expand(2, 3)
+
+    one, other = Summed([0, 1, 2]), Summed([0, 2, 1])
+    assert float(one(None)[0, 0].detach()) != float(other(None)[0, 0].detach())
+    assert check_equivalence(one, other, sample(SHAPE)) < 1e-5
+
+
+def test_a_network_whose_own_logits_are_not_finite_is_blamed_itself():
+    check_finite(Scaled([1.0, 2.0, 3.0]), sample(SHAPE))
+    with pytest.raises(Fault, match=r"^prune: 4 of 6 logits of the network itself are not finite"):
+        check_finite(Scaled([1.0, INF, NAN]), sample(SHAPE))
+
+
+def test_pruning_blames_the_network_whose_logits_are_not_finite():
+    network = lived_in(resnet8(10))
+    network.fc.bias.data[0] = NAN
+    with pytest.raises(Fault, match="of the network itself are not finite"):
+        verify(network, random_kept(network, SHAPE, "blocks"), SHAPE)
 
 
 def test_a_compact_network_that_cannot_run_is_a_fault():

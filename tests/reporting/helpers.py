@@ -22,3 +22,24 @@ def change(folder, method, schedule, test=None, validation=None, **changes):
         for run, value in zip(arm["replicates"], values or [], strict=False):
             run["last"][split]["accuracy"] = value
     path.write_text(json.dumps(arm))
+
+
+def diverge(folder, method, schedule, seeds=None, *, epoch=2, lr=100.0, loss=None):
+    """Have replicates of an arm diverge, all where no seeds are given."""
+    path = folder / "arms" / method / f"{schedule}.json"
+    arm = json.loads(path.read_text())
+    gone = [run for run in arm["replicates"] if seeds is None or run["seed"] in seeds]
+    arm["replicates"] = [run for run in arm["replicates"] if run not in gone]
+    arm["diverged"] = [
+        {
+            "seed": run["seed"],
+            "lr_scale": run["lr_scale"],
+            "round": 1,
+            "epoch": epoch,
+            "lr": lr,
+            "loss": loss,
+            "history": {key: values[: epoch - 1] for key, values in run["history"].items()},
+        }
+        for run in gone
+    ]
+    path.write_text(json.dumps(arm))

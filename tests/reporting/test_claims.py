@@ -114,7 +114,11 @@ def claims(cells, kept=50, dense=90.0, noise=NOISE, scatter=1.0, random="random"
     methods = dict.fromkeys(method for method, _, _ in whole)
     seeds = len(noise)
     networks = DenseResult(
-        **size(100), epochs=DENSE_EPOCHS, environment={}, replicates=untrained(dense, seeds)
+        **size(100),
+        epochs=DENSE_EPOCHS,
+        chance=0.1,
+        environment={},
+        replicates=untrained(dense, seeds),
     )
     results = Results(arms, {method: pruned(method, kept, seeds) for method in methods}, networks)
     first = next(iter(entries))

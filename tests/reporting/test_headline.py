@@ -2,6 +2,7 @@ import pytest
 
 from stages.reporting.headline import headline
 from stages.results.files import read_arm, read_dense, read_pruned
+from tests.reporting.helpers import diverge
 
 
 def metrics(folder):
@@ -23,6 +24,7 @@ def test_the_headline_is_flat_and_in_percent(make_study):
         "drop",
         "parameters_kept",
         "macs_kept",
+        "diverged",
     }
     # replicates 93.4, 93.5, 93.6
     assert (values["dense"], values["dense_sd"]) == (93.5, 0.1)
@@ -35,3 +37,12 @@ def test_what_is_unknown_is_null(make_study):
     assert values["retrained_sd"] is None
     assert values["selected"] is None
     assert values["retrained"] is not None
+
+
+def test_an_arm_of_which_a_replicate_diverged_has_no_accuracy(make_study):
+    folder = make_study(["l1"], ["onecycle"])
+    before = metrics(folder)
+    diverge(folder, "l1", "onecycle", [2])
+    unknown = dict.fromkeys(["retrained", "retrained_sd", "selected", "drop"])
+    assert metrics(folder) == before | unknown | {"diverged": 1}
+    assert before["diverged"] == 0

@@ -76,7 +76,7 @@ def test_a_file_of_another_arm_is_refused(make_study):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"replicates": []}, "replicates: Tuple should have at least 1 item"),
+        ({"replicates": []}, "Value error, an arm has at least one replicate"),
         ({"epochs": "many"}, "epochs: Input should be a valid integer"),
         ({"losses": 1}, "losses: Extra inputs are not permitted"),
     ],

@@ -19,6 +19,7 @@ from stages.results.scoring import (
 )
 from stages.retraining.plan import Plan
 from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 from stages.training.fit import History
 
 EPOCHS, STEPS = 3, 2
@@ -109,6 +110,54 @@ def test_a_size_is_the_rounded_mean_of_the_replicates():
     sizes = [(100, 80, 1000), (101, 81, 1003), (101, 83, 1000)]
     found = arm(*(outcome(size=size) for size in sizes))
     assert (found.parameters, found.nonzero, found.macs) == (101, 81, 1001)
+
+
+def test_chance_is_the_share_of_the_commonest_class():
+    assert dense_result([outcome(0, ["final"])], LABELS, 5, ENVIRONMENT).chance == 0.75
+
+
+DIVERGED = Divergence(3, 0.4, None)
+
+
+def gone(diverged=DIVERGED, **more):
+    """A replicate that diverged, after two epochs."""
+    trained = {name: column[:2] for name, column in history().items()}
+    return Outcome({}, *(100, 80, 1000), history=trained, diverged=diverged, **more)
+
+
+def test_a_replicate_that_diverged_is_recorded_without_scores():
+    found = arm(outcome(), gone(lr_scale=0.5), outcome(2))
+    assert [run.seed for run in found.replicates] == [5, 7]
+    assert found.seeds == [5, 6, 7]
+    (record,) = found.diverged
+    assert record.model_dump() == {
+        "seed": 6,
+        "lr_scale": 0.5,
+        "round": 1,
+        "epoch": 3,
+        "lr": 0.4,
+        "loss": None,
+        "history": {
+            "train_loss": (1.0, 0.75),
+            "validation_accuracy": (0.5, 1.0),
+            "test_accuracy": (0.25, 0.5),
+        },
+    }
+
+
+def test_sizes_are_those_of_the_replicates_that_finished():
+    found = arm(gone(round_macs=(7,)), outcome(size=(60, 50, 40), round_macs=(70, 40)))
+    assert (found.parameters, found.nonzero, found.macs) == (60, 50, 40)
+    assert (found.rounds, found.training_macs) == (2, EPOCHS * 110)
+
+
+def test_where_all_diverged_sizes_are_those_of_what_diverged(tmp_path):
+    found = arm(gone(), gone(Divergence(1, 1e6, 1e30)))
+    assert (found.parameters, found.nonzero, found.macs) == (100, 80, 1000)
+    assert (found.replicates, len(found.diverged)) == ((), 2)
+    write_result(tmp_path / "arms/l1/weight_rewind.json", found)
+    back = read_arm(tmp_path, "l1", "weight_rewind")
+    assert (back.replicates, back.diverged) == ((), found.diverged)
 
 
 def test_an_arm_says_what_its_plan_was():

@@ -1,5 +1,5 @@
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,11 +11,12 @@ from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
 from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import load_arrays, save_arrays
+from stages.pipeline.files import load_arrays, read_json, save_arrays
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file, save_plan
 from stages.retraining.run import ArmRun
 from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 from stages.training.fit import PROGRESS, History
 from stages.training.loop import Run
 
@@ -81,6 +82,58 @@ def test_a_result_is_two_networks_and_their_outcome(arm, run, data):
     for name, splits in measured.logits.items():
         assert found.logits[name].keys() == splits.keys() == {"validation", "test"}
         assert all(np.array_equal(found.logits[name][s], logits) for s, logits in splits.items())
+
+
+@pytest.fixture
+def hot(arm, rates):
+    """The arm with a learning rate that is too large for float32 from epoch 2 on."""
+    lr = rates.lr.copy()
+    lr[3:] = 1e39
+    return replace(arm, plan=replace(arm.plan, rates=Rates(lr, rates.momentum, 3)))
+
+
+def test_a_replicate_that_diverges_is_a_result_without_networks(hot, arm, run, capfd):
+    stage = run(hot)
+    where = stage.outputs.networks / "replicate_0"
+    assert [path.name for path in where.iterdir()] == ["diverged.json"]
+    found, whole = outcome(stage), outcome(run(arm))
+    assert read_json(where / "diverged.json") == asdict(found.diverged)
+    assert found.diverged == Divergence(2, 1e39, None)
+    assert (found.logits, found.lr_scale) == ({}, 1.0)
+    assert found.history["epoch"].tolist() == [1]
+    assert found.history["train_loss"][0] == whole.history["train_loss"][0]
+    sizes = ("parameters", "nonzero", "macs")
+    assert [getattr(found, n) for n in sizes] == [getattr(whole, n) for n in sizes]
+    assert capfd.readouterr().err == (
+        "l1 onecycle, replicate 0: diverged in epoch 2, at learning rates up to 1e+39 "
+        "(mean loss not finite)\n"
+    )
+
+
+def test_a_replicate_that_diverged_is_finished(hot, run, monkeypatch, capfd):
+    stage = run(hot)
+    expected = stage.content()
+    shutil.rmtree(stage.folder)
+    monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
+    assert run(hot, stage=stage).content() == expected
+    assert capfd.readouterr().err.count("replicate 0: diverged in epoch 2") == 2
+    assert not list(stage.state.rglob(PROGRESS))
+
+
+def test_the_others_finish_where_one_diverges(arm, run, monkeypatch, capfd):
+    advance = Run.advance
+
+    def broken(self):
+        loss = advance(self)
+        self.finite = self.seed != 6
+        return loss
+
+    monkeypatch.setattr(Run, "advance", broken)
+    stage = run(arm, 0)
+    run(arm, 1, stage)
+    assert [bool(outcome(stage, number).diverged) for number in (0, 1)] == [False, True]
+    assert "replicate 1: diverged in epoch 1" in capfd.readouterr().err
+    assert (stage.outputs.networks / "replicate_0" / "last.safetensors").is_file()
 
 
 def test_twice_gives_the_same_bytes(arm, run):

@@ -17,11 +17,13 @@ from stages.pipeline.files import load_arrays, read_json, save_arrays
 from stages.pipeline.recovery import PROGRESS
 from stages.pruning.method import Allocation, Method
 from stages.pruning.settings import Calibration
+from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file
 from stages.retraining.rounds import Rounds
 from stages.retraining.run import ArmRun
 from stages.schedules.rates import Rates
+from stages.training.divergence import Divergence
 from stages.training.loop import Run
 from stages.training.settings import Recipe
 
@@ -115,6 +117,33 @@ def test_the_result_is_that_of_the_last_round_with_the_macs_of_every_round(run):
             assert not np.array_equal(rounds[0].logits[name][split], logits)
     for column, values in rounds[1].history.items():
         assert np.array_equal(found.history[column], values)
+
+
+@pytest.mark.parametrize("last", [1, 2])
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS])
+def test_a_round_that_diverges_is_the_last(last, methods, run, monkeypatch, capfd):
+    whole, advance = run(methods), Run.advance
+
+    def broken(self):
+        loss = advance(self)
+        self.finite = self.stream - RETRAIN + 1 < last or self.epoch < 2
+        return loss
+
+    monkeypatch.setattr(Run, "advance", broken)
+    stage = run(methods)
+    found, undisturbed = outcome(stage), outcome(whole)
+    assert found.diverged == Divergence(2, 0.05, found.diverged.loss, round=last)
+    assert found.round_macs == undisturbed.round_macs[:last]
+    assert found.history["epoch"].tolist() == [1]
+    assert read_json(nets(stage) / "diverged.json")["round"] == last
+    kept = {path.parent.name for path in nets(stage).rglob("last.safetensors")}
+    assert kept == {f"round_{number}" for number in range(1, last)}
+    place = "epoch 2" + (" of round 2" if last == 2 else "")
+    assert f"m s, replicate 0: diverged in {place}, at" in capfd.readouterr().err
+    if last == 2:
+        assert (found.parameters, found.nonzero) == (undisturbed.parameters, undisturbed.nonzero)
+    monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
+    assert run(methods, stage=stage).content() == stage.content()
 
 
 def test_each_round_trains_in_an_order_of_its_own_from_one_network_to_the_next(run, monkeypatch):

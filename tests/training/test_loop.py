@@ -255,11 +255,9 @@ def test_a_run_that_diverges_blames_no_mask(begin, masked, rates):
     network, masks = masked
     hot = Rates(rates.lr * 1e30, rates.momentum, 3)
     run = begin(network=network, masks=masks, rates=hot)
-    try:
-        for _ in range(4):
-            run.advance()
-    except Fault as fault:
-        assert "pruned weights" not in str(fault)  # noqa: PT017
+    for _ in range(4):
+        run.advance()
+    assert not run.finite
 
 
 def test_an_optimizer_of_the_network_before_surgery_is_a_fault(begin):

@@ -181,12 +181,6 @@ def test_images_that_are_fed_are_those_of_the_share(begin, data, network, traine
     assert same(here, fed)
 
 
-def test_a_run_that_diverges_stops_all_devices_with_one_line(begin, rates, group_norm, trained):
-    hot = Rates(rates.lr * 1e30, rates.momentum, 3)
-    with pytest.raises(Fault, match=r"^training diverged: the loss of epoch 1 is nan; lower the"):
-        trained(begin(network=group_norm, rates=hot))
-
-
 @pytest.mark.parametrize("devices", [2, 3])
 def test_a_killed_run_goes_on_to_the_same_bits(
     devices, begin, network, tmp_path, monkeypatch, same, on_ranks

@@ -7,6 +7,7 @@ from typing import Literal
 from stages.reporting.claims.roles import Line, Roles, gap, shared
 from stages.reporting.report import Report
 from stages.reporting.words import code
+from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
 from stages.statistics.verdicts import Verdict as Pairwise
 
@@ -18,12 +19,16 @@ SAME_CURVES = "at every budget that both have, their curves are the same"
 
 @dataclass(frozen=True)
 class Evidence:
-    """A paired difference in points, the budgets it is averaged over, and what it says."""
+    """A paired difference in points, the budgets it is averaged over, and what it says.
+
+    `diverged` names the arms that did, for which there is no difference.
+    """
 
     what: str
     epochs: Sequence[int]
     difference: Estimate
     verdict: Verdict
+    diverged: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,18 +83,32 @@ class Judge:
         return self.report.settings.confidence
 
     def evidence(
-        self, what: str, epochs: Sequence[int], value: Estimate, relation: Relation
+        self,
+        what: str,
+        epochs: Sequence[int],
+        value: Estimate,
+        relation: Relation,
+        arms: Iterable[ArmResult],
     ) -> Evidence:
-        """Judge a difference."""
-        return Evidence(what, epochs, value, relation(self.report.verdict(value)))
+        """Judge a difference between `arms`."""
+        gone = [f"{code(arm.schedule)} on {code(arm.method)}" for arm in arms if arm.diverged]
+        return Evidence(what, epochs, value, relation(self.report.verdict(value)), gone)
 
     def gap(
-        self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, on: str = ""
+        self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, what: str = ""
     ) -> Evidence:
-        """Judge `first` - `second` under one method; `on` names one other than the informed."""
+        """Judge `first` - `second` over these budgets; `what` names it where names alone do not."""
         value = gap(first, second, epochs, self.confidence)
-        what = f"{code(first.name)} − {code(second.name)}"
-        return self.evidence(f"{what} on {code(on)}" if on else what, epochs, value, relation)
+        what = what or f"{code(first.name)} − {code(second.name)}"
+        arms = [line.arms[number] for line in (first, second) for number in epochs]
+        return self.evidence(what, epochs, value, relation, arms)
+
+    def gap_on(
+        self, method: str, first: Line, second: Line, epochs: Sequence[int], relation: Relation
+    ) -> Evidence:
+        """Judge `first` - `second` under another method than the informed one."""
+        what = f"{code(first.name)} − {code(second.name)} on {code(method)}"
+        return self.gap(first, second, epochs, relation, what)
 
     def part(
         self, text: str, pairs: Sequence[tuple[Line, Line]], relation: Relation, missing: str

@@ -13,7 +13,7 @@ from stages.reporting.claims.evidence import (
     no_gain,
     nonzero,
 )
-from stages.reporting.claims.roles import Line, gap, roles, shared
+from stages.reporting.claims.roles import Line, roles, shared
 from stages.reporting.measures import dense_test, kept_by, last_test, mean_test
 from stages.reporting.report import Report
 from stages.reporting.words import code
@@ -111,28 +111,30 @@ def _flat(judge: Judge) -> Part:
     longest, shortest = (last_test(line.arms[epochs]) for epochs in (last, first))
     value = paired(longest, shortest, judge.confidence)
     what = f"{code(line.name)} at {last} epochs − at {first}"
-    return Part(text, [judge.evidence(what, [first, last], value, no_gain)])
+    arms = [line.arms[first], line.arms[last]]
+    return Part(text, [judge.evidence(what, [first, last], value, no_gain, arms)])
 
 
 def _best(judge: Judge) -> Part:
     text, line = "One-cycle is best in nearly every cell", judge.informed.onecycle
-    rivals = [r for r in judge.informed.lines.values() if r is not line and r.start != "fresh"]
+    others = [r for r in judge.informed.lines.values() if r is not line and r.start != "fresh"]
     cells = line.arms if line else {}
+    rivals = [arm for other in others for arm in other.arms.values() if not arm.diverged]
     best = {
         epochs: max(arms, key=lambda arm: last_test(arm).mean())
         for epochs in cells
-        if (arms := [rival.arms[epochs] for rival in rivals if epochs in rival.arms])
+        if (arms := [arm for arm in rivals if arm.epochs == epochs])
     }
     if line is None or not best:
-        return Part(text, missing="it takes a one-cycle arm and a rival of equal budget")
+        lone = "it takes a one-cycle arm and a rival of equal budget"
+        return Part(text, missing=f"{lone} that finished" if judge.report.diverged else lone)
     ours = [line.arms[epochs] for epochs in best]
     theirs = list(best.values())
-    ahead = sum(
-        last_test(a).mean() > last_test(b).mean() for a, b in zip(ours, theirs, strict=True)
-    )
+    pairs = zip(ours, theirs, strict=True)
+    ahead = sum(last_test(a).mean(skipna=False) > last_test(b).mean() for a, b in pairs)
     value = paired(mean_test(ours), mean_test(theirs), judge.confidence)
     what = f"{code(line.name)} (highest in {ahead} of {len(ours)} cells) − the best rival"
-    return Part(text, [judge.evidence(what, list(best), value, above)])
+    return Part(text, [judge.evidence(what, list(best), value, above, ours)])
 
 
 def _passes_dense(judge: Judge) -> Part:
@@ -149,6 +151,7 @@ def _passes_dense(judge: Judge) -> Part:
             [number],
             paired(last_test(line.arms[number]), scores, judge.confidence),
             above,
+            [line.arms[number]],
         )
         for number in epochs
     ]
@@ -177,7 +180,7 @@ def _reverses(judge: Judge) -> Part:
     pair = judge.roles[sparsest].pair
     if pair is None or kept[sparsest] > SPARSE:
         return Part(text, missing="it takes a method that keeps that few")
-    return Part(text, [judge.gap(*pair, shared(*pair), below, on=sparsest)])
+    return Part(text, [judge.gap_on(sparsest, *pair, shared(*pair), below)])
 
 
 def _moves(judge: Judge) -> list[Evidence]:
@@ -185,7 +188,7 @@ def _moves(judge: Judge) -> list[Evidence]:
     if len(pairs) < 2:
         return []
     return [
-        judge.gap(*pair, shared(*pair), nonzero, on=name) for name, pair in pairs.items() if pair
+        judge.gap_on(name, *pair, shared(*pair), nonzero) for name, pair in pairs.items() if pair
     ]
 
 
@@ -198,7 +201,7 @@ def _methods(
         f"{code(settings.random)} + {code(first.name)} − "
         f"{code(settings.informed)} + {code(second.name)}"
     )
-    return judge.evidence(what, epochs, gap(first, second, epochs, settings.confidence), relation)
+    return judge.gap(first, second, epochs, relation, what)
 
 
 def _pairs(firsts: Sequence[Line | None], second: Line | None) -> list[tuple[Line, Line]]:

@@ -38,6 +38,11 @@ class Line:
         return self.start == "final" and len(rates) == 1
 
     @property
+    def diverged(self) -> bool:
+        """Whether a replicate diverged at some budget."""
+        return any(arm.diverged for arm in self.arms.values())
+
+    @property
     def _first(self) -> ArmResult:
         return next(iter(self.arms.values()))
 
@@ -61,8 +66,9 @@ class Roles:
 
     @property
     def fast(self) -> Line | None:
-        """The large learning rate: `onecycle`, or the restart with the highest peak."""
-        return self.onecycle or max(self.restarts, key=lambda line: line.peak, default=None)
+        """The large learning rate: `onecycle`, or the highest restart, of those that finished."""
+        by_peak = sorted(self.restarts, key=lambda line: (not line.diverged, line.peak))
+        return self.onecycle or next(reversed(by_peak), None)
 
     @property
     def pair(self) -> tuple[Line, Line] | None:

@@ -40,11 +40,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Ablation:
-    """One method's path along `compare.path`: its changes, and all of them at once."""
+    """One method's path along `compare.path`: its changes, and all of them at once.
+
+    `diverged` are the arms of the path that did: what leads from and to them is not known.
+    """
 
     method: str
     changes: Sequence[Change]
     whole: Change
+    diverged: Sequence[str] = ()
 
 
 def find(report: Report) -> list[Ablation] | None:
@@ -63,6 +67,7 @@ def find(report: Report) -> list[Ablation] | None:
             method,
             [_change(report, method, *pair, adjusted) for pair in pairwise(names)],
             _change(report, method, names[0], names[-1], confidence),
+            [name for name in names if report.results.arms[method, name].diverged],
         )
         for method in report.results.methods
     ]
@@ -124,6 +129,8 @@ def sentence(ablation: Ablation) -> str:
         f"**From {code(whole.first)} to {code(whole.second)}** on {code(ablation.method)}: "
         f"{with_interval(whole.difference)} points"
     )
+    if ablation.diverged:
+        return f"{head}; {listed([code(name) for name in ablation.diverged])} diverged."
     if not whole.difference.has_interval:
         return f"{head}, from one replicate, which says nothing about the changes in between."
     return f"{head}. {_carriers(ablation)}"
@@ -194,7 +201,7 @@ def _draw(panel: Axes, ablation: Ablation) -> None:
     for position, change in enumerate((*ablation.changes, ablation.whole)):
         color = WHOLE if change is ablation.whole else CHANGE
         interval(panel, position, change.difference, color)
-        replicate_dots(panel, position, change.by_seed.tolist(), color)
+        replicate_dots(panel, position, change.by_seed.dropna().tolist(), color)
         panel.plot(change.difference.mean, position, marker="o", markersize=5, color=color)
 
 

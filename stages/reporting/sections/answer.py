@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stages.reporting.cautions import diverged, weak
 from stages.reporting.claims.evidence import Claim
 from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Cell, Report, Section
@@ -49,17 +50,23 @@ def text(found: Answer) -> str:
     report = found.report
     lines = [_sentence(report, cell) for cell in found.contested]
     for method in report.results.methods:
-        alone = [c for c in report.cells if c.method == method and not c.contest.margins]
+        cells = [cell for cell in report.cells if cell.method == method]
+        alone = [cell for cell in cells if not cell.contest.margins]
         lines += [_alone(report, alone)] if alone else []
+        lines += [] if cells else [f"{_head(report, method)}: all arms diverged."]
+    lines += [diverged(report)] if report.diverged else []
     lines += [ablation.sentence(item) for item in found.ablations]
     if found.crossed:
         lines.append(crossed.sentence(found.crossed, report.settings.confidence))
     lines.append(f"{claims.summary(found.claims)} [Why](#{claims.ANCHOR}).")
-    return f"**{_summary(found)}**\n\n" + "\n".join(f"- {line}" for line in lines)
+    parts = [f"**{_summary(found)}**", *weak(report), "\n".join(f"- {line}" for line in lines)]
+    return "\n\n".join(parts)
 
 
 def table(found: Answer) -> pd.DataFrame:
-    """Per method and budget: the arm of the highest mean, and whether it wins."""
+    """Per method and budget: of the arms that finished, that of the highest mean; if it wins."""
+    columns = ["method", "epochs", "arms", "highest_mean", "winner"]
+    columns += ["not_distinguishable_from_highest", "confidence_per_comparison_percent"]
     return pd.DataFrame(
         [
             {
@@ -74,7 +81,8 @@ def table(found: Answer) -> pd.DataFrame:
                 ),
             }
             for cell in found.report.cells
-        ]
+        ],
+        columns=columns,
     )
 
 
@@ -82,6 +90,10 @@ def _summary(found: Answer) -> str:
     report, contested = found.report, found.contested
     if len(report.results.schedules) == 1:
         return "Only one schedule was run, so there is nothing to compare."
+    if not report.cells:
+        return "Every arm diverged, so there is nothing to compare."
+    if not contested and report.diverged:
+        return "No two schedules of equal epochs finished, so there is nothing to compare."
     if not contested:
         return "No two schedules have the same number of epochs, so there is nothing to compare."
     if not any(m.has_interval for cell in contested for m in cell.contest.margins.values()):
@@ -93,7 +105,8 @@ def _summary(found: Answer) -> str:
         groups.setdefault(code(line_of[winner]) if winner else NOBODY, []).append(cell)
     if len({cell.epochs for cell in contested}) > 1:
         return _by_budget(groups, len(contested))
-    parts = [f"{name} wins{_where(group, contested)}" for name, group in groups.items()]
+    methods = len(report.results.methods)
+    parts = [f"{name} wins{_where(group, contested, methods)}" for name, group in groups.items()]
     return f"{capital('; '.join(parts))}."
 
 
@@ -107,14 +120,14 @@ def _by_budget(groups: Mapping[str, Sequence[Cell]], contests: int) -> str:
     return f"{capital(listed(wins))} of {contests} {kind}{rest}."
 
 
-def _where(group: Sequence[Cell], contested: Sequence[Cell]) -> str:
-    if len(contested) == 1:
+def _where(group: Sequence[Cell], contested: Sequence[Cell], methods: int) -> str:
+    if methods == 1:
         return ""
-    if len(group) == len(contested):
+    if len(group) == methods:
         scope = "each" if group[0].contest.winner else "any"
-        return f" for {scope} of the {len(group)} pruning methods"
+        return f" for {scope} of the {methods} pruning methods"
     if len(contested) > MOST_NAMES + 1:
-        return f" for {len(group)} of {len(contested)} pruning methods"
+        return f" for {len(group)} of {methods} pruning methods"
     return f" for {listed([code(cell.method) for cell in group])}"
 
 
@@ -130,7 +143,7 @@ def _sentence(report: Report, cell: Cell) -> str:
 
 
 def _head(report: Report, method: str) -> str:
-    rounds = report.results.of(method)[0].rounds
+    rounds = max(arm.rounds for arm in report.results.of(method))
     repeats = f", {rounds} rounds of pruning" if rounds > 1 else ""
     return f"**{method}**, {kept_by(report.results, method):.1f} % of the parameters{repeats}"
 
@@ -186,6 +199,8 @@ def _against_baseline(report: Report, cell: Cell, best: ArmResult) -> str:
         return " It is the baseline arm."
     if cell.contest.winner and list(cell.contest.margins) == [baseline.schedule]:
         return ""
+    if not difference.known:
+        return f" The baseline {code(baseline.schedule)} diverged."
     budget = "" if best.epochs == baseline.epochs else f" of {count(baseline.epochs, 'epoch')}"
     points = _points(report, difference)
     return f" Against the baseline {code(baseline.schedule)}{budget} alone: {points}."
@@ -199,7 +214,8 @@ def _alone(report: Report, cells: Sequence[Cell]) -> str:
         for arm in arms
     ]
     head = _head(report, cells[0].method)
-    return f"{head}, without a rival of equal epochs: {'; '.join(ends)}."
+    rival = "rival of equal epochs" + (" that finished" if report.diverged else "")
+    return f"{head}, without a {rival}: {'; '.join(ends)}."
 
 
 def _points(report: Report, value: Estimate) -> str:

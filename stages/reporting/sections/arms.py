@@ -17,6 +17,8 @@ from stages.reporting.measures import (
 )
 from stages.reporting.report import Report, Section
 from stages.reporting.tables import (
+    accuracy,
+    finished,
     interval_columns,
     interval_names,
     markdown,
@@ -61,7 +63,7 @@ def table(report: Report) -> pd.DataFrame:
 
 def _rows(report: Report, method: str) -> str:
     arms = report.results.of(method)
-    arms = sorted(arms, key=lambda arm: (arm.epochs, -last_test(arm).mean()))
+    arms = sorted(arms, key=lambda arm: (arm.epochs, bool(arm.diverged), -last_test(arm).mean()))
     validated = any(last_validation(arm).notna().any() for arm in arms)
     header = ["Schedule", "Epochs", "Test, %", "vs baseline, points", "vs dense, points"]
     header += ["Selected, %"] * validated + ["Best of test, %", "Cost, %", "n"]
@@ -75,13 +77,13 @@ def _row(report: Report, arm: ArmResult, validated: bool) -> list[str]:
     return [
         f"{bold}{name}{bold}",
         str(arm.epochs),
-        f"{bold}{mean_sd(last_test(arm))}{bold}",
+        f"{bold}{accuracy(arm)}{bold}",
         with_interval(to_baseline) if to_baseline else "–",
         with_interval(report.to_dense(arm)),
         *([mean_sd(selected_test(arm))] if validated else []),
         mean_sd(best_test(arm)),
         f"{training_cost(arm, report.results.dense):.0f}",
-        str(len(arm.replicates)),
+        finished(arm),
     ]
 
 
@@ -94,7 +96,8 @@ def _record(report: Report, arm: ArmResult) -> dict[str, object]:
         "curve": arm.curve,
         "epochs": arm.epochs,
         "rounds": arm.rounds,
-        "replicates": len(arm.replicates),
+        "replicates": len(arm.seeds),
+        "diverged": len(arm.diverged),
         **mean_columns("test_top1_percent", last_test(arm)),
         **mean_columns("selected_test_top1_percent", selected_test(arm)),
         **mean_columns("best_of_test_top1_percent", best_test(arm)),

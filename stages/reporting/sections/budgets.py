@@ -12,7 +12,13 @@ from stages.reporting.measures import last_test
 from stages.reporting.plots import grid, label, legend, legend_height, styles
 from stages.reporting.report import Report, Section
 from stages.reporting.style import DENSE, RULES, Look
-from stages.reporting.tables import interval_columns, markdown, mean_columns, mean_sd, with_interval
+from stages.reporting.tables import (
+    accuracy,
+    interval_columns,
+    markdown,
+    mean_columns,
+    with_interval,
+)
 from stages.reporting.words import code, count, level
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
@@ -47,7 +53,8 @@ def table(report: Report) -> pd.DataFrame:
                 "method": method,
                 "line": line,
                 "epochs": arm.epochs,
-                "replicates": len(arm.replicates),
+                "replicates": len(arm.seeds),
+                "diverged": len(arm.diverged),
                 **mean_columns("test_top1_percent", last_test(arm)),
                 **interval_columns("difference_to_dense_points", report.to_dense(arm)),
             }
@@ -92,7 +99,7 @@ def _cell(report: Report, arm: ArmResult | None) -> str:
     if arm is None:
         return "–"
     bold = "**" if arm.schedule in report.winners(arm.method) else ""
-    return f"{bold}{with_interval(report.to_dense(arm))}{bold}<br>{mean_sd(last_test(arm))}"
+    return f"{bold}{with_interval(report.to_dense(arm))}{bold}<br>{accuracy(arm)}"
 
 
 def _draw(panel: Axes, report: Report, method: str, looks: Mapping[str, Look]) -> None:

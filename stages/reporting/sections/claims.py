@@ -102,6 +102,8 @@ def _why(part: Part) -> str:
     if part.verdict != "cannot be decided":
         return ""
     unsure = [item for item in part.evidence if item.verdict == "cannot be decided"]
+    if gone := list(dict.fromkeys(name for item in unsure for name in item.diverged)):
+        return f", as {listed(gone)} diverged"
     if not all(item.difference.has_interval for item in unsure):
         return ", from one replicate"
     return f", as {'an interval spans' if len(unsure) == 1 else 'intervals span'} 0"

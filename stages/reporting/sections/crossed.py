@@ -8,13 +8,14 @@ import pandas as pd
 from stages.reporting.measures import kept_by, last_test, last_validation
 from stages.reporting.report import Report, Section
 from stages.reporting.tables import (
+    accuracy,
     interval_columns,
     interval_names,
     markdown,
-    mean_sd,
     with_interval,
 )
 from stages.reporting.words import code, level
+from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate, paired
 from stages.statistics.verdicts import Verdict
 
@@ -68,6 +69,11 @@ def find(report: Report) -> tuple[Report, Crossed | None]:
 def text(found: tuple[Report, Crossed | None]) -> str:
     """Four cells, their three differences, and what they allow one to say."""
     report, crossed = found
+    if crossed is None and report.settings.informed != report.settings.random:
+        return (
+            f"No arm of {code(report.settings.informed)} with the baseline arm's budget finished: "
+            "there is no best schedule, and nothing to compare."
+        )
     if crossed is None:
         return (
             f"`compare` names {code(report.settings.informed)} as the informed and the random "
@@ -95,8 +101,8 @@ def table(found: tuple[Report, Crossed | None]) -> pd.DataFrame:
             "first": "-".join(item.first),
             "second": "-".join(item.second),
             "replicates": item.difference.n,
-            "first_test_top1_percent_mean": float(last_test(arms[item.first]).mean()),
-            "second_test_top1_percent_mean": float(last_test(arms[item.second]).mean()),
+            "first_test_top1_percent_mean": _mean(arms[item.first]),
+            "second_test_top1_percent_mean": _mean(arms[item.second]),
             **interval_columns("difference_points", item.difference),
             "verdict": item.verdict,
         }
@@ -105,12 +111,12 @@ def table(found: tuple[Report, Crossed | None]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, *interval_names("difference_points"), "verdict"])
 
 
-def choose(report: Report) -> tuple[str, Literal["validation", "test"]]:
+def choose(report: Report) -> tuple[str, Literal["validation", "test"]] | None:
     """The best schedule for the informed method, at the baseline arm's budget, and the split used.
 
     The highest mean validation accuracy after the last epoch, since test data takes part in no
     choice; test accuracy only when there is no validation split. Networks trained from a fresh
-    start are controls and are not chosen.
+    start are controls and are not chosen, nor are arms that diverged; None where no other is left.
     """
     results, settings = report.results, report.settings
     budget = results.arms[settings.informed, settings.baseline].epochs
@@ -118,7 +124,10 @@ def choose(report: Report) -> tuple[str, Literal["validation", "test"]]:
         arm
         for arm in results.of(settings.informed)
         if arm.schedule == settings.baseline or (arm.epochs == budget and arm.start != "fresh")
+        if not arm.diverged
     ]
+    if not arms:
+        return None
     validated = all(last_validation(arm).notna().all() for arm in arms)
     score = last_validation if validated else last_test
     best = max(arms, key=lambda arm: float(score(arm).mean()))
@@ -128,12 +137,13 @@ def choose(report: Report) -> tuple[str, Literal["validation", "test"]]:
 def cross(report: Report) -> Crossed | None:
     """Random pruning against informed pruning (Le & Hua 2021, claim on random pruning).
 
-    None when `compare` names one method for both.
+    None when `compare` names one method for both, or no schedule is the best.
     """
     settings = report.settings
-    if settings.informed == settings.random:
+    chosen = choose(report)
+    if settings.informed == settings.random or chosen is None:
         return None
-    best, chosen_on = choose(report)
+    best, chosen_on = chosen
     base = settings.baseline
 
     def against(kind: str, first: str, second: str) -> Comparison:
@@ -159,7 +169,7 @@ def sentence(crossed: Crossed, confidence: float) -> str:
         f"with {code(item.first[1])}, {_relation(item, code(item.first[0]), code(item.second[0]))}"
         for item in same
     )
-    several = crossed.same_baseline.difference.has_interval
+    several = any(item.difference.has_interval for item in crossed.all)
     brackets = f" [{level(confidence)} intervals]" if several else ""
     text = f"**Pruning against schedule**{brackets}. Under one schedule: {methods}."
     if crossed.crossed is None:
@@ -169,6 +179,10 @@ def sentence(crossed: Crossed, confidence: float) -> str:
         f"{text} Crossed: {relation}. The crossed comparison mixes two changes, so it does not "
         "rank the pruning methods."
     )
+
+
+def _mean(arm: ArmResult) -> float:
+    return float(last_test(arm).mean(skipna=False))
 
 
 def _choice(report: Report, crossed: Crossed) -> str:
@@ -191,7 +205,7 @@ def _cells(report: Report, crossed: Crossed) -> str:
         ["Test accuracy, %", *(f"{code(name)} ({role})" for name, role in names.items())],
         [
             [code(method) if method == role else f"{code(method)} ({role})"]
-            + [mean_sd(last_test(report.results.arms[method, name])) for name in names]
+            + [accuracy(report.results.arms[method, name]) for name in names]
             for method, role in ((settings.informed, "informed"), (settings.random, "random"))
         ],
     )
@@ -222,6 +236,8 @@ def _arm(arm: tuple[str, str]) -> str:
 
 
 def _relation(item: Comparison, first: str, second: str) -> str:
+    if not item.difference.known:
+        return f"{first} and {second} are not compared, as one diverged"
     value = f"{with_interval(item.difference)} points"
     if not item.difference.has_interval:
         return f"{first} − {second} is {value} from one replicate"

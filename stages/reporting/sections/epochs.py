@@ -17,7 +17,7 @@ from stages.reporting.report import Report, Section
 from stages.reporting.style import DENSE, RULES, Look
 from stages.reporting.tables import as_csv
 from stages.results.files import Results, repeated
-from stages.results.records import ArmResult
+from stages.results.records import ArmResult, History
 
 MOST_BANDS = 6
 
@@ -35,9 +35,11 @@ def text(report: Report) -> str:
         lines = "Lines are means over replicates."
     else:
         lines = "Lines are means over replicates; bands run from the lowest to the highest."
+    gone = " Of an arm that diverged each replicate is drawn as far as it came, to a cross."
     nearest = " Of each schedule the budget nearest to the baseline's is shown."
     note = nearest if report.has_budgets else ""
-    return f"{lines} Low values early in training may fall below the axis.{note}"
+    crosses = gone if report.diverged else ""
+    return f"{lines} Low values early in training may fall below the axis.{crosses}{note}"
 
 
 def figure(report: Report) -> Figure:
@@ -50,19 +52,22 @@ def figure(report: Report) -> Figure:
     results, every = report.results, styles(report)
     looks = {name: every[name] for name in report.representatives}
     arms = {m: [results.arms[m, name] for name in looks] for m in results.methods}
-    lengths = {_accuracies(arm).shape[1] for group in arms.values() for arm in group}
+    lengths = {arm.epochs for group in arms.values() for arm in group}
     relative = len(lengths) > 1
     with rc_context(RULES):
         chart, panels = grid(len(arms), 2, 2.6, legend_height(list(looks)), sharex=True)
         for panel, (method, group) in zip(panels, arms.items(), strict=True):
             panel.set_title(method)
             for arm in group:
-                band = len(group) <= MOST_BANDS and len(arm.replicates) > 1
-                _draw(panel, _accuracies(arm), looks[arm.schedule], relative, band)
+                if arm.diverged:
+                    _draw_replicates(panel, arm, looks[arm.schedule], relative)
+                else:
+                    _draw(panel, arm, looks[arm.schedule], relative, len(group) <= MOST_BANDS)
             dense = float(dense_test(results.dense).mean())
             panel.axhline(dense, **DENSE)
             panel.set_xlim(0, 100 if relative else max(lengths))
-            panel.set_ylim(*_late_window([_accuracies(arm) for arm in group], dense))
+            finished = [_accuracies(arm) for arm in group if not arm.diverged]
+            panel.set_ylim(*_late_window(finished, dense))
         axis = "training done, % of the arm's own epochs" if relative else "epoch of retraining"
         label(chart, axis, "test accuracy, %")
         legend(chart, looks)
@@ -78,12 +83,14 @@ def write_curves(folder: Path, results: Results) -> None:
 def epoch_table(arm: ArmResult) -> pd.DataFrame:
     """One arm by epoch: learning rate at mid-epoch, accuracies in percent, means over replicates.
 
-    The learning rate is that of the nearest recorded step.
+    The learning rate is that of the nearest recorded step. The table ends with the last epoch that
+    all replicates reached: one that diverged may have stopped before the others.
     """
-    accuracy = np.array([run.history.test_accuracy for run in arm.replicates])
-    held_out = [run.history.validation_accuracy for run in arm.replicates]
-    epochs = np.arange(accuracy.shape[1])
-    validation = [100 * np.mean(values) for values in zip(*filter(None, held_out), strict=True)]
+    histories = _histories(arm)
+    epochs = np.arange(min(len(history.test_accuracy) for history in histories))
+    held_out = [history.validation_accuracy for history in histories]
+    accuracy = np.array([history.test_accuracy[: len(epochs)] for history in histories])
+    validation = [100 * np.mean(values) for values in zip(*filter(None, held_out), strict=False)]
     steps = np.asarray(arm.points.step)
     middle = (epochs + 0.5) * arm.steps_per_epoch
     nearest = np.abs(steps[None, :] - middle[:, None]).argmin(axis=1)
@@ -98,21 +105,42 @@ def epoch_table(arm: ArmResult) -> pd.DataFrame:
 
 
 def _accuracies(arm: ArmResult) -> np.ndarray:
-    """Return an arm's test accuracies in percent, [replicates, epochs]."""
-    return 100 * np.array([run.history.test_accuracy for run in arm.replicates])
+    """Return an arm's test accuracies in percent, [replicates, epochs], NaN after a divergence."""
+    found = np.full((len(arm.seeds), arm.epochs), math.nan)
+    for row, history in zip(found, _histories(arm), strict=True):
+        row[: len(history.test_accuracy)] = history.test_accuracy
+    return 100 * found
 
 
-def _draw(panel: Axes, accuracy: np.ndarray, look: Look, relative: bool, band: bool) -> None:
-    epochs = np.arange(1, accuracy.shape[1] + 1)
-    x = 100 * epochs / epochs[-1] if relative else epochs
-    if band:
+def _histories(arm: ArmResult) -> list[History]:
+    return [run.history for run in arm.replicates] + [run.history for run in arm.diverged]
+
+
+def _draw(panel: Axes, arm: ArmResult, look: Look, relative: bool, band: bool) -> None:
+    x, accuracy = _epochs(arm, relative), _accuracies(arm)
+    if band and len(accuracy) > 1:
         low, high = accuracy.min(axis=0), accuracy.max(axis=0)
         panel.fill_between(x, low, high, color=look.color, alpha=0.16, linewidth=0)
     panel.plot(x, accuracy.mean(axis=0), color=look.color, linestyle=look.dash, linewidth=1.3)
 
 
+def _draw_replicates(panel: Axes, arm: ArmResult, look: Look, relative: bool) -> None:
+    """Draw every replicate, and a cross where one that diverged ended."""
+    x, accuracy = _epochs(arm, relative), _accuracies(arm)
+    panel.plot(x, accuracy.T, color=look.color, linestyle=look.dash, linewidth=0.8)
+    for row in accuracy[len(arm.replicates) :]:
+        end = np.flatnonzero(~np.isnan(row))[-1:]
+        panel.plot(x[end], row[end], color=look.color, marker="x", markersize=5)
+
+
+def _epochs(arm: ArmResult, relative: bool) -> np.ndarray:
+    epochs = np.arange(1, arm.epochs + 1)
+    return 100 * epochs / arm.epochs if relative else epochs
+
+
 def _late_window(accuracies: Iterable[np.ndarray], dense: float) -> tuple[float, float]:
-    late = np.concatenate([array[:, array.shape[1] // 5 :].ravel() for array in accuracies])
+    parts = [array[:, array.shape[1] // 5 :].ravel() for array in accuracies]
+    late = np.concatenate(parts or [np.array([dense])])
     low = min(float(np.quantile(late, 0.1)), dense)
     high = max(float(late.max()), dense)
     margin = max(0.05 * (high - low), 0.05)

@@ -24,7 +24,7 @@ def text(report: Report) -> str:
     informed = report.settings.informed
     caption = f"As used with {code(informed)}."
     for arm in report.results.of(informed):
-        scales = [run.lr_scale for run in arm.replicates]
+        scales = [r.lr_scale for r in arm.replicates] + [r.lr_scale for r in arm.diverged]
         if any(scale != 1 for scale in scales):
             listing = ", ".join(f"{scale:.2f}" for scale in scales)
             caption += (
@@ -59,9 +59,8 @@ def lr_figure(
             rates = np.maximum(curve.lr, low / 10) if logarithmic else curve.lr
             panel.plot(curve.epoch, rates, color=styles[name].color)
             panel.set_title(f"{name}\n", fontsize=8.5, pad=0)
-            momentum = f"momentum {momentum_in_brief(curve.momentum)}"
             panel.annotate(
-                momentum,
+                _note(curve, high),
                 (0, 1),
                 (0, 3),
                 xycoords="axes fraction",
@@ -77,6 +76,14 @@ def lr_figure(
         panels[0].set_ylim(low, high)
         label(chart, "epoch", "learning rate")
     return chart
+
+
+def _note(curve: SampledCurve, high: float) -> str:
+    """Say of a curve that diverged so, and how high it goes where the axis ends below."""
+    if not curve.diverged:
+        return f"momentum {momentum_in_brief(curve.momentum)}"
+    peak = max(curve.lr)
+    return "diverged" + (f"; up to {peak:.4g}, off the axis" if peak > high else "")
 
 
 SECTION = Section("learning_rates", "Learning rates", find, text, figure=figure)

@@ -31,6 +31,8 @@ SHOWN = {"dense": "dense", "pruned": "pruned, not retrained", "last": ""}
 class Values:
     """One metric of one network on one split, a value per replicate, NaN where not finite.
 
+    It is NaN too for those that `diverged`, the last so many.
+
     `network` is dense, pruned or recalibrated, or an arm's last or selected one; `schedule` is
     empty for the first three and `method` for the dense one.
     """
@@ -41,6 +43,7 @@ class Values:
     split: str
     metric: str
     values: "pd.Series[float]"
+    diverged: int = 0
 
 
 def find(report: Report) -> list[Values] | None:
@@ -71,6 +74,7 @@ def table(found: Sequence[Values]) -> pd.DataFrame:
                 "mean": _digits(item.values.mean(skipna=False)),
                 "sd": _digits(item.values.std(skipna=False)),
                 "n": len(item.values),
+                "diverged": item.diverged,
             }
             for item in found
         ]
@@ -78,24 +82,34 @@ def table(found: Sequence[Values]) -> pd.DataFrame:
 
 
 def _collect(results: Results) -> Iterator[Values]:
-    yield from _metrics("", "", "dense", results.dense.replicates)
+    dense = results.dense.replicates
+    yield from _metrics(("", "", "dense"), dense, dense)
     for method, pruned in results.pruned.items():
-        yield from _metrics(method, "", "pruned", pruned.replicates)
-        yield from _metrics(method, "", "recalibrated", pruned.recalibrated)
-    for (method, schedule), arm in results.arms.items():
-        yield from _metrics(method, schedule, "last", [run.last for run in arm.replicates])
-        yield from _metrics(method, schedule, "selected", [run.selected for run in arm.replicates])
+        yield from _metrics((method, "", "pruned"), pruned.replicates, dense)
+        yield from _metrics((method, "", "recalibrated"), pruned.recalibrated, dense)
+    for names, arm in results.arms.items():
+        last, selected = ([getattr(r, n) for r in arm.replicates] for n in ("last", "selected"))
+        yield from _metrics((*names, "last"), last, dense, len(arm.diverged))
+        yield from _metrics((*names, "selected"), selected, dense, len(arm.diverged))
 
 
 def _metrics(
-    method: str, schedule: str, network: str, replicates: Iterable[Splits]
+    network: tuple[str, str, str],
+    replicates: Sequence[Splits],
+    dense: Sequence[Splits],
+    diverged: int = 0,
 ) -> Iterator[Values]:
-    replicates = list(replicates)
+    """Yield the metrics of a network; where all replicates diverged, those that `dense` has."""
     for split in ("validation", "test"):
-        scores: list[Scores] = [s for run in replicates if (s := getattr(run, split))]
-        for metric in dict.fromkeys(name for values in scores for name in values):
-            values = pd.Series([values.get(metric) for values in scores], dtype=float)
-            yield Values(method, schedule, network, split, metric, values)
+        scores, known = (_scores(which, split) for which in (replicates, replicates or dense))
+        for metric in dict.fromkeys(name for values in known for name in values):
+            found = [values.get(metric) for values in scores]
+            values = pd.Series([*found, *[math.nan] * diverged], dtype=float)
+            yield Values(*network, split, metric, values, diverged)
+
+
+def _scores(replicates: Iterable[Splits], split: str) -> list[Scores]:
+    return [scores for run in replicates if (scores := getattr(run, split))]
 
 
 def _rows(found: Sequence[Values], metric: str) -> str:
@@ -109,6 +123,8 @@ def _rows(found: Sequence[Values], metric: str) -> str:
 
 def _cell(cells: Mapping[tuple[str, str], Values], name: str, method: str) -> str:
     item = cells.get((name, method)) or cells.get((name, ""))
+    if item and item.diverged:
+        return f"diverged ({item.diverged} of {len(item.values)})"
     if item is None or item.values.isna().any():
         return "–"
     return mean_sd(item.values, DECIMALS)

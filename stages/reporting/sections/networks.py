@@ -35,7 +35,7 @@ def text(results: Results) -> str:
     dense = results.dense
     rows = [["dense", mean_sd(dense_test(dense)), "–", *_size(dense, dense, 100.0)]]
     for method, pruned in results.pruned.items():
-        rounds = results.of(method)[0].rounds
+        rounds = max(arm.rounds for arm in results.of(method))
         rows.append(
             [
                 f"pruned by {code(method)}" + (f", round 1 of {rounds}" if rounds > 1 else ""),

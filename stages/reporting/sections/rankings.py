@@ -1,5 +1,6 @@
 """The pruning methods ranked under the baseline and under the best schedule, side by side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from stages.reporting.measures import last_test
 from stages.reporting.report import Report, Section
 from stages.reporting.sections.crossed import choose
 from stages.reporting.tables import markdown, mean_columns, mean_sd
-from stages.reporting.words import code, count, signed
+from stages.reporting.words import code, count, listed, signed
 from stages.results.files import Results
 from stages.statistics.interactions import FTest, interaction
 
@@ -46,7 +47,7 @@ class Rankings:
     """The same methods under two schedules; `tau` is Kendall's correlation of their means.
 
     `interaction` tests whether the schedule changes how far the methods are apart; None where
-    there is nothing to test.
+    there is nothing to test. `diverged` are the methods that are left out, as an arm of theirs did.
     """
 
     baseline: Ranking
@@ -54,19 +55,26 @@ class Rankings:
     tau: float
     confidence: float
     interaction: FTest | None
+    diverged: Sequence[str] = ()
 
 
 def find(report: Report) -> Rankings | None:
     """Rank the methods under both schedules; None with fewer than three or a single schedule."""
     results, settings = report.results, report.settings
-    best, _ = choose(report)
-    if len(results.methods) < FEWEST_METHODS or best == settings.baseline:
+    chosen = choose(report)
+    if chosen is None or chosen[0] == settings.baseline:
         return None
-    one, other = (ranking(results, schedule) for schedule in (settings.baseline, best))
-    means = [item.scores.mean().reindex(results.methods) for item in (one, other)]
+    schedules = (settings.baseline, chosen[0])
+    arms = {method: [results.arms[method, s] for s in schedules] for method in results.methods}
+    diverged = [method for method in arms if any(arm.diverged for arm in arms[method])]
+    methods = [method for method in arms if method not in diverged]
+    if len(methods) < FEWEST_METHODS:
+        return None
+    one, other = (ranking(results, schedule, diverged) for schedule in schedules)
+    means = [item.scores.mean().reindex(methods) for item in (one, other)]
     tau = float(stats.kendalltau(*means).statistic)
     both = np.stack([one.scores, other.scores[one.methods].reindex(one.scores.index)], axis=1)
-    return Rankings(one, other, tau, settings.confidence, interaction(both))
+    return Rankings(one, other, tau, settings.confidence, interaction(both), diverged)
 
 
 def text(found: Rankings) -> str:
@@ -96,9 +104,10 @@ def table(found: Rankings) -> pd.DataFrame:
     )
 
 
-def ranking(results: Results, schedule: str) -> Ranking:
-    """Rank all methods under one schedule, equal means in the order of params.yaml."""
-    scores = pd.DataFrame({m: last_test(results.arms[m, schedule]) for m in results.methods})
+def ranking(results: Results, schedule: str, without: Sequence[str] = ()) -> Ranking:
+    """Rank the methods under one schedule, equal means in the order of params.yaml."""
+    methods = [method for method in results.methods if method not in without]
+    scores = pd.DataFrame({method: last_test(results.arms[method, schedule]) for method in methods})
     order = scores.mean().sort_values(ascending=False, kind="stable").index
     differ = len(scores) > 1 and bool((scores.nunique(axis=1) > 1).any())
     p_value = stats.friedmanchisquare(*scores.T.to_numpy()).pvalue if differ else None
@@ -118,6 +127,7 @@ def _words(found: Rankings) -> str:
         f"{signed(change)} points. {_interaction(found)}"
         f"The two rankings agree with Kendall's τ = {found.tau:.2f} "
         f"(1: the same order, 0: no relation, over {count(len(found.best.methods), 'method')})."
+        f"{_left_out(found.diverged)}"
     )
 
 
@@ -132,6 +142,11 @@ def _interaction(found: Rankings) -> str:
     )
     degrees = f"{test.numerator:.1f}, {test.denominator:.1f}"
     return f"{says} (interaction, F({degrees}) = {test.statistic:.2f}, p = {test.p_value:.2g}). "
+
+
+def _left_out(methods: Sequence[str]) -> str:
+    names = listed([code(method) for method in methods])
+    return f" Left out, as an arm diverged: {names}." if methods else ""
 
 
 def _spread(item: Ranking, confidence: float) -> str:

@@ -1,0 +1,53 @@
+"""What a reader must know before the answer: where evidence is weak, which arms diverged."""
+
+from stages.reporting.measures import dense_test
+from stages.reporting.report import Report
+from stages.reporting.words import capital, code, count, listed
+from stages.results.records import ArmResult
+
+FEW = 4
+"""Replicates below which a page says that its verdicts are weak."""
+
+
+def weak(report: Report) -> list[str]:
+    """Return a warning where there is little evidence, or a dense network that is hardly one."""
+    dense, fewest = report.results.dense, min(len(a.seeds) for a in report.results.arms.values())
+    accuracy = float(dense_test(dense).mean())
+    reasons = []
+    if 1 < fewest < FEW:
+        reasons.append(f"there are only {fewest} replicates: one more may change a verdict")
+    if accuracy < 50 * (1 + dense.chance):
+        reasons.append(
+            f"the dense network gets {accuracy:.1f} % right, nearer to naming one class for all "
+            f"images ({100 * dense.chance:.1f} %) than to all; what holds of it need not hold of "
+            "one that is well trained"
+        )
+    text = capital("; ".join(reasons))
+    return [f"> [!WARNING]\n> Weak evidence. {text}."] if reasons else []
+
+
+def diverged(report: Report) -> str:
+    """Name the arms that diverged, and say what that means for them."""
+    methods: dict[tuple[str, str], list[str]] = {}
+    for arm in report.diverged:
+        methods.setdefault((arm.schedule, _places(arm)), []).append(code(arm.method))
+    arms = "; ".join(
+        f"{code(schedule)} on {listed(names)} ({places})"
+        for (schedule, places), names in methods.items()
+    )
+    return (
+        f"**Diverged**: {arms}. An arm with a replicate that diverged has no mean: it cannot win, "
+        "and takes part in no comparison."
+    )
+
+
+def _places(arm: ArmResult) -> str:
+    """Say how many replicates diverged, and in which epochs at which learning rates."""
+    places = dict.fromkeys(
+        f"epoch {run.epoch}"
+        + (f" of round {run.round}" if arm.rounds > 1 else "")
+        + f" at learning rate {run.lr:.4g}"
+        for run in arm.diverged
+    )
+    of = f"{len(arm.diverged)} of {count(len(arm.seeds), 'replicate')}"
+    return f"{of}, in {listed(list(places))}"
