@@ -1,6 +1,8 @@
-"""Text in columns for a terminal."""
+"""Columns, durations and sizes as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
+
+UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def columns(rows: Iterable[Sequence[str]]) -> str:
@@ -11,3 +13,16 @@ def columns(rows: Iterable[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def in_bytes(number: float) -> str:
+    """Return a number of bytes with its unit."""
+    return next((f"{number / size:.3g} {unit}" for size, unit in UNITS if number >= size), "0 kB")

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from torch import nn
 
-from stages.commands.layout import columns
+from stages.commands.layout import columns, duration, in_bytes
 from stages.evaluation.cost import cost
 from stages.images.prepared import ImageSet, Prepared, load
 from stages.pipeline.command import faults_in_one_line
@@ -40,7 +40,6 @@ STEPS, TESTED = 4, 512
 """Steps of an epoch that is timed, and images of a test: few, so that large networks take part."""
 ENOUGH_SECONDS = 1.0
 MOST = 20
-UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 @app.command()
@@ -53,8 +52,26 @@ def main(
     computed from nothing; `afterprune run --dry` says what is there already.
     """
     study: Study = parse(Study, read_params(params), file=params)
+    data = prepared(study)
+    dense, pruned = speeds(study, data)
+    print(report(study, dense, pruned, data))
+
+
+def replicate_seconds(study: Study) -> float:
+    """Return the seconds that one more replicate of the whole study adds, others beside it."""
+    data = prepared(study)
+    parts = _prices(study, *speeds(study, data), data)
+    return seconds_of(parts) / side_by_side(study)
+
+
+def prepared(study: Study) -> Prepared:
+    """Open the prepared images; a Fault where there are none."""
     prepared_form(DESCRIPTION)
-    data = load(DESCRIPTION.parent, activate(study.compute))
+    return load(DESCRIPTION.parent, activate(study.compute))
+
+
+def speeds(study: Study, data: Prepared) -> tuple[Speed, dict[str, list[Speed]]]:
+    """Time the dense network, and what each round of each method leaves of it."""
     network, shape = dense_network(study, DESCRIPTION)
     dense, pruned = speed(network, study, data), {}
     for name, entry in {**study.prune.methods, **study.prune.iterative}.items():
@@ -64,7 +81,7 @@ def main(
         except Fault as fault:
             pruned[name] = [dense] * len(rounds_of(entry))
             print(f"{name}: priced as the dense network; {fault}", file=sys.stderr)
-    print(report(study, dense, pruned, data))
+    return dense, pruned
 
 
 def speed(network: nn.Module, study: Study, data: Prepared) -> Speed:
@@ -91,17 +108,14 @@ def report(
     study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], data: Prepared
 ) -> str:
     """Return the table of prices, the total, and what one more of each would cost."""
-    steps = steps_per_epoch(len(data.train.labels), study.train.recipe.batch_size)
-    tested = len(data.validation.labels) + len(data.test.labels)
-    parts = prices(study, dense, pruned, Images(steps, tested, data.classes))
-    side = min(study.seeds, workers(study.compute.threads, study.train.devices))
+    parts, side = _prices(study, dense, pruned, data), side_by_side(study)
     total = clock(parts, study.seeds, side)
     size = study.seeds * sum(part.nbytes for part in parts)
-    speeds = {"dense": dense, **{name: rounds[-1] for name, rounds in pruned.items()}}
+    networks = {"dense": dense, **{name: rounds[-1] for name, rounds in pruned.items()}}
     head = ["", "step, ms", "image, ms", "of one replicate", f"of {study.seeds}"]
     rows = [
         [name, f"{1e3 * each.step:.3g}", f"{1e3 * each.image:.3g}", *_of(_own(parts, name), study)]
-        for name, each in speeds.items()
+        for name, each in networks.items()
     ]
     arms = len(study.retrain.schedules)
     more = seconds_of(part for part in parts if part.schedule) / arms
@@ -123,17 +137,17 @@ def report(
     )
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+def side_by_side(study: Study) -> int:
+    """Return how many replicates compute at a time."""
+    return min(study.seeds, workers(study.compute.threads, study.train.devices))
 
 
-def in_bytes(number: float) -> str:
-    """Return a number of bytes with its unit."""
-    return next((f"{number / size:.3g} {unit}" for size, unit in UNITS if number >= size), "0 kB")
+def _prices(
+    study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], data: Prepared
+) -> list[Price]:
+    steps = steps_per_epoch(len(data.train.labels), study.train.recipe.batch_size)
+    tested = len(data.validation.labels) + len(data.test.labels)
+    return prices(study, dense, pruned, Images(steps, tested, data.classes))
 
 
 def _own(parts: Sequence[Price], name: str) -> list[Price]:

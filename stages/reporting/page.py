@@ -22,12 +22,14 @@ from stages.reporting.sections import (
     metrics,
     networks,
     rankings,
+    recommendation,
 )
 from stages.reporting.style import svg
 from stages.reporting.tables import as_csv
 from stages.reporting.words import code, count, level, listed
 
 SECTIONS: tuple[Section[Any], ...] = (
+    recommendation.SECTION,
     answer.SECTION,
     arms.SECTION,
     arms.PAIRED,

@@ -90,7 +90,7 @@ class Report:
         where nothing else is left, there is no contest.
         """
         return [
-            Cell(method, epochs, self._contest([arm for arm in arms if arm.epochs == epochs]))
+            Cell(method, epochs, self.contest([arm for arm in arms if arm.epochs == epochs]))
             for method in self.results.methods
             if (arms := [arm for arm in self.results.of(method) if not arm.diverged])
             for epochs in sorted({arm.epochs for arm in arms})
@@ -124,7 +124,8 @@ class Report:
         """An arm's test accuracy minus the dense network's, paired by seed, in points."""
         return paired(last_test(arm), dense_test(self.results.dense), self.settings.confidence)
 
-    def _contest(self, arms: Sequence[ArmResult]) -> Contest:
+    def contest(self, arms: Sequence[ArmResult]) -> Contest:
+        """Hold the arms of one method and budget against each other."""
         alike: dict[object, list[str]] = {}
         for arm in arms:
             alike.setdefault((arm.start, arm.points), []).append(arm.schedule)

@@ -8,7 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from stages.commands import price
-from stages.commands.price import app, duration, in_bytes
+from stages.commands.layout import duration, in_bytes
+from stages.commands.price import app
 from stages.pipeline.files import write_json
 from stages.pipeline.params import read_yaml
 

@@ -41,6 +41,7 @@ SCHEDULES = {
     "scratch_b": (Arm("fresh", "stretch"), -0.004),
     "onecycle_high_momentum": (Arm("final", "onecycle", momentum=0.95), 0.0),
     "onecycle_low_peak": (Arm("final", "onecycle", {"max_lr": 0.05}), -0.002),
+    "tuned": (Arm("final", "constant", {"lr": 0.01}), 0.001),
     "cosine": (Arm("final", "cosine"), 0.0005),
 }
 

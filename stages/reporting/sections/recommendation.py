@@ -1,0 +1,61 @@
+"""What to do, in the first lines: a schedule and a budget for every pruning method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stages.reporting.measures import kept_by, training_cost
+from stages.reporting.recommendation import Recommendation, recommend, sentences
+from stages.reporting.report import Report, Section
+from stages.reporting.words import code
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A report, and what it recommends for each method that has an arm to recommend."""
+
+    report: Report
+    recommended: Sequence[Recommendation]
+
+
+def find(report: Report) -> Advice | None:
+    """Recommend for every method; None where all arms diverged."""
+    found = [recommend(report, method) for method in report.results.methods]
+    recommended = [each for each in found if each]
+    return Advice(report, recommended) if recommended else None
+
+
+def text(advice: Advice) -> str:
+    """A paragraph for every method, and how to get the network."""
+    report, first = advice.report, advice.recommended[0]
+    parts = [f"- {paragraph(report, each)}" for each in advice.recommended]
+    command = f"afterprune export --method {first.method} --schedule {first.best.schedule}"
+    return "\n".join(parts) + f"\n\n`{command}` writes such a network."
+
+
+def paragraph(report: Report, found: Recommendation) -> str:
+    """Say what to use after a method."""
+    kept = f"{kept_by(report.results, found.method):.1f} % of the parameters kept"
+    return f"After {code(found.method)} ({kept}): {' '.join(sentences(report, found))}"
+
+
+def table(advice: Advice) -> pd.DataFrame:
+    """One row per method."""
+    dense = advice.report.results.dense
+    return pd.DataFrame(
+        [
+            {
+                "method": each.method,
+                "use": " ".join(each.names),
+                "epochs": each.best.epochs,
+                "retraining_macs_percent_of_dense_training": training_cost(each.best, dense),
+                "cheapest_within_max_drop": (each.cheapest or each.best).schedule,
+                "max_drop_points": each.max_drop,
+            }
+            for each in advice.recommended
+        ]
+    )
+
+
+SECTION = Section("recommendation", "Recommendation", find, text, table)

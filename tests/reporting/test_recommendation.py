@@ -1,0 +1,126 @@
+import re
+
+import pytest
+
+from stages.reporting.recommendation import recommend, sentences
+from stages.reporting.sections.recommendation import find, table, text
+from tests.reporting.helpers import change, diverge, report_of
+
+HIGH = [0.95, 0.951, 0.952, 0.953]
+LOW = [0.91, 0.912, 0.911, 0.913]
+MIDDLE = [0.94, 0.942, 0.941, 0.943]
+NEAR = [0.9502, 0.9508, 0.9521, 0.9531]
+
+
+@pytest.fixture
+def study(make_study):
+    """Return a function that gives arms of one method these accuracies, and recommends."""
+
+    def build(methods=("l1",), seeds=4, advice=None, **arms):
+        folder = make_study(list(methods), list(arms), seeds)
+        for method in methods:
+            for schedule, values in arms.items():
+                own = {"epochs": values[1]} if isinstance(values, tuple) else {}
+                scores = values[0] if isinstance(values, tuple) else values
+                cost = {"training_macs": own["epochs"] * 90_900_000} if own else {}
+                change(folder, method, schedule, scores, **own, **cost)
+        report = report_of(folder, list(methods), list(arms))
+        return report, recommend(report, methods[0], **(advice or {}))
+
+    return build
+
+
+def test_a_winner_is_recommended_alone_with_its_lead_and_its_cost(study):
+    """Differences of 4.0, 3.9, 4.1, 4.0 points: 4 +- 3.1824 * 0.08165 / 2."""
+    report, found = study(finetune=LOW, onecycle=HIGH)
+    assert found.names == ["onecycle"]
+    use, loses = sentences(report, found)
+    assert use == (
+        "Use `onecycle` for 72 epochs (33 % of the cost of dense training): ahead of every rival, "
+        "the closest by 4.00 [3.87, 4.13] points."
+    )
+    assert loses == "The baseline `finetune` loses 4.00 [3.87, 4.13] points."
+
+
+def test_arms_that_nobody_beats_are_recommended_together(study):
+    report, found = study(finetune=LOW, onecycle=HIGH, scaled=NEAR)
+    assert set(found.names) == {"onecycle", "scaled"}
+    use, *_, more = sentences(report, found)
+    assert "or `" in use
+    assert use.endswith("no arm is shown to beat them.")
+    assert re.search(r"takes (about \d+|more than 48) replicates", more)
+
+
+def test_one_replicate_decides_nothing(study):
+    report, found = study(seeds=1, finetune=LOW[:1], onecycle=HIGH[:1])
+    assert found.names == ["onecycle"]
+    assert "one replicate decides nothing" in sentences(report, found)[0]
+    assert "undecided" in sentences(report, found)[1]
+
+
+def test_a_tuned_constant_is_told_as_a_part_of_the_gain(study):
+    """It gains 3 of 4, 3.9, 4.1 and 4 points; 1.0, 0.9, 1.1 and 1.0 remain.
+
+    Fieller: (12 +- sqrt(144 - 9 a)) / a with a = 16 - 3.1824^2 / 4 * 0.02 / 3.
+    """
+    report, found = study(finetune=LOW, tuned=MIDDLE, onecycle=HIGH)
+    assert found.constant.captured.value == pytest.approx(0.75)
+    told = sentences(report, found)[2]
+    assert told.startswith("Fine-tuning at a constant 0.01 (`tuned`) gets 75 % [73, 78] of that ga")
+    assert told.endswith("and is still 1.00 [0.87, 1.13] points behind.")
+
+
+@pytest.mark.parametrize(
+    "arms",
+    [
+        {"tuned": MIDDLE, "onecycle": HIGH},
+        {"finetune": HIGH, "tuned": MIDDLE, "onecycle": LOW},
+        {"finetune": LOW, "onecycle": MIDDLE, "tuned": HIGH},
+    ],
+)
+def test_there_is_no_part_without_another_constant_and_a_gain(study, arms):
+    assert study(**arms)[1].constant is None
+
+
+def test_the_cheapest_arm_is_shown_to_lose_less_than_asked(study):
+    """`scaled` at 9 epochs is 0.98 to 1.02 points behind."""
+    arms = {"finetune": LOW, "onecycle": HIGH, "scaled": ([0.94, 0.941, 0.9422, 0.943], 9)}
+    report, found = study(**arms, advice={"max_drop": 1.5})
+    assert found.cheapest.schedule == "scaled"
+    cheap = sentences(report, found)[-1]
+    assert "Within 1.5 points of it, `scaled` is cheapest: 9 epochs, 4 %" in cheap
+
+
+def test_a_cheap_arm_that_may_lose_more_is_not_named(study):
+    arms = {"finetune": LOW, "onecycle": HIGH, "scaled": ([0.94, 0.941, 0.9422, 0.943], 9)}
+    assert study(**arms, advice={"max_drop": 0.9})[1].cheapest is None
+
+
+def test_a_budget_is_kept(study):
+    arms = {"finetune": (LOW, 9), "scaled": (MIDDLE, 9), "onecycle": (HIGH, 72)}
+    assert study(**arms)[1].best.schedule == "onecycle"
+    assert study(**arms, advice={"epochs": 71})[1].best.schedule == "scaled"
+    assert study(**arms, advice={"epochs": 8})[1] is None
+
+
+def test_controls_and_arms_that_diverged_are_never_recommended(make_study):
+    schedules = ["finetune", "onecycle", "scratch_b", "scaled"]
+    folder = make_study(["l1"], schedules, 4)
+    for schedule, scores in zip(schedules, (LOW, MIDDLE, HIGH, HIGH), strict=True):
+        change(folder, "l1", schedule, scores)
+    diverge(folder, "l1", "scaled", [0])
+    report = report_of(folder, ["l1"], schedules)
+    assert recommend(report, "l1").names == ["onecycle"]
+    for schedule in ("finetune", "onecycle"):
+        diverge(folder, "l1", schedule)
+    assert recommend(report_of(folder, ["l1"], schedules), "l1") is None
+
+
+def test_the_section_has_a_line_a_method_and_the_command_that_writes_the_network(study):
+    report, _ = study(methods=("l1", "random"), finetune=LOW, onecycle=HIGH)
+    advice = find(report)
+    page = text(advice)
+    assert page.startswith("- After `l1` (86.2 % of the parameters kept): Use `onecycle`")
+    assert "\n- After `random`" in page
+    assert "`afterprune export --method l1 --schedule onecycle` writes" in page
+    assert table(advice)["use"].tolist() == ["onecycle", "onecycle"]

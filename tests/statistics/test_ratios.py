@@ -1,0 +1,48 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from stages.statistics.ratios import ratio
+
+
+def test_the_ends_are_where_the_t_test_just_rejects():
+    chance = np.random.default_rng(0)
+    second = 4 + chance.standard_normal(8)
+    first = 0.8 * second + 0.5 * chance.standard_normal(8)
+    found = ratio(first, second, 0.95)
+    assert found.value == pytest.approx(first.mean() / second.mean(), rel=1e-12)
+    assert found.low < found.value < found.high
+    for end in (found.low, found.high):
+        assert ttest_1samp(first - end * second, 0).pvalue == pytest.approx(0.05, rel=1e-6)
+
+
+def test_two_pairs_by_hand():
+    """X = 1, 3; y = 4, 4: the ratio 1/2; the mean of x is 2 +- 12.7062, over 4."""
+    found = ratio([1, 3], [4, 4], 0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, -2.67655, 3.67655), rel=1e-5)
+
+
+def test_proportional_gains_have_no_spread():
+    found = ratio([1, 2, 3], [2, 4, 6], 0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5), abs=1e-6)
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0], [2.0]), ([1, 2, 3], [-1, 0.1, 1])])
+def test_there_is_no_interval_of_one_pair_nor_over_what_may_be_0(first, second):
+    found = ratio(first, second, 0.95)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+@pytest.mark.parametrize("n", [4, 12])
+def test_it_covers_the_true_ratio(n):
+    chance = np.random.default_rng(n)
+    covered = 0
+    for _ in range(2000):
+        second = 4 + 0.8 * chance.standard_normal(n)
+        first = 0.85 * 4 + 0.6 * (second - 4) + 0.7 * chance.standard_normal(n)
+        found = ratio(first, second, 0.95)
+        covered += math.isnan(found.low) or found.low <= 0.85 <= found.high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.015)
