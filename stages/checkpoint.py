@@ -9,7 +9,7 @@ import typer
 from stages.dense.run import DenseRun, check_converged, go_to, save_checkpoint
 from stages.images.prepared import load
 from stages.networks.settings import Model
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
@@ -60,5 +60,4 @@ def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> 
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

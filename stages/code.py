@@ -2,7 +2,7 @@
 
 import typer
 
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.digests import code_digests
 from stages.pipeline.files import write_json
 from stages.pipeline.guard import guarded
@@ -18,5 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.files import write_text
 from stages.pipeline.guard import guarded
 from stages.pipeline.params import lookup, read_yaml
@@ -42,5 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

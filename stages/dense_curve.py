@@ -3,7 +3,7 @@
 import typer
 
 from stages.dense.settings import Train
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
@@ -31,5 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from stages.evaluation.outcome import read_outcomes
-from stages.pipeline.command import MethodName, faults_in_one_line
+from stages.pipeline.command import MethodName, run
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.results.files import write_result
@@ -29,5 +29,4 @@ def main(method: MethodName) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

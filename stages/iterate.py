@@ -8,7 +8,7 @@ import typer
 
 from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, ScheduleName, faults_in_one_line
+from stages.pipeline.command import MethodName, ScheduleName, run
 from stages.pipeline.guard import Stage, guarded
 from stages.pruning.settings import ITERATIVE, Calibration
 from stages.replicates.processes import run_replicates
@@ -29,8 +29,8 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
     """Prune every dense replicate in rounds and retrain it under a schedule after each."""
     with guarded("iterate", method=method, schedule=schedule) as stage:
         folder = Path(f"models/plans/{method}/{schedule}")
-        compute, seed = stage.read("compute", Compute), stage.read("seed", int)
-        recipe = stage.read("train.recipe", Recipe)
+        compute, recipe = stage.read("compute", Compute), stage.read("train.recipe", Recipe)
+        seed = stage.read("seed", int)
         arm = ArmRun(f"{method} {schedule}", folder, load_plan(folder), recipe, compute, seed)
         methods = stage.read(f"prune.iterative.{method}", ITERATIVE).methods()
         rounds = Rounds(methods, stage.read("prune.calibration", Calibration), arm)
@@ -63,5 +63,4 @@ def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> No
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

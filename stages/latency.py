@@ -8,7 +8,7 @@ import typer
 from stages.evaluation.latency import latencies
 from stages.evaluation.settings import Timing
 from stages.networks.compact import load
-from stages.pipeline.command import MethodName, faults_in_one_line
+from stages.pipeline.command import MethodName, run
 from stages.pipeline.files import read_json, write_text
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
@@ -43,5 +43,4 @@ def main(method: MethodName) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

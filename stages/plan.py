@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from stages.pipeline.command import MethodName, faults_in_one_line
+from stages.pipeline.command import MethodName, run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
@@ -41,5 +41,4 @@ def main(method: MethodName) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -6,7 +6,7 @@ import typer
 
 from stages.data.preparation import prepare
 from stages.data.settings import DATA
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.guard import guarded
 
 DOWNLOADS = Path("data/downloads")
@@ -22,5 +22,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, faults_in_one_line
+from stages.pipeline.command import MethodName, run
 from stages.pipeline.files import read_json, write_json
 from stages.pipeline.guard import guarded
 from stages.pruning.replicate import Task, prune_replicate
@@ -58,5 +58,4 @@ def replicate(task: Task, number: int) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -8,7 +8,7 @@ import typer
 
 from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, ScheduleName, faults_in_one_line
+from stages.pipeline.command import MethodName, ScheduleName, run
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.ranks import leads
@@ -57,5 +57,4 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -7,7 +7,7 @@ import typer
 from stages.dense.run import DenseRun, check_converged, checkpoints_every, save_trained
 from stages.images.prepared import load
 from stages.networks.settings import Model
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.replicate import Outputs, training
@@ -55,5 +55,4 @@ def replicate(stage: Stage, dense: DenseRun, every: int, outputs: Outputs, numbe
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

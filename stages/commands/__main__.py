@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from stages.commands.layout import columns
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import faults_in_one_line, run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import nearest
 
@@ -28,8 +28,7 @@ def dispatch(words: Sequence[str]) -> None:
         case [] | ["--help"]:
             print(f"Usage: afterprune COMMAND [OPTIONS]\n\n{columns(known.items())}\n\n{HINT}")
         case [name, *rest] if name in known:
-            module = import_module(f"stages.commands.{name}")
-            module.app(rest, prog_name=f"afterprune {name}")
+            run(import_module(f"stages.commands.{name}").app, rest, f"afterprune {name}")
         case [name, *_]:
             raise Fault(f"no command {name!r}; {nearest(name, known)}")
 

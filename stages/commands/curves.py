@@ -11,7 +11,7 @@ import typer
 
 from stages.commands.layout import columns
 from stages.dense.settings import Train
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, replacing
 from stages.pipeline.params import PARAMS, lookup, nearest, parse
@@ -35,11 +35,13 @@ def main(
         list[str] | None, typer.Option(help="A key of retrain.schedules; repeatable. Default: all.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="T. Default: the schedule's own.")
+        int | None, typer.Option(min=1, max=100_000, help="T. Default: the schedule's own.")
     ] = None,
     steps_per_epoch: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Default: data/prepared's; {ASSUMED_STEPS} without it."),
+        typer.Option(
+            min=1, max=1_000_000, help=f"Default: data/prepared's; {ASSUMED_STEPS} without it."
+        ),
     ] = None,
     params: Annotated[Path, typer.Option(help="A params.yaml, or a preset's file.")] = PARAMS,
     distance: Annotated[
@@ -174,5 +176,4 @@ def _steps(given: int | None, tree: Any, train: Train) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

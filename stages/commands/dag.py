@@ -7,7 +7,7 @@ import sys
 import networkx as nx
 import typer
 
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 
 app = typer.Typer(add_completion=False)
@@ -55,5 +55,4 @@ def mermaid(graph: nx.DiGraph) -> str:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.blame import settings_blamed
 from stages.commands.edits import edits
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.digests import CODE, check_codes, code_digests
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_json, write_text
@@ -33,7 +34,8 @@ def main(
     What is `restored` comes from DVC's cache. What `runs` behind another stage may turn out to be
     there as well; what `may run` does so only if the stages before it write something new.
     """
-    found = forecasts(Pipeline(targets or ()), future())
+    with settings_blamed():
+        found = forecasts(Pipeline(targets or ()), future())
     if all(each.stage != "code" for each in found):
         _warn_of_stale_digests()
     print(table(found) if found else "nothing to run")
@@ -74,5 +76,4 @@ def validated(study: Study) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

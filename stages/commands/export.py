@@ -13,7 +13,7 @@ from torch import nn
 from stages.evaluation.outcome import DIVERGED
 from stages.networks.compact import load
 from stages.networks.exporting import MISSING, can_export, write_onnx
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, replacing
 from stages.training.divergence import Divergence
@@ -97,5 +97,4 @@ def export(source: Path, about: Mapping[str, Any], format: Format, target: Path)
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

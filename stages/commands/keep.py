@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
-from stages.pipeline.params import PARAMS
+from stages.pipeline.params import PARAMS, shown
+from stages.pipeline.section import NAME
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
 PARTS = ("headline.json", "curves", "figures", "tables")
-NAME = r"[a-z][a-z0-9_]*"
 
 
 @app.command()
@@ -27,7 +27,7 @@ def main(
 ) -> None:
     """Copy the finished report and params.yaml to reports/studies/NAME, for git."""
     if not re.fullmatch(NAME, name):
-        raise Fault(f"the study's name is {name!r}; it should match {NAME}")
+        raise Fault(f"the study's name is {shown(name)}; it should match {NAME}")
     if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"]).returncode:
         raise Fault("the report is not that of params.yaml; run `dvc repro` first")
     folder = REPORTS / "studies" / name
@@ -57,5 +57,4 @@ def keep(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -8,7 +8,7 @@ import typer
 
 from stages.commands.finished import finished_report
 from stages.commands.layout import columns, duration
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.reporting.pairs import Pair, pairs
@@ -96,5 +96,4 @@ def _time(replicates: int, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

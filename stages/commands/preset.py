@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stages.commands.layout import columns
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.params import PARAMS, nearest, read_yaml
@@ -71,5 +71,4 @@ def _refuse_loss(presets: dict[str, Path]) -> None:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

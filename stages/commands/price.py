@@ -14,7 +14,7 @@ from torch import nn
 from stages.commands.layout import columns, duration, in_bytes
 from stages.evaluation.cost import cost
 from stages.images.prepared import ImageSet, Prepared, load
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, parse
 from stages.presets.preset import read_params
@@ -176,5 +176,4 @@ def _first(images: ImageSet, count: int) -> ImageSet:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

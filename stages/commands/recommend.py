@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from stages.commands.finished import finished_report
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import nearest
 from stages.reporting.measures import kept_by
@@ -53,5 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -1,6 +1,7 @@
 """What `dvc repro` runs, several stages at once."""
 
-from stages.pipeline.command import faults_in_one_line
+from stages.commands.blame import settings_blamed
+from stages.pipeline.command import run
 from stages.runner.command import application
 from stages.runner.dvc.forecast import Future
 
@@ -12,8 +13,7 @@ def future() -> Future:
     return explain.future()
 
 
-app = application(future)
+app = application(future, settings_blamed)
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

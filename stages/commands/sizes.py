@@ -10,7 +10,7 @@ import typer
 from torch import nn
 
 from stages.evaluation.cost import layers
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, parse
 from stages.presets.preset import read_params
@@ -68,5 +68,4 @@ def overview(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.data.memory import mention_size
+from stages.data.root import misplaced
 from stages.data.settings import Data
 from stages.data.sources.raw import Images, Raw
 from stages.data.sources.registry import SOURCES
@@ -26,6 +27,8 @@ def prepare(data: Data, downloads: Path, folder: Path) -> None:
 
     `downloads` is where a source may put what it has to fetch.
     """
+    for line in misplaced(Path(data.root)):
+        raise Fault(line)
     source = SOURCES[data.source]
     raw = source.read(Path(data.root), downloads, **options_of(data, "source", Data))
     _check_sizes(raw, data.root)

@@ -6,7 +6,7 @@ from annotated_types import Ge, Lt
 
 from stages.data.sources.registry import SOURCES
 from stages.pipeline.options import entry, union
-from stages.pipeline.section import Section
+from stages.pipeline.section import Location, Section
 
 
 class Data(Section):
@@ -18,7 +18,7 @@ class Data(Section):
     """
 
     source: str
-    root: str = "data/raw"
+    root: Location = "data/raw"
     validation: Annotated[float, Ge(0), Lt(0.9)] = 0.1
     seed: Annotated[int, Ge(0)] = 0
     train_limit: Annotated[int, Ge(1)] | None = None

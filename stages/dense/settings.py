@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.pipeline.section import Section
+from stages.pipeline.section import Epochs, Section
 from stages.schedules.dense import DenseRates, Peak
 from stages.schedules.settings import DENSE_SCHEDULE
 from stages.training.settings import Recipe
@@ -17,11 +17,11 @@ class Train(Section):
     too.
     """
 
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Epochs
     lr: Peak
     schedule: DENSE_SCHEDULE
     checkpoint_every: Annotated[int, Field(ge=1)]
-    devices: Annotated[int, Field(ge=1)] = 1
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1
     recipe: Recipe
 
     def rates(self, steps_per_epoch: int) -> DenseRates:

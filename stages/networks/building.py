@@ -16,9 +16,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from stages.networks.blame import blamed
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import is_inside
+from stages.pipeline.params import shown
 
 PACKAGE = PurePosixPath("stages/models")
 STAGES = Path(__file__).parents[1]
@@ -41,24 +44,28 @@ class Spec:
 def build(spec: Spec, seed: int | None = None) -> nn.Module:
     """Build the network; a seed fixes its weights, and torch's CPU generator stays as it was.
 
-    Raises a Fault for a missing file or factory and for options that the factory refuses.
+    Raises a Fault for a missing file or factory, for whatever the file raises and for options that
+    the factory refuses.
     """
     factory = _factory(spec)
     arguments = {"num_classes": spec.num_classes, "in_channels": spec.in_channels, **spec.options}
-    try:
-        inspect.signature(factory).bind(**arguments)
-        with seeded(seed):
-            network = factory(**arguments)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        own = [str(each) for each in inspect.signature(factory).parameters.values()]
-        raise Fault(
-            f"model.options: {spec.factory}({', '.join(own)}) refuses {dict(spec.options)}: {error}"
-        ) from error
+    own = [str(each) for each in inspect.signature(factory).parameters.values()]
+    refusing = f"{spec.factory}({', '.join(own)}) refuses {shown(dict(spec.options))}"
+    with blamed(spec.code, refusing, "see model.options"), seeded(seed):
+        network = factory(**arguments)
     if not isinstance(network, nn.Module):
         raise Fault(f"model.factory: {spec.factory} of {spec.code} returns no nn.Module")
     for name, parameter in network.named_parameters():
+        if is_lazy(parameter):
+            raise Fault(
+                f"model.factory: {spec.factory} of {spec.code} returns a lazy {name}; "
+                "give its layer the number of inputs"
+            )
         if not parameter.numel():
-            raise Fault(f"model.options: {dict(spec.options)} leaves {name} without weights")
+            raise Fault(
+                f"model.options: {spec.factory} of {spec.code} with {shown(dict(spec.options))} "
+                f"leaves {name} without weights"
+            )
     return network
 
 
@@ -69,8 +76,10 @@ def check_output(network: nn.Module, spec: Spec, image: Tensor) -> None:
     The network stays as it was, and so does torch's CPU generator.
     """
     training = network.training
-    with seeded(None):
-        output = network.eval()(image.float()[None])
+    images = image.float()[None]
+    remedy = f"it should run on images {list(images.shape)}"
+    with seeded(None), blamed(spec.code, "the network fails", remedy):
+        output = network.eval()(images)
     network.train(training)
     shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if shape != [1, spec.num_classes]:
@@ -124,7 +133,8 @@ def _import(file: Path) -> ModuleType:
 
 
 def _factory(spec: Spec) -> Callable[..., Any]:
-    module = load_code(spec.code)
+    with blamed(spec.code, "importing it fails", "it should import anywhere, and build nothing"):
+        module = load_code(spec.code)
     names = [name for name, value in vars(module).items() if _is_factory(value)]
     if spec.factory in names:
         factory: Callable[..., Any] = getattr(module, spec.factory)

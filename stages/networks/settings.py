@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from stages.pipeline.section import Section
+from stages.pipeline.section import Location, Section
 
 GIVEN = ("num_classes", "in_channels")
 """Arguments of a factory that follow from the data."""
@@ -21,6 +21,6 @@ def own(options: dict[str, Any]) -> dict[str, Any]:
 class Model(Section):
     """The file that defines the network, its factory function, and the factory's options."""
 
-    code: str
+    code: Location
     factory: str
     options: Annotated[dict[str, Any], AfterValidator(own)] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import PARAMS, lookup, nearest, read_yaml
+from stages.pipeline.params import PARAMS, lookup, nearest, read_yaml, shown
 from stages.pipeline.section import NAME
 
 TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
@@ -40,14 +40,14 @@ def declared(module: str, items: Mapping[str, str]) -> Declaration:
     axis = next((axis for axis, names in known.items() if items.get(axis) not in names), "")
     if not axis:
         raise Fault(f"dvc.yaml: no stage of {module!r} has {dict(items)} in its matrix")
-    raise Fault(f"--{axis} is {items.get(axis)!r}; {nearest(items.get(axis), known[axis])}")
+    raise Fault(f"--{axis} is {shown(items.get(axis))}; {nearest(items.get(axis), known[axis])}")
 
 
 def _check_names(items: Mapping[str, str]) -> None:
     """Raise a Fault for a name that `validate`, which DVC may pass by, would refuse."""
     for axis, name in items.items():
         if not re.fullmatch(NAME, name):
-            raise Fault(f"--{axis} is {name!r}; a name should match {NAME}")
+            raise Fault(f"--{axis} is {shown(name)}; a name should match {NAME}")
 
 
 def modules() -> set[str]:
@@ -56,7 +56,7 @@ def modules() -> set[str]:
 
 
 def _running(module: str) -> dict[str, Any]:
-    stages = read_yaml("dvc.yaml")["stages"]
+    stages = lookup(read_yaml("dvc.yaml"), "stages", "dvc.yaml")
     found = {name: entry for name, entry in stages.items() if _module(entry) == module}
     if not found:
         raise Fault(f"dvc.yaml: no stage runs {module!r}; {nearest(module, modules())}")

@@ -30,6 +30,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     the owner's alone.
     """
     path = Path(path)
+    check_target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -45,6 +46,16 @@ def replacing(path: Path | str) -> Iterator[Path]:
 def is_inside(path: Path | str, folder: Path | str = "") -> bool:
     """Whether a path is in a folder, the current one by default, once its links are followed."""
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+
+def check_target(path: Path) -> None:
+    """Raise a Fault where a file cannot be put, or would replace what is no file: a device, say."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise Fault(f"{path} is {kind}; it should be a file, or not there yet")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise Fault(f"{path} is below {above.name}, which is a file; it should be below a folder")
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -21,6 +21,13 @@ WORD = 64
 """Bits of a whole number: no setting has more, and thousands of digits cannot be printed."""
 LONGEST = 100
 """Characters of a value or a key that a line shows."""
+LIMITS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "greater than or equal to"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "less than or equal to"),
+}
+"""Pydantic's kinds of faults of numbers: where it has the limit, and the words before it."""
 T = TypeVar("T")
 
 
@@ -97,7 +104,7 @@ def parse(kind: type[T] | Any, value: Any, key: str = "", file: Path | str = PAR
         parsed: T = _adapter(kind).validate_python(value)
     except ValidationError as error:
         faults: dict[str, list[str]] = {}
-        for fault in error.errors():
+        for fault in _without_mistyped(error.errors()):
             for subject, rule in _messages(fault, key, value):
                 faults.setdefault(subject, []).append(rule)
         lines = [f"{file}: {subject}; {', or '.join(rules)}" for subject, rules in faults.items()]
@@ -130,19 +137,26 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind) if own else TypeAdapter(kind, config=STRICT)
 
 
+def _without_mistyped(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what is missing because its name is mistyped: one mistake is one line."""
+    meant = {
+        (*fault["loc"][:-1], *difflib.get_close_matches(f"{fault['loc'][-1]}", known, n=1))
+        for fault in faults
+        if fault["type"] == "extra_forbidden" and (known := fault["input"].known)
+    }
+    return [f for f in faults if not (f["type"] == "missing" and f["loc"] in meant)]
+
+
 def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, and what is allowed instead."""
-    path = list(_path(fault["loc"], root, missing=fault["type"] == "missing"))
+    path = list(_path(fault["loc"], root, fault["type"] in ("missing", "extra_forbidden")))
     where = printable(".".join([key, *path] if key else path))
-    context, given = fault.get("ctx", {}), fault["input"]
+    context: Any = fault.get("ctx", {})
+    given: Any = fault["input"]
     given = list(given) if isinstance(given, tuple) else given  # as YAML has it
     match fault["type"]:
-        case "unknown_keys":
-            for name in context["unknown"]:
-                yield (
-                    printable(f"{where}.{name}".strip(".")) + " is no known key",
-                    nearest(name, context["known"]),
-                )
+        case "extra_forbidden":
+            yield f"{where} is no known key", nearest(fault["loc"][-1], given.known)
         case "missing":
             yield f"{where} is missing", "it has no default"
         case "union_tag_not_found":
@@ -159,6 +173,11 @@ def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, s
             yield f"{where} is {shown(given)}", "it should be a list"
         case "dict_type" | "model_type" | "model_attributes_type":
             yield f"{where} is {shown(given)}", "it should be a mapping of keys to values"
+        case kind if kind in LIMITS:
+            name, words = LIMITS[kind]
+            limit = context[name]
+            text = f"{limit:g}" if isinstance(limit, float) else f"{limit}"
+            yield f"{where} is {shown(given)}", f"it should be {words} {text}"
         case _:
             rule = re.sub("^(Input|String|[A-Z][a-z]+) should", "it should", fault["msg"])
             yield f"{where} is {shown(given)}", rule.removeprefix("Value error, ")
@@ -168,14 +187,17 @@ def _names(listed: str) -> list[str]:
     return [name.strip().strip("'") for name in listed.split(",")]
 
 
-def _path(loc: tuple[int | str, ...], value: Any, missing: bool) -> Iterator[str]:
-    """Yield the keys of a pydantic location, without the union tags that are no keys."""
+def _path(loc: tuple[int | str, ...], value: Any, last: bool) -> Iterator[str]:
+    """Yield the keys of a pydantic location, without the union tags that are no keys.
+
+    `last`: the last one is a key, though `value` may not hold it.
+    """
     for i, part in enumerate(loc):
         found = isinstance(value, Mapping) and part in value
         if isinstance(value, list | tuple) and isinstance(part, int):
             found = part < len(value)
         if found:
             value = value[part]
-        elif not (missing and i == len(loc) - 1):
+        elif not (last and i == len(loc) - 1):
             continue
         yield str(part)

@@ -5,7 +5,7 @@ from itertools import accumulate
 from operator import mul
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
@@ -46,7 +46,7 @@ class WeightEntry(Entry):
 
     granularity: Literal["weight"]
     linear: bool = False
-    iterations: Annotated[int, Ge(1)] = 1
+    iterations: Annotated[int, Ge(1), Le(1000)] = 1
 
 
 class Iterative(Entry):
@@ -57,7 +57,7 @@ class Iterative(Entry):
     in k rounds removes 1 - 0.7^k of all weights.
     """
 
-    rounds: Annotated[int, Ge(1)] | Annotated[tuple[Share, ...], Field(min_length=1)]
+    rounds: Annotated[int, Ge(1), Le(1000)] | Annotated[tuple[Share, ...], Field(min_length=1)]
 
     def methods(self) -> list[Method]:
         """Return the method of every round: sparsities of all weights, ratios of what is left."""
@@ -107,6 +107,8 @@ def _union(filters: type[Entry], weights: type[Entry]) -> Any:
 
 METHOD: Any = _union(FilterEntry, WeightEntry)
 ITERATIVE: Any = _union(IterativeFilterEntry, IterativeWeightEntry)
+METHODS: Any = Annotated[dict[Name, METHOD], Field(min_length=1)]
+ITERATIVES: Any = dict[Name, ITERATIVE]
 
 
 class Calibration(Section):
@@ -124,5 +126,5 @@ class Prune(Section):
 
     method: str
     calibration: Calibration = Calibration()
-    iterative: dict[Name, ITERATIVE] = Field(default_factory=dict)
-    methods: Annotated[dict[Name, METHOD], Field(min_length=1)]
+    iterative: ITERATIVES = Field(default_factory=dict)
+    methods: METHODS

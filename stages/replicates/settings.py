@@ -17,7 +17,7 @@ class Compute(Section):
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     evaluation_batch_size: Annotated[int, Field(ge=1)] = 512

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.pipeline.section import Name, Section
+from stages.pipeline.section import Epochs, Name, Section
 from stages.schedules.settings import SCHEDULE
 
 
@@ -12,5 +12,5 @@ class Retrain(Section):
     """The headline schedule, the budget of arms that name none, and the arms by name."""
 
     schedule: str
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Epochs
     schedules: Annotated[dict[Name, SCHEDULE], Field(min_length=1)]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -14,8 +15,14 @@ from stages.runner.dvc.forecast import Future
 from stages.runner.session import Options, run
 
 
-def application(future: Callable[[], Future] = Future) -> typer.Typer:
-    """Return the command line; `future` returns what some stages will write, for `--dry`."""
+def application(
+    future: Callable[[], Future] = Future,
+    blaming: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> typer.Typer:
+    """Return the command line; `future` returns what some stages will write, for `--dry`.
+
+    All runs within `blaming()`, which may say better why DVC cannot read dvc.yaml.
+    """
     app = typer.Typer(add_completion=False)
 
     @app.command()
@@ -64,10 +71,12 @@ def application(future: Callable[[], Future] = Future) -> typer.Typer:
         options = Options(
             tuple(targets or ()), workers or cores(), shared, per_gpu, keep_going, cold, ray
         )
-        if dry:
-            print(preview(options, future()))
-        else:
-            raise typer.Exit(run(options))
+        with blaming():
+            if dry:
+                print(preview(options, future()))
+                return
+            code = run(options)
+        raise typer.Exit(code)
 
     return app
 

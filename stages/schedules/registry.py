@@ -9,6 +9,8 @@ from stages.schedules import decays, momentum, published, warmup_decay
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Values
 
+MOST_STEPS = 50_000_000
+"""Steps of the longest run; making its curve, which is in memory as a whole, takes some 4 GB."""
 Curve = Callable[..., Values]
 """curve(total_steps, steps_per_epoch, dense, *, its own options) -> float64[total_steps]."""
 MomentumCurve = Callable[..., Values]
@@ -45,9 +47,10 @@ def learning_rates(
 ) -> Values:
     """Return the learning rates of the named curve, float64[total_steps]; a Fault if unknown."""
     given = complete(name, options)
-    if total_steps < 1 or steps_per_epoch < 1:
+    if not (1 <= total_steps <= MOST_STEPS and steps_per_epoch >= 1):
         raise Fault(
-            f"{name}: {total_steps} steps at {steps_per_epoch} per epoch; allowed: 1 or more"
+            f"{name}: {total_steps} steps at {steps_per_epoch} per epoch; "
+            f"allowed: 1 or more, in all up to {MOST_STEPS}"
         )
     return CURVES[name](total_steps, steps_per_epoch, dense, **given)
 

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from stages.pipeline.options import entry, options_of, union
-from stages.pipeline.section import Section
+from stages.pipeline.section import Epochs, Section
 from stages.schedules.arm import Arm, scratch_b_epochs
 from stages.schedules.registry import CURVES
 from stages.schedules.starts import Start
 
 Momentum = Annotated[float, Field(ge=0, lt=1)] | Literal["cycled"] | None
-Budget = Annotated[int, Field(ge=1)] | Literal["dense", "dense_macs"] | None
+Budget = Epochs | Literal["dense", "dense_macs"] | None
 
 
 class DenseSchedule(Section):

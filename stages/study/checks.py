@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from stages.data.root import misplaced
 from stages.data.settings import Data
 from stages.data.sources.registry import SOURCES
 from stages.networks.settings import Model
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import PARAMS, nearest
+from stages.pipeline.params import PARAMS, nearest, shown
 from stages.pruning.settings import Prune
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import DenseRates
@@ -49,7 +50,7 @@ def _names(study: Study) -> Iterator[str]:
         *((f"compare.path.{i}", name, schedules) for i, name in enumerate(compare.path)),
     ):
         if name not in known:
-            yield f"{key} is {name!r}; {nearest(name, known)}"
+            yield f"{key} is {shown(name)}; {nearest(name, known)}"
     for name in study.latency.keys() - study.prune.methods.keys():
         yield f"latency.{name}: no method of prune.methods; {nearest(name, study.prune.methods)}"
     if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
@@ -60,7 +61,9 @@ def _names(study: Study) -> Iterator[str]:
 
 def _root(data: Data) -> Iterator[str]:
     if not Path(data.root).is_dir():
-        yield f"data.root is {data.root!r}; it should be a folder that exists"
+        yield f"data.root is {shown(data.root)}; it should be a folder that exists"
+        return
+    yield from misplaced(Path(data.root))
 
 
 def _devices(study: Study) -> Iterator[str]:
@@ -104,16 +107,17 @@ def _rounds(prune: Prune) -> Iterator[str]:
 def _code(model: Model) -> Iterator[str]:
     path = Path(model.code)
     if not path.is_file():
-        yield f"model.code is {model.code!r}; it should be a Python file of this project"
+        yield f"model.code is {shown(model.code)}; it should be a Python file of this project"
         return
     try:
         tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
-        yield f"model.code is {model.code!r}; line {error.lineno} is not valid Python: {error.msg}"
+        line = f"line {error.lineno} is not valid Python: {error.msg}"
+        yield f"model.code is {shown(model.code)}; {line}"
         return
     if model.factory not in _defined(tree):
         known = [node.name for node in tree.body if _is_factory(node)]
-        yield f"model.factory is {model.factory!r}; {nearest(model.factory, known)}"
+        yield f"model.factory is {shown(model.factory)}; {nearest(model.factory, known)}"
 
 
 def _is_factory(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:

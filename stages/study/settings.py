@@ -21,7 +21,7 @@ class Study(Section):
     """params.yaml: replicate i of `seeds` has the seed `seed + i`; `latency` goes by method."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    seeds: Annotated[int, Field(ge=1)]
+    seeds: Annotated[int, Field(ge=1, le=10_000)]
     compute: Compute
     data: DATA
     model: Model

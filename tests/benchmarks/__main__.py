@@ -8,8 +8,9 @@ import torch
 import typer
 
 from stages.commands.layout import columns
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import check_target
 from stages.pipeline.params import nearest
 from tests.benchmarks.cases import Case, cases
 from tests.benchmarks.machine import header, warn_if_busy
@@ -36,6 +37,8 @@ def main(
     if show:
         print(columns([(name, entry.about) for name, entry in known.items()]))
         return
+    if csv:
+        check_target(csv)
     chosen = choose(known, case or list(known), device)
     if device is Device.cuda and not torch.cuda.is_available():
         raise Fault("--device is cuda; this machine has no CUDA device, use cpu")
@@ -65,5 +68,4 @@ def skips(chosen: list[Case]) -> list[str]:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

@@ -46,6 +46,8 @@ def test_training_and_test_images_of_two_sizes_are_a_fault(monkeypatch, tmp_path
     other = replace(raw, test_images=raw.test_images[:, :, 1:])
     source = Source(lambda root, downloads: other)
     monkeypatch.setitem(preparation.SOURCES, "digits", source)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
     with pytest.raises(Fault) as fault:
         prepare(settings(root="mine"), tmp_path, tmp_path / "prepared")
     assert str(fault.value) == (

@@ -122,6 +122,8 @@ def test_a_file_that_fails_to_import_is_not_remembered(project):
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError):
             load_code("broken.py")
+    with pytest.raises(Fault, match=r"^broken\.py: line 1: importing it fails: ModuleNotFound"):
+        build(Spec("broken.py", "x", {}, 10, 3))
 
 
 def test_a_link_to_code_outside_is_not_run(project, tmp_path_factory):

@@ -1,11 +1,11 @@
 """What stands in for the plumbing of stages/pipeline: it only passes names and paths."""
 
 COMMAND = """
-from contextlib import nullcontext as faults_in_one_line
 from typing import Annotated
 import typer
 MethodName = Annotated[str, typer.Option("--method")]
 ScheduleName = Annotated[str, typer.Option("--schedule")]
+def run(app): app()
 """
 GUARD = """
 from contextlib import contextmanager
@@ -52,7 +52,8 @@ STUB = {
 
 def commands(params):
     """Yield the modules and options of every stage but `code`, in an order that runs."""
-    for module in ("validate", "prepare", "dense_curve", "train", "checkpoint", "evaluate_dense"):
+    first = ("validate", "prepare", "rehearse", "dense_curve", "train", "checkpoint")
+    for module in (*first, "evaluate_dense"):
         yield (f"stages.{module}",)
     for method in params["prune"]["methods"]:
         for module in ("prune", "plan", "evaluate_pruned"):

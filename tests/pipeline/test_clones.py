@@ -13,8 +13,8 @@ def test_a_clone_without_a_remote_runs_the_chain_of_another_headline(study, tmp_
     clone = study.project.clone(tmp_path / "clone")
     clone.set("retrain.schedule", "weight_rewind")
     assert ran(clone.dvc("repro", "headline")) == {
-        *("validate", "prepare", "dense_curve", "train", "checkpoint", "prune@l1", "plan@l1"),
-        *("retrain@l1-weight_rewind", "headline"),
+        *("validate", "prepare", "rehearse", "dense_curve", "train", "checkpoint"),
+        *("prune@l1", "plan@l1", "retrain@l1-weight_rewind", "headline"),
     }
     assert clone.run("git", "status", "--porcelain", "reports", "build").count("\n") == 1
 

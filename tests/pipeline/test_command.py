@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 APP = """
 import sys
 import typer
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 
 app = typer.Typer(add_completion=False)
@@ -20,8 +20,7 @@ def main(number: int = 0) -> None:
         raise Fault(f"params.yaml: seeds is {number}; it should be 0")
     print("done")
 
-with faults_in_one_line():
-    app()
+run(app, name='do')
 """
 
 
@@ -49,7 +48,9 @@ def test_without_a_fault_the_exit_code_is_0(call):
 def test_a_bad_option_is_exit_code_2(call):
     code, out, err = call("--number", "many")
     assert (code, out) == (2, "")
-    assert "--number" in err
+    assert err.startswith("do --number many: ")
+    assert err.endswith("; see do --help\n")
+    assert err.count("\n") == 1
 
 
 def test_an_error_that_is_no_fault_keeps_its_traceback(call):
@@ -60,6 +61,6 @@ def test_an_error_that_is_no_fault_keeps_its_traceback(call):
 
 
 def test_on_windows_one_line_names_wsl_and_nothing_runs(call):
-    on_windows = APP.replace("with faults", "sys.platform = 'win32'\nwith faults")
+    on_windows = APP.replace("run(app", "sys.platform = 'win32'\nrun(app")
     line = "afterprune runs on Linux and macOS; on Windows, use WSL\n"
     assert call(app=on_windows) == (1, "", line)

@@ -5,6 +5,7 @@ import pytest
 
 from stages.pipeline.declaration import Declaration, declared, modules
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import NAME
 
 DVC = """
 stages:
@@ -84,7 +85,7 @@ def test_a_name_that_is_none_is_refused_by_the_stage_itself(name):
     Path("params.yaml").write_text(json.dumps({"prune": tree}))
     with pytest.raises(Fault) as fault:
         declared("prune", {"method": name})
-    assert str(fault.value) == f"--method is {name!r}; a name should match [a-z][a-z0-9_]*"
+    assert str(fault.value) == f"--method is {name!r}; a name should match {NAME}"
 
 
 def test_a_matrix_stage_is_that_of_its_items():

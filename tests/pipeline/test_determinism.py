@@ -14,7 +14,8 @@ from tests.pipeline.project import Project
 ITERATIVE = ("prune_iterative", "plan_iterative", "iterate", "evaluate_pruned_iterative")
 ITERATIVE += ("evaluate_iterative",)
 STAGES = (
-    *("validate", "prepare", "dense_curve", "train", "checkpoint", "prune", "plan", "retrain"),
+    *("validate", "prepare", "rehearse", "dense_curve", "train", "checkpoint", "prune", "plan"),
+    *("retrain",),
     *("evaluate_dense", "evaluate_pruned", "evaluate", "headline", "compare", *ITERATIVE),
 )
 QUICK = ("plan", "retrain", "evaluate", "compare")

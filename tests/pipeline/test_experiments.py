@@ -56,7 +56,6 @@ def test_an_unknown_schedule_is_told_in_a_line(project, where):
     command = ("exp", "run", *where, "--set-param", "retrain.schedule=nonsense")
     lines = project.dvc(*command, code=255).splitlines()
     assert "params.yaml: retrain.schedule is 'nonsense'; valid: onecycle, weight_rewind" in lines
-    assert "to undo `dvc exp run -S`: touch params.yaml && git checkout params.yaml" in lines
     assert ran("\n".join(lines)) == {"validate"}
     assert project.files("reports") == before
 

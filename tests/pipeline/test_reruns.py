@@ -121,7 +121,7 @@ def reran(study, tmp_path_factory):
 
 def test_the_headline_needs_one_arm_alone(study):
     assert study.for_headline == {
-        *("code", "validate", "prepare", "dense_curve", "train", "checkpoint"),
+        *("code", "validate", "prepare", "rehearse", "dense_curve", "train", "checkpoint"),
         *("prune@l1", "plan@l1", "retrain@l1-onecycle"),
         *("evaluate_dense", "evaluate_pruned@l1", "evaluate@l1-onecycle", "headline"),
     }
@@ -147,7 +147,9 @@ def test_the_retraining_budget_reruns_nothing_before_the_rewind_points(reran):
 
 
 def test_new_code_trains_nothing_again(reran):
-    assert reran[new_code] == {"code", "validate", "prepare", "dense_curve", "prune@l1", "plan@l1"}
+    assert reran[new_code] == {
+        *("code", "validate", "prepare", "rehearse", "dense_curve", "prune@l1", "plan@l1"),
+    }
 
 
 def test_a_new_metric_runs_no_network(reran):

@@ -51,6 +51,7 @@ def test_networks_of_the_project_import_the_room_of_networks_alone():
 def test_the_runner_knows_of_the_project_only_how_to_report_mistakes_and_share_cores():
     known = {each for path in FILES if room(path) == "runner" for each in imported(path)}
     assert {path for path in known if room(path) != "runner"} == {
+        Path("stages/pipeline/command.py"),
         Path("stages/pipeline/cores.py"),
         Path("stages/pipeline/fault.py"),
     }

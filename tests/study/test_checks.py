@@ -45,69 +45,6 @@ def test_settings_are_read_without_torch():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "line"),
-    [
-        ("prune.method", "l11", "prune.method is 'l11'; did you mean 'l1'?"),
-        (
-            "retrain.schedule",
-            "one_cycle",
-            "retrain.schedule is 'one_cycle'; did you mean 'onecycle'?",
-        ),
-        ("compare.baseline", "finetun", "compare.baseline is 'finetun'; did you mean 'finetune'?"),
-        ("compare.informed", "no", "compare.informed is 'no'; valid: "),
-        ("latency", {"l2": {}}, "latency.l2: no method of prune.methods; valid: l1, random"),
-        ("compare.random", "rndom", "compare.random is 'rndom'; did you mean 'random'?"),
-        ("model.code", "net.py", "model.code is 'net.py'; it should be a Python file"),
-        ("model.factory", "resnet9", "model.factory is 'resnet9'; did you mean 'resnet8'?"),
-        ("compute.device", "gpu", "compute.device is 'gpu'; "),
-        ("retrain.schedules.onecycle.max_lr", 0, "retrain.schedules.onecycle.max_lr is 0; "),
-        ("train.recipe.batch_size", 1, "train.recipe.batch_size is 1; it should be greater"),
-        ("data.source", "digit", "data.source is 'digit'; did you mean 'digits'?"),
-        ("seed", True, "seed is True; it should be a valid integer"),
-        ("seed", "0", "seed is '0'; it should be a valid integer"),
-        ("seed", 1.0, "seed is 1.0; it should be a valid integer"),
-        ("data", {"source": "folder", "size": True}, "data.size is True; it should be a valid int"),
-        ("train.lr", "0.1", "train.lr is '0.1'; it should be a valid number"),
-        ("compute.graph", 1, "compute.graph is 1; it should be a valid boolean"),
-        (
-            "train.recipe.optimizer",
-            {"kind": "sgd", "momentum": 0, "nesterov": True},
-            "train.recipe.optimizer.momentum is 0; with nesterov: true it should be above 0",
-        ),
-        (
-            "train.recipe.augment.crop.pad",
-            8,
-            "train.recipe.augment.crop.pad is 8; for images of 8x8 pixels it should be less than 8",
-        ),
-        (
-            "train.schedule.milestones",
-            [15, 10],
-            "train.schedule.milestones is [15, 10]; it should be in rising order, each value once",
-        ),
-        (
-            "train.schedule.milestones",
-            [10, 10],
-            "train.schedule.milestones is [10, 10]; it should be in rising order, each value once",
-        ),
-        (
-            "retrain.schedules.scaled",
-            {"curve": "scaled", "drops": [0.75, 0.5]},
-            "retrain.schedules.scaled.drops is [0.75, 0.5]; it should be in rising order",
-        ),
-        (
-            "model.options",
-            {"width": 4, "num_classes": 3},
-            "model.options is {'width': 4, 'num_classes': 3}; it should not hold num_classes, ",
-        ),
-        ("model.options", {"in_channels": 1}, "model.options is {'in_channels': 1}; it should not"),
-    ],
-)
-def test_a_bad_setting_is_one_line_with_the_nearest_name(key, value, line):
-    (told,) = faults(key, value)
-    assert told.startswith(f"params.yaml: {line}")
-
-
-@pytest.mark.parametrize(
     ("data", "fits"),
     [
         ({"source": "mnist"}, True),
@@ -151,50 +88,6 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
     tree = changed("retrain.schedules.late", {"start": "rewound", "curve": "replay", "epochs": 3})
     dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
     assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
-
-
-@pytest.mark.parametrize("seed", [2**63, 10**30])
-def test_a_seed_that_torch_cannot_take_is_a_fault(seed):
-    (told,) = faults("seed", seed)
-    assert told.startswith(f"params.yaml: seed is {seed}; it should be less than")
-
-
-def test_decay_is_finite():
-    (told,) = faults("train.recipe.optimizer.weight_decay", float("inf"))
-    assert told.startswith("params.yaml: train.recipe.optimizer.weight_decay is inf; it should be")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "line"),
-    [
-        ("data.root", "data/nope", "data.root is 'data/nope'; it should be a folder that exists"),
-        ("compare.path", ["scaled"], "compare.path is ['scaled']; it should hold two or more"),
-        (
-            "retrain.schedules.mine",
-            {"curve": "step", "milestones": [50]},
-            "retrain.schedules.mine.milestones has 50; the arm ends at epoch 8",
-        ),
-        ("train.schedule.milestones", [10, 20], "train.schedule.milestones has 20; the dense run"),
-        (
-            "retrain.schedules.mine",
-            {"curve": "replay", "epochs": "dense_macs"},
-            "retrain.schedules.mine.epochs is 'dense_macs', longer than the dense run",
-        ),
-        (
-            "prune.iterative.again",
-            {
-                "granularity": "weight",
-                "criterion": "magnitude",
-                "allocation": {"kind": "n_m", "n": 2, "m": 4},
-                "rounds": 3,
-            },
-            "prune.iterative.again: rounds: allocation 'n_m' removes nothing after round 1",
-        ),
-    ],
-)
-def test_what_no_section_sees_alone_is_a_line(key, value, line):
-    (told,) = faults(key, value)
-    assert told.startswith(f"params.yaml: {line}")
 
 
 def test_no_method_is_called_dense():

@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from PIL import Image, ImageOps
+from pydantic import BeforeValidator
 
 from stages.data.sources.depth import in_bytes, white
 from stages.data.sources.raw import Raw
 from stages.pipeline.fault import Fault
+from stages.pipeline.params import printable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 FORMATS = "PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM"
@@ -22,12 +24,22 @@ MODES = {1: "L", 3: "RGB"}
 Listing = dict[str, list[Path]]
 
 
+def whole(channels: Any) -> Any:
+    """Return what is a whole number; a ValueError for true and 1.0, which only equal one."""
+    if type(channels) is not int:
+        raise ValueError("it should be 1 or 3")
+    return channels
+
+
+Channels = Annotated[Literal[1, 3], BeforeValidator(whole)]
+
+
 def folder(
     root: Path,
     downloads: Path,
     *,
-    size: Annotated[int, Ge(1)] | None = None,
-    channels: Literal[1, 3] = 3,
+    size: Annotated[int, Ge(1), Le(8192)] | None = None,
+    channels: Channels = 3,
 ) -> Raw:
     """Read the images below `root`, in the order of the sorted class and file names.
 
@@ -39,7 +51,7 @@ def folder(
     train, test = _listed(root / "train"), _listed(root / "test")
     if odd := sorted(train.keys() ^ test.keys()):
         absent = root / ("test" if odd[0] in train else "train") / odd[0]
-        raise Fault(f"{absent}: no such folder; train and test need the same classes")
+        raise Fault(f"{printable(absent)}: no such folder; train and test need the same classes")
     shape = _first_shape(train) if size is None else (size, size)
     return Raw(
         Files(_paths(train), channels, *shape, fit=size is not None),
@@ -75,7 +87,7 @@ class Files:
         pixels = _pixels(path, MODES[self.channels], size if self.fit else None)
         if pixels.shape[:2] != size:
             raise Fault(
-                f"{path}: is {_size(pixels.shape)} but the first image is {_size(size)}"
+                f"{printable(path)}: is {_size(pixels.shape)} but the first image is {_size(size)}"
                 " (width x height); set data.size to bring all to one size"
             )
         return pixels.reshape(*size, self.channels).transpose(2, 0, 1)
@@ -94,7 +106,7 @@ def _listed(part: Path) -> Listing:
         raise Fault(f"{part}: holds no folder, and so no class")
     for name, files in listing.items():
         if not files:
-            raise Fault(f"{part / name}: holds no image ({', '.join(sorted(SUFFIXES))})")
+            raise Fault(f"{printable(part / name)}: holds no image ({', '.join(sorted(SUFFIXES))})")
     return listing
 
 
@@ -131,7 +143,7 @@ def _pixels(path: Path, mode: str, shape: tuple[int, int] | None = None) -> np.n
         with Image.open(path, formats=FORMATS) as file:
             image = in_bytes(ImageOps.exif_transpose(file), white(file)).convert(mode)
     except Exception as error:
-        raise Fault(f"{path}: not a readable image ({error})") from None
+        raise Fault(f"{printable(path)}: not a readable image ({error})") from None
     if shape is not None:
         image = ImageOps.fit(image, shape[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +56,7 @@ class Pipeline:
             self._stopped = stopped
             self._locks = Locks(self._repo)
             with self.held():
-                chosen = collect_stages(self._repo, list(targets) or [PROJECT_FILE])
+                chosen = self._chosen(targets)
                 graph = self._repo.index.graph
                 self._plan = plan_repro(get_active_graph(graph), chosen)
                 self._order = lock_order(self._plan)
@@ -64,6 +65,15 @@ class Pipeline:
         self._before: dict[str, list[Any]] = {}
         self._recorded: list[Any] = []
         self._written: set[str] = set()
+
+    def _chosen(self, targets: Sequence[str]) -> list[Any]:
+        try:
+            return list(collect_stages(self._repo, list(targets) or [PROJECT_FILE]))
+        except DvcException as error:
+            names = [stage.addressing for stage in self._repo.index.stages]
+            near = [name for each in targets for name in get_close_matches(each, names, 1)]
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise Fault(f"{error}{hint}") from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -196,9 +206,9 @@ def faults() -> Iterator[None]:
     except Fault:
         raise
     except (DvcException, OSError) as error:
-        raise Fault(f"{error}") from error
+        raise Fault(" ".join(f"{error}".split())) from error
     except Exception as error:
-        raise Fault(f"{type(error).__name__}: {error}") from error
+        raise Fault(f"{type(error).__name__}: {' '.join(f'{error}'.split())}") from error
 
 
 def _quiet() -> None:
