@@ -15,7 +15,7 @@ from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
 from stages.replicates.processes import run_replicates
 from stages.replicates.ranks import leads
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 from stages.schedules.rates import load_rates
 from stages.training.settings import Recipe
 
@@ -34,7 +34,7 @@ def main() -> None:
             stage.read("seed", int),
         )
         epochs = read_json("build/rewind.json")["epochs"]
-        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         folder = stage.output("models/checkpoints")
         folder.mkdir()
         if epochs:

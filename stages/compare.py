@@ -7,6 +7,7 @@ import typer
 from stages.pipeline.command import run
 from stages.pipeline.files import write_text
 from stages.pipeline.guard import guarded
+from stages.pipeline.made import check_made
 from stages.pipeline.params import lookup, read_yaml
 from stages.reporting.page import page, write_figures, write_tables
 from stages.reporting.report import Report
@@ -30,6 +31,7 @@ def main() -> None:
         lookup(params, "retrain.schedules"),
     )
     with guarded("compare") as stage:
+        check_made()
         once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
         schedules = stage.read("retrain.schedules", dict)
         results = read_results(REPORTS, {**once, **in_rounds}, schedules)

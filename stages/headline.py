@@ -7,6 +7,7 @@ import typer
 from stages.pipeline.command import run
 from stages.pipeline.files import write_json
 from stages.pipeline.guard import guarded
+from stages.pipeline.made import check_made
 from stages.reporting.headline import headline
 from stages.results.files import read_arm, read_dense, read_pruned
 
@@ -17,6 +18,7 @@ app = typer.Typer(add_completion=False)
 def main() -> None:
     """Write reports/headline.json from the arm that prune.method and retrain.schedule name."""
     with guarded("headline") as stage:
+        check_made()
         method = stage.read("prune.method", str)
         schedule = stage.read("retrain.schedule", str)
         reports = Path("reports")

@@ -14,7 +14,7 @@ from stages.pruning.settings import ITERATIVE, Calibration
 from stages.replicates.processes import run_replicates
 from stages.replicates.ranks import leads
 from stages.replicates.replicate import Outputs, training
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 from stages.retraining.plan import FILE, load_plan
 from stages.retraining.rounds import Rounds
 from stages.retraining.run import ArmRun
@@ -40,7 +40,7 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
             stage.output(f"models/environments/{method}/{schedule}.json"),
         )
         task = partial(replicate, stage, rounds, outputs)
-        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         run_replicates(task, seeds, compute.threads, devices)
 
 

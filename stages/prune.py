@@ -14,7 +14,7 @@ from stages.pruning.replicate import Task, prune_replicate
 from stages.pruning.settings import ITERATIVE, METHOD, Calibration
 from stages.replicates.environment import activate
 from stages.replicates.processes import run_replicates
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 
 app = typer.Typer(add_completion=False)
 
@@ -38,7 +38,7 @@ def main(method: MethodName) -> None:
             stage.output(f"models/pruned/{method}"),
             stage.output(f"models/outcomes/pruned/{method}"),
         )
-        count = stage.read("seeds", int)
+        count = stage.read("seeds", Seeds)
         run_replicates(partial(replicate, task), count, task.compute.threads)
         parts = [read_json(task.folder / "sizes" / f"replicate_{i}.json") for i in range(count)]
         about = {

@@ -13,7 +13,7 @@ from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.ranks import leads
 from stages.replicates.replicate import Outputs, training
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 from stages.retraining.plan import FILE, load_plan
 from stages.retraining.run import ArmRun, save_retrained, spec_of
 from stages.training.fit import fit
@@ -36,7 +36,7 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
             stage.output(f"models/environments/{method}/{schedule}.json"),
         )
         task = partial(replicate, stage, arm, Path(f"models/pruned/{method}"), outputs)
-        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         run_replicates(task, seeds, compute.threads, devices)
 
 

@@ -11,7 +11,7 @@ from stages.pipeline.command import run
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.replicate import Outputs, training
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 from stages.schedules.rates import load_rates
 from stages.training.fit import fit
 from stages.training.settings import Recipe
@@ -37,7 +37,7 @@ def main() -> None:
         )
         every = stage.read("train.checkpoint_every", int)
         task = partial(replicate, stage, dense, every, outputs)
-        seeds, devices = stage.read("seeds", int), stage.read("train.devices", int)
+        seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         run_replicates(task, seeds, dense.compute.threads, devices)
 
 

@@ -13,6 +13,7 @@ from stages.pipeline.command import run
 from stages.pipeline.digests import CODE, check_codes, code_digests
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_json, write_text
+from stages.pipeline.made import check_made
 from stages.pipeline.params import lookup, parse, read_yaml
 from stages.runner.dry import table
 from stages.runner.dvc.forecast import Future, forecasts
@@ -35,6 +36,7 @@ def main(
     there as well; what `may run` does so only if the stages before it write something new.
     """
     with settings_blamed():
+        _warn_of_false_records()
         found = forecasts(Pipeline(targets or ()), future())
     if all(each.stage != "code" for each in found):
         _warn_of_stale_digests()
@@ -54,6 +56,13 @@ def future() -> Future:
         print(f"{fault}\n`validate` stops on this. What would run once it is mended:\n")
     digests = code_digests(model_code)
     return Future({str(CODE): digests}, edits(digests, model_code), outputs)
+
+
+def _warn_of_false_records() -> None:
+    try:
+        check_made()
+    except Fault as fault:
+        print(f"{fault}\n")
 
 
 def _warn_of_stale_digests() -> None:

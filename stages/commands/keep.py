@@ -13,6 +13,7 @@ import typer
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
+from stages.pipeline.made import check_made
 from stages.pipeline.params import PARAMS, shown
 from stages.pipeline.section import NAME
 
@@ -30,6 +31,7 @@ def main(
         raise Fault(f"the study's name is {shown(name)}; it should match {NAME}")
     if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"]).returncode:
         raise Fault("the report is not that of params.yaml; run `dvc repro` first")
+    check_made()
     folder = REPORTS / "studies" / name
     keep(folder)
     print(f"{folder}/README.md is the report to add to git")

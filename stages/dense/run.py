@@ -19,7 +19,7 @@ from stages.replicates.seeds import DENSE
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
-from stages.training.fit import History
+from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.machine import machine_faults
 from stages.pipeline.params import nearest, printable
+from stages.pipeline.watch import leaving_when_told
 
 MethodName = Annotated[
     str, typer.Option("--method", help="A key of prune.methods or prune.iterative.")
@@ -26,11 +28,13 @@ def faults_in_one_line() -> Iterator[None]:
     """Run a command line: a Fault is printed on stderr without a traceback, and exits with 1.
 
     So is what the system says of a file, as that it may not be read, or that the disk is full.
+    SIGTERM ends it with 143, once all that it does is cleaned up.
     """
     if sys.platform == "win32":
         sys.exit("afterprune runs on Linux and macOS; on Windows, use WSL")
     try:
-        yield
+        with leaving_when_told(_say_so), machine_faults():
+            yield
     except Fault as fault:
         sys.exit(f"{fault}")
     except OSError as error:
@@ -53,6 +57,10 @@ def run(app: typer.Typer, words: Sequence[str] | None = None, name: str | None =
             typed = " ".join([name, *shlex.join(words).split()])
             print(f"{typed}: {_wrong(error, app)}; see {name} --help", file=sys.stderr)
             sys.exit(MISUSED)
+
+
+def _say_so() -> None:
+    print("stopped by SIGTERM; run it again to go on from what is kept", file=sys.stderr)
 
 
 def _wrong(error: Any, app: typer.Typer) -> str:

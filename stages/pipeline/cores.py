@@ -11,6 +11,8 @@ from stages.pipeline.fault import Fault
 
 CORES = "AFTERPRUNE_CORES"
 """The environment variable that names the folder of these files to a stage of `afterprune run`."""
+RUNNER = "AFTERPRUNE_RUNNER"
+"""The environment variable that tells a stage of `afterprune run` that no DVC started it."""
 WORKERS = "AFTERPRUNE_WORKERS"
 """The environment variable that sets how many replicates of a stage run at a time."""
 

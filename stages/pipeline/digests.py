@@ -20,7 +20,17 @@ from stages.pipeline.source import read_source
 CODE = Path("build/code.json")
 PLUMBING = frozenset(
     f"stages/pipeline/{name}.py"
-    for name in ("command", "cores", "declaration", "digests", "fault", "guard", "source", "watch")
+    for name in (
+        "command",
+        "cores",
+        "declaration",
+        "digests",
+        "fault",
+        "guard",
+        "machine",
+        "source",
+        "watch",
+    )
 )
 """Files whose text is no part of any digest, though what they import is.
 

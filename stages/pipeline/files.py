@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +97,10 @@ def save_arrays(
     text = {META: json.dumps(meta, sort_keys=True)} if meta is not None else None
     whole = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     with replacing(path) as aside:
-        save_file(whole, aside, metadata=text)
+        try:
+            save_file(whole, aside, metadata=text)
+        except SafetensorError as error:
+            raise _of_system(error, path) from None
 
 
 def load_arrays(path: Path | str) -> dict[str, np.ndarray]:
@@ -189,6 +193,12 @@ def _line(error: Exception) -> str:
     """Return the text of an error of a library, which may quote the file, as one short line."""
     text = " ".join(f"{error}".split()) or type(error).__name__
     return "".join(c if c.isprintable() else "?" for c in text[:LONGEST_REASON])
+
+
+def _of_system(error: SafetensorError, path: Path | str) -> Exception:
+    """Return the system's error that safetensors tells of in words, a full disk say."""
+    number = re.search(r"(?:code:|os error) (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
 
 
 def _rounded(value: Any, digits: int) -> Any:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,14 +20,19 @@ from typing import Any, TypeVar
 
 import psutil
 
+from stages.pipeline import made
 from stages.pipeline.declaration import Declaration, declared
 from stages.pipeline.digests import check_code
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import write_json
+from stages.pipeline.manifest import sync
 from stages.pipeline.params import lookup, parse, read_yaml
 from stages.pipeline.recovery import Work, recoverable
 from stages.pipeline.watch import end_with_dvc
 
 ASIDE = Path("build/aside")
+ASIDE_ELSEWHERE = ".aside"
+"""The folder for that in a folder of the project that is on another disk than `build`."""
 REPLICATE = re.compile(r"replicate_(\d+)(?:\.|/|$)")
 T = TypeVar("T")
 
@@ -63,8 +68,9 @@ class Stage:
                 f"dvc.yaml: stage {self.name!r} writes {path} but does not list it as output"
             )
         if path not in self.built:
-            self.built[path] = self.aside / str(len(self.built)) / Path(path).name
-            self.built[path].parent.mkdir(parents=True)
+            folder = _aside_of(Path(path), self.aside) / str(len(self.built))
+            folder.mkdir(parents=True)
+            self.built[path] = folder / Path(path).name
         return self.built[path]
 
     @contextmanager
@@ -137,7 +143,8 @@ def guarded(module: str, **items: str) -> Iterator[Stage]:
         stage.check()
         _publish(stage)
     finally:
-        shutil.rmtree(stage.aside, ignore_errors=True)
+        for folder in _asides():
+            shutil.rmtree(folder / aside.name, ignore_errors=True)
 
 
 def _checked_code(module: str, tree: dict[str, Any]) -> str:
@@ -174,6 +181,9 @@ def _digest(path: Path, version: tuple[int, int]) -> str:
 
 
 def _publish(stage: Stage) -> None:
+    for path in stage.declaration.outs:
+        if path.startswith(made.FOLDER):  # moved last: what it says holds of all
+            write_json(stage.output(path), {"params": stage.params})
     missing = [
         out
         for out in stage.declaration.outs
@@ -183,17 +193,47 @@ def _publish(stage: Stage) -> None:
         raise Fault(
             f"dvc.yaml: stage {stage.name!r} lists {', '.join(missing)} but did not write it"
         )
-    for path, built in stage.built.items():
-        target = Path(path)
+    _sync(stage.built.values())
+    _replace(stage)
+
+
+def _replace(stage: Stage) -> None:
+    """Move the outputs into place: the old ones are all gone before the first new one is there.
+
+    A process killed in between leaves outputs missing, never old ones beside new ones.
+    """
+    targets = [Path(path) for path in stage.built]
+    for number, target in enumerate(targets):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            shutil.rmtree(target)
+        if os.path.lexists(target):
+            old = _aside_of(target, stage.aside) / "old" / str(number)
+            old.mkdir(parents=True)
+            shutil.move(target, old)
+    for target, built in zip(targets, stage.built.values(), strict=True):
         shutil.move(built, target)
+    sync({target.parent for target in targets})
+
+
+def _sync(outputs: Iterable[Path]) -> None:
+    for output in outputs:
+        sync([output, *output.rglob("*")] if output.is_dir() else [output])
+
+
+def _aside_of(output: Path, aside: Path) -> Path:
+    """Return a folder to build an output in, from where one rename moves it: on the same disk."""
+    parent = next(folder for folder in output.parents if folder.exists())
+    if parent.stat().st_dev == ASIDE.stat().st_dev:
+        return aside
+    return Path(output.parts[0], ASIDE_ELSEWHERE, aside.name)
 
 
 def _sweep() -> None:
     """Remove what killed stages left aside, also one that had this process's number."""
-    for folder in ASIDE.glob("*.*"):
+    for folder in (each for aside in _asides() for each in aside.glob("*.*")):
         pid = folder.suffix[1:]
         if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _asides() -> list[Path]:
+    return [ASIDE, *Path().glob(f"*/{ASIDE_ELSEWHERE}")]

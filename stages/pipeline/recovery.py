@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TextIO
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.manifest import FILE, Manifest, sync
@@ -46,12 +47,20 @@ class Work:
 def state_folder() -> Path:
     """Return the folder of recovery state: $AFTERPRUNE_STATE, or .state in the project."""
     if os.environ.get(STATE):
-        return Path(os.environ[STATE])
+        return _checked(Path(os.environ[STATE]), f"{STATE} is {os.environ[STATE]!r}")
     here = Path.cwd()
     for folder in here.parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2] / ".state"
-    return here / ".state"
+            return _checked(folder.parents[2] / ".state")
+    return _checked(here / ".state")
+
+
+def _checked(folder: Path, subject: str = "") -> Path:
+    """Return a folder, which may not be there yet; a Fault where something else is."""
+    above = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not above.is_dir():
+        raise Fault(f"{subject or folder}: {above} is no folder; move it away or set {STATE}")
+    return folder
 
 
 @contextmanager
@@ -64,7 +73,7 @@ def recoverable(key: str, check: Callable[[], None]) -> Iterator[Work]:
     work of the same name is left unfinished, unless another process computes it.
     """
     folder = state_folder() / key
-    with _locked(folder, WAITING):
+    with locked(folder, WAITING):
         files = _finished(folder)
         if files:
             yield Work(files, finished=True, check=check)
@@ -129,8 +138,9 @@ def _finish(files: Manifest, folder: Path, check: Callable[[], None]) -> None:
 def _drop_abandoned(folder: Path) -> None:
     """Drop what others of the name in `folder` left unfinished, where no process computes it."""
     for partial in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*.partial"):
-        with suppress(BlockingIOError), _locked(partial, waiting=None):
+        with suppress(BlockingIOError), locked(partial, waiting=None):
             _remove(partial)
+            partial.with_suffix(".lock").unlink()
             print(f"{partial}: dropped; an earlier run left it unfinished", file=sys.stderr)
 
 
@@ -148,17 +158,40 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, waiting: str | None) -> Iterator[None]:
+def locked(folder: Path, waiting: str | None) -> Iterator[None]:
     """Hold the lock of a key; where another process does, wait and say so, or fail if not to."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.with_suffix(".lock")
+    while True:
+        with path.open("w") as lock:
+            _take(lock, waiting)
+            if _is_at(lock, path):
+                try:
+                    yield
+                finally:
+                    _give(lock)
+                return  # else it was freed meanwhile, and another process may hold the new file
+
+
+def _take(lock: TextIO, waiting: str | None) -> None:
     import fcntl  # which Windows lacks: there a stage has to say so, in one line
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is None:
-                raise
-            print(waiting, file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if waiting is None:
+            raise
+        print(waiting, file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _give(lock: TextIO) -> None:
+    import fcntl
+
+    fcntl.flock(lock, fcntl.LOCK_UN)  # a forked process may still have the file open
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False

@@ -5,23 +5,55 @@ files.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from stages.pipeline.cores import RUNNER
+
 SECONDS = 1.0
+GONE = "DVC is gone: this stage stops; run `dvc repro` to go on"
+GRACE = 3.0
+"""Seconds that a process has to save and to leave by itself before it is ended."""
+
+
+@contextmanager
+def leaving_when_told(told: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """At SIGTERM, call `told` and leave the block by SystemExit: clean up, save, end with 143.
+
+    The signal comes more than once, from a group and from a parent: the first one counts.
+    """
+
+    def leave(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        _end_after(GRACE, 128 + number)  # where something catches what is raised, or hangs
+        told()
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def end_with_dvc() -> None:
-    """End this process when the DVC process that started it, if one did, is gone."""
+    """End this process when the DVC process that started it, if one did, is gone.
+
+    It may be gone already: imports take seconds.
+    """
+    if "DVC_STAGE" not in os.environ or RUNNER in os.environ:
+        return
     process = _dvc()
-    if process is not None:
-        _watch(lambda: _alive(process), "DVC is gone: this stage stops; run `dvc repro` to go on")
+    if process is None:
+        sys.exit(GONE)
+    _watch(lambda: _alive(process), GONE)
 
 
 def end_with_parent(parent: int) -> None:
@@ -30,9 +62,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def _dvc() -> psutil.Process | None:
-    """Return the DVC process that started this one as a stage, None if none did."""
-    if "DVC_STAGE" not in os.environ:
-        return None
+    """Return the DVC process that started this one as a stage, None if it is gone."""
     with suppress(psutil.Error):
         for process in psutil.Process().parents():
             if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
@@ -54,6 +84,13 @@ def _watch(alive: Callable[[], bool], message: str | None) -> None:
             time.sleep(SECONDS)
         if message:
             print(message, file=sys.stderr, flush=True)
-        os._exit(1)
+        _end_after(GRACE, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=loop, daemon=True).start()
+
+
+def _end_after(seconds: float, code: int) -> None:
+    timer = threading.Timer(seconds, os._exit, [code])
+    timer.daemon = True
+    timer.start()

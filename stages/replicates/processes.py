@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import cloudpickle
 from tqdm import tqdm
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.watch import end_with_parent
-from stages.replicates.ranks import Rank, joined, ranks_of
+from stages.pipeline.machine import MAKE_ROOM, machine_faults
+from stages.pipeline.watch import GRACE, end_with_parent, leaving_when_told
+from stages.replicates.ranks import LEADER, Rank, joined, ranks_of
 from stages.replicates.workers import Room
 
 START = "fork" if sys.platform == "linux" else "spawn"
@@ -76,13 +78,16 @@ class _Portable:
 
 @contextmanager
 def _stopping(running: Mapping[Connection, BaseProcess]) -> Iterator[None]:
-    """Stop what is still running when the block ends."""
+    """Stop what is still running when the block ends: it saves its progress first."""
     try:
         yield
     finally:
         for process in running.values():
             process.terminate()
+        deadline = time.monotonic() + GRACE
         for process in running.values():
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
             process.join()
 
 
@@ -98,12 +103,23 @@ def _work(task: Task, replicate: int, rank: Rank, writer: Connection, parent: in
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its replicates
     end_with_parent(parent)
     try:
-        with joined(rank):
+        with _leaving(rank), machine_faults(), joined(rank):
             task(replicate)
     except Fault as fault:
         writer.send(f"{fault}")
     else:
         writer.send(None)
+
+
+@contextmanager
+def _leaving(rank: Rank) -> Iterator[None]:
+    """Let the leader save before it leaves; the others have nothing to save, and just end."""
+    if rank.number == LEADER:
+        with leaving_when_told():
+            yield
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        yield
 
 
 def _finish(process: BaseProcess, reader: Connection) -> None:
@@ -112,6 +128,8 @@ def _finish(process: BaseProcess, reader: Connection) -> None:
     except EOFError:
         process.join()
         message = f"{process.name}: its process ended with exit code {process.exitcode}"
+        if process.exitcode == -signal.SIGKILL:
+            message += f", killed, as the system does where memory is full; {MAKE_ROOM}"
     process.join()
     if message is not None:
         raise Fault(message)

@@ -6,6 +6,11 @@ from pydantic import Field
 
 from stages.pipeline.section import Section
 
+MOST_THREADS = 1024
+"""More cores than machines have; a hundred thousand threads take one down."""
+Seeds = Annotated[int, Field(ge=1, le=10_000)]
+"""The number of replicates; each is a process, a network and a row of the records."""
+
 
 class Compute(Section):
     """Device and arithmetic; all but `graph` can change the last bits of a result.
@@ -17,7 +22,7 @@ class Compute(Section):
     """
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     evaluation_batch_size: Annotated[int, Field(ge=1)] = 512

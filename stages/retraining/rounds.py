@@ -23,8 +23,9 @@ from stages.replicates.seeds import PRUNE, stream_seed
 from stages.retraining.plan import Plan
 from stages.retraining.run import ArmRun, save_retrained
 from stages.schedules.adaptive import adaptive_scale
-from stages.training.fit import History, end
+from stages.training.history import History
 from stages.training.loop import Run
+from stages.training.progress import end
 
 OUTCOME = "outcome.safetensors"
 

@@ -19,7 +19,7 @@ from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import Plan, rewound_file, scaled
 from stages.retraining.start import starting_point
-from stages.training.fit import History
+from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe

@@ -17,11 +17,13 @@ from stages.runner.session import Options, run
 
 def application(
     future: Callable[[], Future] = Future,
-    blaming: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ready: Callable[[], AbstractContextManager[None]] = nullcontext,
+    previewing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> typer.Typer:
     """Return the command line; `future` returns what some stages will write, for `--dry`.
 
-    All runs within `blaming()`, which may say better why DVC cannot read dvc.yaml.
+    A run is within `ready()`, a preview within `previewing()`: they may prepare the project, or say
+    better why DVC cannot read dvc.yaml.
     """
     app = typer.Typer(add_completion=False)
 
@@ -71,10 +73,11 @@ def application(
         options = Options(
             tuple(targets or ()), workers or cores(), shared, per_gpu, keep_going, cold, ray
         )
-        with blaming():
-            if dry:
+        if dry:
+            with previewing():
                 print(preview(options, future()))
-                return
+            return
+        with ready():
             code = run(options)
         raise typer.Exit(code)
 

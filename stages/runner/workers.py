@@ -9,6 +9,7 @@ from signal import SIGKILL, SIGTERM
 from threading import Thread
 from typing import Protocol
 
+from stages.pipeline.cores import RUNNER
 from stages.runner.dvc.pipeline import Command
 from stages.runner.slots import Slot
 
@@ -51,7 +52,8 @@ class Workers:
     def start(self, name: str, command: Command, slot: Slot, log: Path) -> None:
         """Run the command of a stage."""
         self.running[name] = slot
-        told = replace(command, environment={**command.environment, **slot.variables})
+        variables = {**command.environment, **slot.variables, RUNNER: "1"}
+        told = replace(command, environment=variables)
         Thread(target=self._run, args=(name, told, slot, log), daemon=True).start()
 
     def wait(self, seconds: float | None) -> list[Ended]:

@@ -10,7 +10,7 @@ from stages.evaluation.settings import Timing
 from stages.networks.settings import Model
 from stages.pipeline.section import Name, Section
 from stages.pruning.settings import Prune
-from stages.replicates.settings import Compute
+from stages.replicates.settings import Compute, Seeds
 from stages.reporting.settings import Compare
 from stages.retraining.settings import Retrain
 from stages.schedules.arm import rewind_epoch
@@ -21,7 +21,7 @@ class Study(Section):
     """params.yaml: replicate i of `seeds` has the seed `seed + i`; `latency` goes by method."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    seeds: Annotated[int, Field(ge=1, le=10_000)]
+    seeds: Seeds
     compute: Compute
     data: DATA
     model: Model

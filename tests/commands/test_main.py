@@ -45,7 +45,7 @@ def test_a_command_gets_its_own_words(capsys):
 
 
 def test_an_unknown_command_is_one_line_with_the_nearest_name():
-    with pytest.raises(Fault, match=r"^no command 'curve'; did you mean 'curves'\? valid: curves"):
+    with pytest.raises(Fault, match=r"^no command 'curve'; did you mean 'curves'\? valid: clean, "):
         dispatch(["curve"])
 
 

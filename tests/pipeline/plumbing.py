@@ -40,12 +40,22 @@ class Cores: ...
 def shared(): ...
 def side_by_side(): ...
 """
+WATCH = """
+from contextlib import nullcontext as leaving_when_told
+GRACE = 1
+def end_with_parent(parent): ...
+"""
+MACHINE = """
+from contextlib import nullcontext as machine_faults
+MAKE_ROOM = ""
+"""
 STUB = {
     "stages/pipeline/command.py": COMMAND,
     "stages/pipeline/cores.py": CORES,
     "stages/pipeline/guard.py": GUARD,
     "stages/pipeline/fault.py": "class Fault(Exception): ...\n",
-    "stages/pipeline/watch.py": "def end_with_parent(parent): ...\n",
+    "stages/pipeline/watch.py": WATCH,
+    "stages/pipeline/machine.py": MACHINE,
     "stages/pipeline/digests.py": "def check_codes(model_code): ...\n",
 }
 

@@ -1,13 +1,16 @@
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from stages.pipeline import guard
 from stages.pipeline.fault import Fault
 from stages.pipeline.guard import ASIDE, guarded
 from stages.pipeline.section import Section
+from tests.pipeline.disks import mounted
 
 DVC = """
 stages:
@@ -465,3 +468,47 @@ def test_a_replicate_is_not_computed_on_inputs_that_changed_before_they_were_loa
 
     with pytest.raises(Fault, match=r"data\.txt changed while it ran"):
         run(begin)
+
+
+def killed_at_move(number):
+    """Run the stage in a process that is gone before it moves for the so many-th time."""
+    child = os.fork()
+    if child == 0:
+        move, moves = shutil.move, iter(range(10))
+        guard.shutil.move = lambda *paths: os._exit(0) if next(moves) == number else move(*paths)
+        run()
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_kill_between_two_moves_leaves_no_mixture_and_the_next_run_heals(number):
+    run(text="old")
+    killed_at_move(number)
+    assert set(published().values()) in ({"old"}, {"new"}, set())
+    assert len(published()) == [2, 1, 0, 1][number]
+    run()
+    assert published() == NEW
+    assert list(ASIDE.iterdir()) == []
+
+
+def test_outputs_are_on_the_disk_before_they_are_in_place(monkeypatch):
+    done = []
+    sync, move = guard.sync, shutil.move
+    monkeypatch.setattr(guard, "sync", lambda paths: done.extend(sync([p]) or p for p in paths))
+    monkeypatch.setattr(shutil, "move", lambda *paths: done.append(Path(paths[1])) or move(*paths))
+    run()
+    names = [path.as_posix().rpartition("/aside/")[2].split("/", 2)[-1] for path in done]
+    assert names[:3] == ["dense", "dense/new.bin", "result.json"]
+    assert done[3:5] == [DENSE, RESULT]
+    assert set(done[5:]) == {DENSE.parent, RESULT.parent}
+
+
+def test_outputs_on_another_disk_are_built_there(tmp_path):
+    """Where a rename would be a copy, a full disk would leave a part of it."""
+    with mounted(tmp_path / "models"):
+        with guarded("train") as stage:
+            assert stage.output("models/dense").parts[:2] == ("models", ".aside")
+            build(stage)
+        assert published() == NEW
+        assert list(Path("models/.aside").iterdir()) == []

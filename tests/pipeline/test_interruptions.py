@@ -3,6 +3,8 @@
 import fcntl
 import os
 import signal
+import sys
+import time
 from contextlib import ExitStack, contextmanager
 
 import psutil
@@ -99,7 +101,7 @@ def test_a_run_killed_while_training_ends_as_if_it_had_not_been(project, tmp_pat
     undisturbed = project.copy(tmp_path / "undisturbed")
     process = project.start("dvc", "repro", "train")
     state = project.folder / ".state"
-    wait_until(lambda: list(state.glob("*.partial/progress_*.safetensors")))
+    wait_until(lambda: list(state.glob("*.partial/progress_*.safetensors")), 60)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     wait_until(lambda: not alive(project))
@@ -136,3 +138,25 @@ def test_one_more_seed_trains_one_more_replicate(project):
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
     assert dense.items() <= project.files("models/dense").items()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["stage", "group"])
+def test_a_stage_that_is_told_to_stop_saves_and_ends_with_143(project, tmp_path, whom):
+    project.set("train.epochs", 200)
+    undisturbed = project.copy(tmp_path / "undisturbed")
+    project.dvc("repro", "dense_curve")
+    process = project.start(sys.executable, "-m", "stages.train")
+    state = project.folder / ".state"
+    wait_until(lambda: list(state.glob("*.partial/progress_*.safetensors")), 60)
+    (os.killpg if whom == "group" else os.kill)(process.pid, signal.SIGTERM)
+    begun = time.monotonic()
+    said, _ = process.communicate()
+    assert time.monotonic() - begun < 10  # not the time to the end of 200 epochs
+    assert process.returncode == 128 + signal.SIGTERM
+    assert said == "stopped by SIGTERM; run it again to go on from what is kept\n"
+    assert not alive(project)
+    assert not any((project.folder / "build/aside").iterdir())
+    for each in (project, undisturbed):
+        assert "train" in ran(each.dvc("repro", "train"))
+    assert project.outputs() == undisturbed.outputs()

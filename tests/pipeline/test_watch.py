@@ -110,6 +110,24 @@ def test_a_stage_goes_on_while_dvc_lives(dvc):
     assert process.wait() == 0
 
 
+def test_a_stage_whose_dvc_was_gone_before_it_looked_stops(begin):
+    """Imports take seconds; without this it would train to the end beside the next one."""
+    stage = [
+        sys.executable,
+        "-c",
+        STAGE.replace("watch.end", "print('ready', flush=True); watch.end", 1),
+        "60",
+    ]
+    process = begin(*stage, DVC_STAGE="train")
+    assert said_until_all_are_gone(process) == f"{watch.GONE}\n"
+    assert process.wait() == 1
+
+
+def test_a_stage_of_the_runner_has_no_dvc_to_watch(begin):
+    process = begin(sys.executable, "-c", STAGE, "0.2", DVC_STAGE="train", AFTERPRUNE_RUNNER="1")
+    assert said_until_all_are_gone(process) == "finished\n"
+
+
 def test_a_stage_run_by_hand_watches_nobody(begin):
     process = begin(sys.executable, "-c", STAGE, "0.2")
     assert said_until_all_are_gone(process) == "finished\n"

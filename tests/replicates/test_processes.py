@@ -185,3 +185,51 @@ def test_replicates_share_one_lock_for_their_bars(tmp_path, monkeypatch):
 
     run_replicates(task, 2, 1)
     assert [(tmp_path / name).read_text() for name in "01"] == ["True", "True"]
+
+
+def saving(folder, number):
+    """Wait to be told to leave, and save what a replicate would."""
+    note(folder, number)
+    try:
+        time.sleep(60)
+    except SystemExit as ending:
+        (folder / f"saved {number}").write_text(f"{ending.code}")
+        raise
+
+
+def test_replicates_that_are_stopped_save_first(tmp_path):
+    def task(number):
+        if number == 0:
+            wait_for(tmp_path / "1")
+            raise Fault("no")
+        saving(tmp_path, number)
+
+    with pytest.raises(Fault, match=r"^no$"):
+        run_replicates(task, 2, 1)
+    assert (tmp_path / "saved 1").read_text() == "143"
+
+
+def test_a_replicate_that_is_told_to_stop_ends_with_143(tmp_path):
+    def task(number):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        saving(tmp_path, number)
+
+    with pytest.raises(Fault, match="exit code 143"):
+        run_replicates(task, 1, 1)
+
+
+def test_a_replicate_that_does_not_leave_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.replicates.processes.GRACE", 0.1)
+
+    def task(number):
+        if number == 0:
+            wait_for(tmp_path / "1")
+            raise Fault("no")
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        note(tmp_path, number)
+        time.sleep(60)
+
+    with pytest.raises(Fault, match=r"^no$"):
+        run_replicates(task, 2, 1)
+    assert not psutil.pid_exists(int((tmp_path / "1").read_text()))

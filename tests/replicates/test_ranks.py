@@ -177,7 +177,7 @@ def test_a_killed_rank_is_one_line_that_names_it(victim, tmp_path, gone, capfd):
             os.kill(os.getpid(), signal.SIGKILL)
         ranks.average([torch.ones(3)])
 
-    expected = rf"^replicate 0, device {victim}: its process ended with exit code -9$"
+    expected = rf"^replicate 0, device {victim}: its process ended with exit code -9, killed"
     with pytest.raises(Fault, match=expected):
         run_replicates(task, 1, 1, devices=2)
     gone(tmp_path)

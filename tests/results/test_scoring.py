@@ -20,7 +20,7 @@ from stages.results.scoring import (
 from stages.retraining.plan import Plan
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
-from stages.training.fit import History
+from stages.training.history import History
 
 EPOCHS, STEPS = 3, 2
 LABELS = {"validation": np.array([0, 1]), "test": np.array([1, 0, 1, 1])}

@@ -12,12 +12,13 @@ from stages.networks import compact
 from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
+from stages.pipeline.recovery import PROGRESS
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file, save_plan
 from stages.retraining.run import ArmRun
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
-from stages.training.fit import PROGRESS, History
+from stages.training.history import History
 from stages.training.loop import Run
 
 SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)

@@ -9,7 +9,9 @@ import pytest
 from stages.images.prepared import ImageSet
 from stages.pipeline.recovery import PROGRESS
 from stages.training import fit as module
-from stages.training.fit import History, end, fit
+from stages.training.fit import fit
+from stages.training.history import History
+from stages.training.progress import end
 
 
 class KilledError(Exception):
@@ -222,3 +224,48 @@ def test_without_its_newest_progress_a_run_goes_on_from_the_one_before_or_from_i
     assert seen == again
     assert same(snapshot(resumed), undisturbed[1])
     assert history.rows == undisturbed[0].rows
+
+
+@pytest.mark.parametrize("error", [KilledError, SystemExit, KeyboardInterrupt])
+def test_what_ends_a_run_saves_the_last_epoch_though_it_was_not_due(
+    error, undisturbed, begin, tmp_path, snapshot, same, monkeypatch
+):
+    """SystemExit is what SIGTERM raises; `after` has not seen the third epoch to its end."""
+    monkeypatch.setattr(module, "SAVING_SHARE", -1)
+
+    def ended(run):
+        if run.epoch == 3:
+            raise error
+
+    kept = []
+    with pytest.raises(error):
+        fit(begin(), tmp_path, "ended", 0, ended, keep=lambda without: kept.append(without))
+    assert [path.name for path in tmp_path.glob(PROGRESS)] == ["progress_00000002.safetensors"]
+    assert kept == [[]]
+    resumed, seen = begin(), []
+    history = fit(resumed, tmp_path, "resumed", 0, lambda run: seen.append(run.epoch))
+    assert seen == [3, 4]
+    assert same(snapshot(resumed), undisturbed[1])
+    assert history.rows == undisturbed[0].rows
+
+
+def test_an_epoch_in_the_midst_of_training_saves_the_one_before(
+    undisturbed, begin, tmp_path, snapshot, same, monkeypatch
+):
+    monkeypatch.setattr(module, "SAVING_SHARE", -1)
+    run = begin()
+    step, taken = run.step, []
+
+    def launch():
+        taken.append(1)
+        if len(taken) == 2 * run.rates.steps_per_epoch + 2:
+            raise SystemExit(143)
+        step()
+
+    run.launch = launch
+    with pytest.raises(SystemExit):
+        fit(run, tmp_path, "ended", 0)
+    resumed, seen = begin(), []
+    fit(resumed, tmp_path, "resumed", 0, lambda run: seen.append(run.epoch))
+    assert seen == [3, 4]
+    assert same(snapshot(resumed), undisturbed[1])

@@ -5,9 +5,10 @@ of DVC, in this process alone, and leaves on disk what that function would.
 """
 
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -60,7 +61,10 @@ class Parsed:
 
 
 class LockFiles:
-    """Stands in for `dvc.dvcfile.modify_yaml`: files are read again only when others wrote them."""
+    """Stands in for `dvc.dvcfile.modify_yaml`: files are read again only when others wrote them.
+
+    DVC writes into the file itself, which a kill cuts off; here the whole is written aside.
+    """
 
     def __init__(self) -> None:
         self._modify = dvcfile.modify_yaml
@@ -73,9 +77,10 @@ class LockFiles:
         if kept and os.path.exists(path) and kept[0] == state_of(path):  # noqa: PTH110
             data = kept[1]
             yield data
-            dump_yaml(path, data, fs=fs)
+            with aside(path) as new:
+                dump_yaml(new, data, fs=fs)
         else:
-            with self._modify(path, fs=fs) as data:
+            with aside(path) as new, self._modify(new, fs=fs) as data:
                 yield data
         self._written[path] = (state_of(path), data)
 
@@ -130,6 +135,26 @@ class Rwlock:
         stack, self._stack, self._locks = self._stack, None, None
         if stack:
             stack.close()
+
+
+@contextmanager
+def aside(path: str) -> Iterator[str]:
+    """Yield a copy of a file to edit, which takes its place when the block ends without error.
+
+    One that a kill left is written over: DVC's lock of the repository is held.
+    """
+    folder, name = os.path.split(path)
+    new = os.path.join(folder, f".{name}.tmp")  # noqa: PTH118
+    if os.path.exists(path):  # noqa: PTH110
+        shutil.copy(path, new)
+    try:
+        yield new
+        with open(new, "rb") as file:  # noqa: PTH123
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(new)  # noqa: PTH108
 
 
 def state_of(path: str) -> State:

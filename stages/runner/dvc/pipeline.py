@@ -21,7 +21,7 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 from stages.pipeline.fault import Fault
 from stages.runner.dvc.locks import Locks
 from stages.runner.dvc.memory import remember
-from stages.runner.dvc.order import arrange, edges, lock_order
+from stages.runner.dvc.order import arrange, edges, lock_order, resumed, write_down
 
 BARS = ("dvc.progress", "dvc_data.callbacks")
 """The modules of DVC's progress bars, which show at the level of errors of their loggers."""
@@ -59,12 +59,13 @@ class Pipeline:
                 chosen = self._chosen(targets)
                 graph = self._repo.index.graph
                 self._plan = plan_repro(get_active_graph(graph), chosen)
-                self._order = lock_order(self._plan)
+                self._meant = Path(self._repo.tmp_dir, "runner", "order.json")
+                self._order, unarranged = resumed(self._meant, lock_order(self._plan))
         self.stages = {stage.addressing: stage for stage in self._plan}
         self.needs, self.after = edges(graph, self._plan)
         self._before: dict[str, list[Any]] = {}
         self._recorded: list[Any] = []
-        self._written: set[str] = set()
+        self._written = unarranged
 
     def _chosen(self, targets: Sequence[str]) -> list[Any]:
         try:
@@ -151,6 +152,8 @@ class Pipeline:
     def flush(self) -> None:
         """Write what was recorded to the lock files, one rewrite for each, and free the stages."""
         stages = sorted(self._recorded, key=lambda stage: str(stage.path))
+        if stages:
+            write_down(self._meant, self._order)
         for path, group in groupby(stages, key=lambda stage: str(stage.path)):
             first, *others = group
             first.dvcfile.dump_stages([first, *others], update_pipeline=False)
@@ -169,6 +172,8 @@ class Pipeline:
         self._lock_files.forget()  # an entry read from a file may be written in another form
         for path in self._written & self._order.keys():
             arrange(*self._order[path])
+        if not self._stopped():  # or the next run would take what is there for DVC's order
+            self._meant.unlink(missing_ok=True)
         with self._repo.scm_context(quiet=True):
             pass
 
