@@ -22,8 +22,8 @@ class Outcome:
     """One replicate of what a stage trained or pruned, measured on the files that it saved.
 
     `logits` are float32 [N, classes] by network and split; a split without images is missing.
-    `history` has a float64 column [epochs] by name (see `training.history.History`), none where nothing
-    was trained. `round_macs` are the MACs of the network that each round of pruning left. Where
+    `history` has a float64 column [epochs] by name (see `training.history`), none where nothing was
+    trained. `round_macs` are the MACs of the network that each round of pruning left. Where
     training `diverged` there are no logits, and history and rounds end there.
     """
 

@@ -16,7 +16,7 @@ def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Modu
     Images are not augmented; batches weigh the same, the short last one is dropped. A network
     without BatchNorm comes back as it is.
     """
-    network = copy.deepcopy(network)
+    network = copy.deepcopy(network).eval()
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for layer in layers:
         layer.reset_running_stats()

@@ -72,7 +72,7 @@ class Run:
                     self._finish(each)
                 self._start()
                 if not (self._workers.running or self._waits()):
-                    self._pipeline.finish()
+                    self._pipeline.finish(cut_short=not self._open())
                     return self.report
                 self._flush()
             ended = self._workers.wait(self._patience())

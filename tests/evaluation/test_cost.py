@@ -57,6 +57,11 @@ def test_a_layer_used_twice_costs_twice_its_macs_and_once_its_parameters():
     assert (row.parameters, row.macs) == (9, 18)
 
 
+def test_a_layer_with_one_output_by_hand():
+    network = nn.Sequential(nn.Conv2d(3, 1, 2), nn.Flatten(), nn.Linear(4, 1))
+    assert cost(network, (3, 3, 3)) == Cost(parameters=13 + 5, nonzero=18, macs=4 * 12 + 4)
+
+
 def test_counting_leaves_no_trace():
     network = resnet.resnet8(10, 1, width=4).train()
     network.layer1.eval()
@@ -91,3 +96,22 @@ def test_the_projections_of_an_attention_count():
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     network = Attending(nn.TransformerEncoder(layer, 2))
     assert cost(network, (3, 2, 2)).macs == 3 * 4 * 8 + 2 * (4 * 3 * 8 * 8 + 2 * 3 * 8 * 16)
+
+
+class ByKeyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, images):
+        tokens = images.flatten(2)
+        return self.attention(tokens, key=tokens, value=tokens, need_weights=False)[0].mean(1)
+
+
+def test_an_attention_that_is_called_by_keyword_counts_too():
+    """3 tokens of width 8, 4 projections of 3*8*8."""
+    assert cost(ByKeyword(), (3, 2, 4)).macs == 4 * 3 * 8 * 8
+
+
+def test_a_network_of_doubles_is_counted_as_it_is():
+    assert cost(nn.Sequential(nn.Linear(3, 2)).double(), (3,)) == Cost(8, 8, 6)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 
 from stages.evaluation.cost import cost
@@ -12,6 +13,7 @@ from stages.images.normalise import normalise
 from stages.images.prepared import ImageSet
 from stages.networks import compact
 from stages.networks.building import Spec, build
+from stages.pipeline.fault import Fault
 from stages.pruning.replicate import measure_pruned
 from stages.replicates.settings import Compute
 
@@ -66,6 +68,16 @@ def test_logits_are_float32_of_images_by_classes(files, data):
         "validation": (np.float32, (12, 3)),
         "test": (np.float32, (15, 3)),
     }
+
+
+def test_a_full_memory_names_the_batch_of_evaluation(files, data):
+    def full(images):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    network = compact.load(files["last"])
+    network.forward = full
+    with pytest.raises(Fault, match=r", or lower compute\.evaluation_batch_size$"):
+        split_logits(network, data, COMPUTE)
 
 
 def test_the_size_is_that_of_the_first_network(files, data):

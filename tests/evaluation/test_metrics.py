@@ -162,7 +162,8 @@ def test_the_logits_stay_as_they_are():
     ("logits", "labels"), [((0, 3), (0,)), ((2, 3), (3,)), ((3,), (3,)), ((2, 3), (2, 1))]
 )
 def test_empty_or_mismatched_input_faults(logits, labels):
-    with pytest.raises(Fault, match="they must be") as fault:
+    expected = r"they must be \[N, classes\] and \[N\] with N of at least 1$"
+    with pytest.raises(Fault, match=f": {expected}") as fault:
         scores(np.zeros(logits), np.zeros(labels, np.int64))
     assert f"{list(logits)}" in str(fault.value)
     assert f"{list(labels)}" in str(fault.value)

@@ -47,6 +47,20 @@ def test_spoiled_statistics_come_back(network, data):
     assert torch.equal(ours, theirs)
 
 
+def test_statistics_of_fewer_images_than_a_batch_are_those_of_one(network, data):
+    whole, larger = (recalibrated(network, data, size)[1] for size in (26, 100))
+    assert torch.equal(whole.running_mean, larger.running_mean)
+    assert torch.equal(whole.running_var, larger.running_var)
+    assert whole.num_batches_tracked == larger.num_batches_tracked == 1
+
+
+def test_layers_other_than_batchnorm_are_in_evaluation_mode(network, data):
+    """Dropout would draw other statistics, from a generator that nothing seeds."""
+    with_dropout = nn.Sequential(nn.Dropout(0.9), *network).train()
+    found = recalibrated(with_dropout, data, 26)[2]
+    assert torch.equal(found.running_mean, recalibrated(network, data, 26)[1].running_mean)
+
+
 def test_a_network_without_batchnorm_stays_as_it_is(data):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))

@@ -287,6 +287,21 @@ class Auxiliary(nn.Module):
         return (logits, more) if self.pair else logits + 0.3 * more
 
 
+class Pooled(nn.Module):
+    """Means over dims that are counted from the end: over positions, or over channels too."""
+
+    def __init__(self, dims):
+        super().__init__()
+        self.dims = dims
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.last = nn.Conv2d(8 if -3 not in dims else 1, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x)).mean(self.dims, keepdim=True)
+        return self.fc(F.relu(self.last(x)).mean((2, 3)))
+
+
 class Talkative(nn.Module):
     """Returns the stem's channels beside the logits, in training alone."""
 

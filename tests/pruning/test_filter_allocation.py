@@ -132,6 +132,11 @@ def test_a_target_is_one_quantity(goal):
         ALLOCATIONS["target"](layers(16, 32), measure, **goal)
 
 
+def test_a_target_above_1_is_a_number_even_just_above():
+    with pytest.raises(Fault, match=r"^allocation\.parameters: 1\.5; the smallest network has 14$"):
+        ALLOCATIONS["target"](layers(16, 32), measure, parameters=1.5)
+
+
 def test_a_target_below_one_filter_per_layer_is_refused():
     with pytest.raises(Fault, match="the smallest network has 14"):
         ALLOCATIONS["target"](layers(16, 32), measure, parameters=13)

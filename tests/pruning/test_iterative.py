@@ -38,6 +38,18 @@ def test_a_list_needs_an_allocation_with_one_amount():
         rounds("filter", "l1", {"kind": "per_stage", "ratios": [0.1]}, [0.5])
 
 
+def test_rounds_are_no_option_of_the_criterion():
+    entry = {
+        "granularity": "filter",
+        "criterion": "taylor",
+        "momentum": 0.5,
+        "allocation": {"kind": "uniform", "ratio": 0.5},
+        "rounds": 2,
+    }
+    for method in parse(ITERATIVE, entry).methods():
+        assert method.options == {"momentum": 0.5, "gate": "filter"}
+
+
 @pytest.mark.parametrize("bad", [0, [], [0.0], [1.0]])
 def test_rounds_out_of_range_are_faults(bad):
     with pytest.raises(Fault, match="rounds"):

@@ -1,3 +1,5 @@
+from torch import nn
+
 from stages.models.imagenet import mobilenet_v2, resnet18, resnet50
 from stages.models.preresnet import preresnet20
 from stages.models.resnet import resnet20, resnet110
@@ -53,6 +55,11 @@ def test_vgg_is_staged_by_resolution():
     layers = found(vgg16_bn(10), (3, 16, 16))
     assert stage_sizes(layers) == [2, 2, 3, 3, 3]
     assert [layer.index for layer in layers] == list(range(1, 14))
+
+
+def test_kernels_of_2x2_are_counted_and_those_of_1x1_are_not():
+    network = nn.Sequential(*(nn.Conv2d(3, 3, size) for size in (1, 1, 2, (1, 2), 3)))
+    assert pfec_indices(network) == {"0": 1, "2": 2, "3": 3, "4": 4}
 
 
 def test_stages_do_not_move_when_their_layers_have_different_widths():

@@ -147,7 +147,7 @@ def test_widths_are_known_without_data_unless_they_depend_on_scores():
     for method in (filters("global", ratio=0.5), filters("target", macs=0.5, by="global")):
         with pytest.raises(Fault, match="depend on the scores"):
             widths_without_data(network, method, SHAPE)
-    with pytest.raises(Fault, match="leaves all widths"):
+    with pytest.raises(Fault, match=r"^granularity: weight pruning leaves all widths as they are$"):
         widths_without_data(network, weights("global", sparsity=0.5), SHAPE)
 
 
@@ -326,3 +326,9 @@ def test_a_network_without_convolutions_has_no_weights_to_prune_but_linear_ones(
     network = nn.Sequential(nn.Flatten(), nn.Linear(768, 5))
     with pytest.raises(Fault, match="linear: true"):
         prune(network, [], weights("global", sparsity=0.5), seeded(), SHAPE)
+
+
+def test_a_network_of_a_single_layer_is_masked_under_the_name_of_its_weight(generator):
+    method = weights("global", linear=True, sparsity=0.5)
+    masks = prune(nn.Linear(4, 2), [], method, generator, (4,)).masks
+    assert {name: int(mask.sum()) for name, mask in masks.items()} == {"weight": 4}

@@ -173,6 +173,14 @@ def test_channels_that_are_left_alone_have_a_reason(factory, reasons):
     assert bool(refused) == bool(reasons)
 
 
+@pytest.mark.parametrize(
+    ("dims", "refused"), [((-1,), ""), ((-1, -2), ""), ((-3,), "Mean"), ((-3, -1), "Mean")]
+)
+def test_dims_counted_from_the_end_are_told_apart(dims, refused):
+    reason = trace(networks.Pooled(dims), SHAPE).refused.get("stem", "")
+    assert reason.startswith("pass Mean") if refused else not reason
+
+
 def test_a_network_that_torch_pruning_cannot_follow_names_its_reshape():
     network = torchvision.models.shufflenet_v2_x0_5(num_classes=5)
     with pytest.raises(Fault, match=r"the channels of stage2\.0\.branch1\.2 pass a reshape"):

@@ -86,3 +86,38 @@ def test_no_criterion_changes_the_network(name, generator):
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     assert network.training
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_no_criterion_changes_how_a_network_trains(name, generator):
+    network = resnet8(5).train()
+    network.layer1.eval()
+    network.layer2.requires_grad_(False)
+    modes = [module.training for module in network.modules()]
+    frozen = [parameter.requires_grad for parameter in network.parameters()]
+    CRITERIA[name](network, random_batches((3, 8, 8)), generator)
+    assert [module.training for module in network.modules()] == modes
+    assert [parameter.requires_grad for parameter in network.parameters()] == frozen
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+class Idle(nn.Module):
+    """A network with a layer that no image passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.used, self.idle = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, images):
+        return self.used(images.flatten(1))
+
+
+@pytest.mark.parametrize("name", ["snip", "taylor"])
+def test_a_layer_that_no_image_passes_scores_0(name, generator):
+    scores = CRITERIA[name](Idle(), random_batches((1, 2, 2), classes=3), generator)
+    assert scores["used.weight"].any()
+    assert not scores["idle.weight"].any()
+
+
+def test_a_network_of_a_single_layer_names_its_weight(generator):
+    assert CRITERIA["magnitude"](nn.Linear(2, 1), [], generator).keys() == {"weight"}

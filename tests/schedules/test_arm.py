@@ -4,7 +4,7 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
 from stages.schedules.dense import DenseRates
-from stages.schedules.momentum import constant, cycled
+from stages.schedules.momentum import constant, cycled, replayed
 from stages.schedules.registry import ADAPTIVE, CURVES, complete, learning_rates
 
 STEPS = 10
@@ -18,6 +18,16 @@ def rising(cifar):
 
 def momentum(dense, name, options=None, given=None):
     return Arm("final", name, options or {}, given).rates(72, STEPS, dense).momentum
+
+
+def test_rates_know_the_steps_of_an_epoch(rising):
+    rates = Arm("final", "constant").rates(72, STEPS, rising)
+    assert (rates.steps_per_epoch, rates.epochs, len(rates.lr)) == (STEPS, 72, 72 * STEPS)
+
+
+def test_a_momentum_is_replayed_no_longer_than_the_dense_run(rising):
+    with pytest.raises(Fault, match=r"^replay: 161 epochs, more than the dense run's 160;"):
+        replayed(161 * STEPS, rising)
 
 
 def test_most_curves_hold_the_momentum_the_dense_run_ended_with(rising):
@@ -110,3 +120,7 @@ def test_missing_options_are_completed_by_their_defaults():
 
 def test_adaptive_linear_alone_is_scaled_per_replicate():
     assert set(CURVES) >= ADAPTIVE == {"adaptive_linear"}
+
+
+def test_an_arm_of_one_epoch_goes_back_by_one():
+    assert rewind_epoch(Arm("rewound", "replay"), 1, 160) == 159

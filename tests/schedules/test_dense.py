@@ -22,6 +22,10 @@ def test_a_recorded_curve_knows_its_epochs_largest_and_last_rate(cifar):
     assert cifar.last == pytest.approx(0.001, rel=1e-15)
 
 
+def test_the_last_rate_need_not_be_the_smallest():
+    assert (ending(0.1, 0.01, 0.05).last, ending(0.01, 0.1, 0.05).max) == (0.05, 0.1)
+
+
 def test_named_rates_and_numbers_resolve(cifar, imagenet):
     for dense in (cifar, imagenet):
         assert dense.resolve("max") == 0.1

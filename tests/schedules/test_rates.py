@@ -4,21 +4,13 @@ import numpy as np
 import pytest
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import save_arrays
+from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
 from stages.schedules.dense import DenseRates
-from stages.schedules.rates import Rates, load_rates, save_rates
+from stages.schedules.rates import Rates, load_rates, save_rates, steps_per_epoch
 from stages.schedules.settings import SCHEDULE
 
 LR = np.linspace(1, 0, 6)
-
-
-def test_rates_come_back_as_they_were(tmp_path):
-    save_rates(tmp_path / "a", Rates(LR, LR / 2, 3))
-    found = load_rates(tmp_path / "a")
-    assert found.lr.tolist() == LR.tolist()
-    assert found.momentum.tolist() == (LR / 2).tolist()
-    assert (found.steps_per_epoch, found.epochs) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +45,30 @@ def test_the_widest_fall_and_rise_are_finite():
         dense = DenseRates(LR, LR, 3)
         arm = parse(SCHEDULE, entry).arm()
         assert np.isfinite(arm.rates(4, 3, dense).lr).all()
+
+
+def test_rates_come_back_to_the_bit(tmp_path):
+    rates = Rates(np.linspace(0.1, 1 / 3, 12), np.linspace(0.9, 0.7, 12), 4)
+    save_rates(tmp_path / "rates", rates)
+    back = load_rates(tmp_path / "rates")
+    assert (back.lr.tobytes(), back.momentum.tobytes()) == (
+        rates.lr.tobytes(),
+        rates.momentum.tobytes(),
+    )
+    assert (back.lr.dtype, back.steps_per_epoch, back.epochs) == (np.float64, 4, 3)
+    assert isinstance(back.epochs, int)
+
+
+def test_the_file_names_what_it_holds(tmp_path):
+    save_rates(tmp_path / "rates", Rates(np.zeros(4), np.ones(4), 2))
+    assert load_arrays(tmp_path / "rates").keys() == {"lr", "momentum"}
+    assert read_meta(tmp_path / "rates") == {"steps_per_epoch": 2}
+
+
+def test_a_missing_file_is_a_fault_that_names_it(tmp_path):
+    with pytest.raises(Fault, match="rates"):
+        load_rates(tmp_path / "rates")
+
+
+def test_the_short_last_batch_is_no_step():
+    assert [steps_per_epoch(images, 8) for images in (7, 8, 15, 16, 83)] == [0, 1, 1, 2, 10]

@@ -132,3 +132,8 @@ def test_a_step_decay_without_drops_stays_at_the_peak(cifar):
 def test_epochs_that_the_steps_do_not_fill_are_cut_short(cifar):
     whole = warmup_decay(100, STEPS, cifar, **SCALED)
     assert (warmup_decay(93, STEPS, cifar, **SCALED) == whole[:93]).all()
+
+
+def test_a_step_decay_without_drops_has_no_final_rate(cifar):
+    with pytest.raises(Fault, match=r"^final_lr: 0\.01 with decay: step, which ends at max_lr"):
+        warmup_decay(100, 10, cifar, decay="step", drops=(), final_lr=0.01)

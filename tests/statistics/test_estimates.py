@@ -33,8 +33,32 @@ def test_one_replicate_has_no_interval():
     assert value.mean == 3
     assert math.isnan(value.sd)
     assert math.isnan(value.low)
+    assert math.isnan(value.high)
     assert not value.has_interval
     assert not value.above_zero
+    assert not value.below_zero
+
+
+def test_two_replicates_have_an_interval():
+    # mean 2, sd sqrt(2), t(1, .975) = 12.706205: half is 12.706205 * sqrt(2) / sqrt(2)
+    value = estimate(series(1, 3), 0.95)
+    assert value.has_interval
+    assert (value.low, value.high) == pytest.approx((2 - 12.706205, 2 + 12.706205), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "above", "below"),
+    [
+        ((1, 1, 1), True, False),
+        ((-1, -1, -1), False, True),
+        ((0, 0, 0), False, False),
+        ((-1, 3), False, False),
+        ((-3, 1), False, False),
+    ],
+)
+def test_an_interval_that_holds_0_lies_on_neither_side(values, above, below):
+    value = estimate(series(*values), 0.95)
+    assert (value.above_zero, value.below_zero) == (above, below)
 
 
 def test_p_of_the_t_test_by_hand():

@@ -2,6 +2,7 @@ import io
 import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,6 +179,36 @@ def test_a_terminal_shows_a_line_of_progress(
     assert re.search(shown + r"[\d,]+ images/s, 00:00 left", sys.stderr.getvalue())
 
 
+def test_the_speed_shown_is_in_images_a_second(begin, tmp_path, monkeypatch):
+    """Three steps of eight images in half a second by this clock."""
+    ticks = iter(np.arange(0, 100, 0.5))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
+    fit(begin(), tmp_path, "l1 onecycle", 0)
+    assert " 48 images/s" in sys.stderr.getvalue()
+
+
+def test_the_line_goes_at_the_end_and_begins_where_a_resumed_run_does(begin, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SAVING_SHARE", 1e9)
+    with pytest.raises(KilledError):
+        fit(begin(), tmp_path, "killed", 0, killed_at(3))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
+    fit(begin(), tmp_path, "resumed", 0)
+    shown = sys.stderr.getvalue()
+    assert "resumed 0: epoch 2/4" in shown
+    assert "resumed 0: epoch 1/4" not in shown
+    assert shown.endswith("\r")
+
+
+def test_no_accuracy_is_nan_not_none(begin, data):
+    run = begin(data=replace(data, test=ImageSet(data.test.images[:0], data.test.labels[:0])))
+    history = History()
+    history.add(run, run.advance())
+    assert np.isnan(history.rows[0]["test_accuracy"])
+
+
 def test_nothing_is_shown_without_a_terminal(begin, tmp_path, capsys):
     fit(begin(), tmp_path, "l1 onecycle", 0)
     assert capsys.readouterr() == ("", "")
@@ -186,8 +217,12 @@ def test_nothing_is_shown_without_a_terminal(begin, tmp_path, capsys):
 def test_ended_progress_is_gone(begin, tmp_path):
     fit(begin(), tmp_path, "whole", 0)
     assert list(tmp_path.glob(PROGRESS))
-    end(tmp_path, lambda without: None)
-    end(tmp_path, lambda without: None)
+    superseded = []
+    end(tmp_path, lambda without: superseded.append([path.exists() for path in without]))
+    end(tmp_path, superseded.append)
+    assert len(superseded[0]) >= 1
+    assert all(superseded[0])
+    assert superseded[1:] == [[]]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -33,3 +33,5 @@ def test_logits_are_those_of_one_batch_in_evaluation_mode(batch_size, network, d
     whole = net.eval()(normalise(images, data.mean, data.std))
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
     assert not parts.requires_grad
+    logits(net, images, data.mean, data.std, batch_size)
+    assert not net.training

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from stages.images.prepared import ImageSet
 from stages.replicates.precision import memory_format, placed
@@ -152,34 +151,3 @@ def test_bfloat16_repeats_to_the_bit_and_is_near_float32(begin, network, snapsho
     assert same(snapshot(runs[0]), snapshot(runs[1]))
     assert losses[0] != losses[2]
     assert losses[0] == pytest.approx(losses[2], rel=0.02)
-
-
-def test_an_epoch_is_the_loop_as_it_is_written_by_hand(begin, network, data, rates, recipe):
-    """The reference takes batches, crops and flips one image at a time."""
-    run, net = begin(network=network(dropout=0)), network(dropout=0)
-    loss = run.advance()
-    optimizer = torch.optim.SGD(
-        net.parameters(), 0.1, 0.9, weight_decay=recipe.optimizer.weight_decay
-    )
-    chance = np.random.default_rng([run.seed, run.stream, 0])
-    order = chance.permutation(26)[:24].reshape(3, 8)
-    (top, left), flip = chance.integers(0, 3, (2, 3, 8)), None
-    flip = chance.random((3, 8)) < 0.5
-    losses = []
-    for step in range(3):
-        batch = []
-        for place, image in enumerate(order[step]):
-            pixels = F.pad(data.train.images[image], (1, 1, 1, 1))
-            y, x = top[step, place], left[step, place]
-            pixels = pixels[:, y : y + 6, x : x + 6]
-            batch.append(pixels.flip(-1) if flip[step, place] else pixels)
-        images = (torch.stack(batch) / 255 - data.mean) / data.std
-        out = F.cross_entropy(net(images), data.train.labels[order[step]])
-        optimizer.zero_grad()
-        out.backward()
-        optimizer.param_groups[0].update(lr=rates.lr[step], momentum=rates.momentum[step])
-        optimizer.step()
-        losses.append(out.item())
-    assert loss == pytest.approx(np.mean(losses), rel=1e-5)
-    for ours, theirs in zip(run.network.parameters(), net.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)

@@ -166,13 +166,16 @@ class Pipeline:
         """Whether something recorded is in no lock file yet."""
         return bool(self._recorded)
 
-    def finish(self) -> None:
-        """Write the rest, put new entries into DVC's order, and add to git what DVC would."""
+    def finish(self, cut_short: bool = False) -> None:
+        """Write the rest, put new entries into DVC's order, and add to git what DVC would.
+
+        One that was `cut_short` may have recorded what DVC would have come to later.
+        """
         self.flush()
         self._lock_files.forget()  # an entry read from a file may be written in another form
         for path in self._written & self._order.keys():
             arrange(*self._order[path])
-        if not self._stopped():  # or the next run would take what is there for DVC's order
+        if not cut_short:  # or the next run would take what is there for DVC's order
             self._meant.unlink(missing_ok=True)
         with self._repo.scm_context(quiet=True):
             pass
