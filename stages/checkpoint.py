@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from stages.dense.given import given_weights
 from stages.dense.run import DenseRun, check_converged, go_to, save_checkpoint
 from stages.images.prepared import load
 from stages.networks.settings import Model
@@ -34,6 +35,9 @@ def main() -> None:
             stage.read("seed", int),
         )
         epochs = read_json("build/rewind.json")["epochs"]
+        given = given_weights(Path(stage.read("train.weights", str)))
+        if given:
+            given.check(epochs)
         seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         folder = stage.output("models/checkpoints")
         folder.mkdir()

@@ -10,6 +10,7 @@ from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.results.files import write_result
 from stages.results.scoring import dense_result, read_labels
+from stages.schedules.rates import load_rates
 
 app = typer.Typer(add_completion=False)
 
@@ -23,6 +24,7 @@ def main() -> None:
             read_labels(Path("data/prepared")),
             stage.read("seed", int),
             read_json("models/environments/dense.json"),
+            load_rates("models/dense_curve.safetensors").epochs,
         )
         write_result(stage.output("reports/dense.json"), result)
 

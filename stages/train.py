@@ -1,10 +1,13 @@
 """train: the dense network of every replicate."""
 
 from functools import partial
+from pathlib import Path
 
 import typer
 
+from stages.dense.given import Given, given_weights
 from stages.dense.run import DenseRun, check_converged, checkpoints_every, save_trained
+from stages.dense.weights import take
 from stages.images.prepared import load
 from stages.networks.settings import Model
 from stages.pipeline.command import run
@@ -36,20 +39,27 @@ def main() -> None:
             stage.output("models/environments/dense.json"),
         )
         every = stage.read("train.checkpoint_every", int)
-        task = partial(replicate, stage, dense, every, outputs)
+        given = given_weights(Path(stage.read("train.weights", str)))
+        task = partial(replicate, stage, dense, given or every, outputs)
         seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
         run_replicates(task, seeds, dense.compute.threads, devices)
 
 
-def replicate(stage: Stage, dense: DenseRun, every: int, outputs: Outputs, number: int) -> None:
-    """Train one replicate to the end."""
+def replicate(
+    stage: Stage, dense: DenseRun, source: Given | int, outputs: Outputs, number: int
+) -> None:
+    """Train one replicate to the end, a checkpoint every so many epochs, or take given weights."""
     with training(stage, number, dense.compute, outputs) as this:
         if not this.finished:
             data = load("data/prepared", this.device, notify=this.first)
             run = dense.begin(number, data)
             this.check()
-            after = checkpoints_every(every, this.networks / "checkpoints" / this.name)
-            history = fit(run, this.folder, "dense", number, after, keep=this.keep)
+            kept = this.networks / "checkpoints" / this.name
+            if isinstance(source, Given):
+                history = take(run, source, kept)
+            else:
+                after = checkpoints_every(source, kept)
+                history = fit(run, this.folder, "dense", number, after, keep=this.keep)
             check_converged(number, history.diverged)
             save_trained(this, run, dense.spec(data), history)
 

@@ -1,5 +1,6 @@
 """Write a retrained network for use elsewhere: ONNX, TorchScript, or its tensors."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from enum import StrEnum
@@ -64,7 +65,8 @@ def main(
 ) -> None:
     """Write a retrained network that takes images with pixels from 0 to 1.
 
-    A state_dict holds the network's own tensors, without that normalisation.
+    ONNX has the names of the classes in its metadata, as JSON under `classes`. A state_dict holds
+    the network's own tensors, without that normalisation.
     """
     folder = Path(f"models/retrained/{method}/{schedule}/replicate_{replicate}")
     source = folder / f"{'selected' if selected else 'last'}.safetensors"
@@ -93,7 +95,8 @@ def export(source: Path, about: Mapping[str, Any], format: Format, target: Path)
             return
         if not can_export():
             raise Fault(f"--format is 'onnx'; {MISSING}")
-        write_onnx(network, images, aside)
+        classes = json.dumps(about["classes"], ensure_ascii=False)
+        write_onnx(network, images, aside, {"classes": classes})
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ def save_trained(this: Replicate, run: Run, spec: Spec, history: History) -> Non
     """Write a finished run: the final network, and the outcome of that file."""
     final = this.networks / "final" / f"{this.name}.safetensors"
     save(final, run.network, spec)
-    outcome = measure({"final": final}, run.data, run.compute, history=history.columns())
+    trained = {"history": history.columns()} if history.rows else {}
+    outcome = measure({"final": final}, run.data, run.compute, **trained)
     save_outcome(this.outcome, outcome)
 
 

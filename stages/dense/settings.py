@@ -13,6 +13,7 @@ from stages.training.settings import Recipe
 class Train(Section):
     """The dense run: `epochs` epochs at learning rates up to `lr`, by `schedule`.
 
+    Where `weights` holds trained weights (see `dense.given`), these say how they were trained.
     `devices`, the number over which a replicate is trained, and `recipe` are those of retraining
     too.
     """
@@ -20,6 +21,7 @@ class Train(Section):
     epochs: Epochs
     lr: Peak
     schedule: DENSE_SCHEDULE
+    weights: str = "data/weights"
     checkpoint_every: Annotated[int, Field(ge=1)]
     devices: Annotated[int, Field(ge=1, le=1024)] = 1
     recipe: Recipe

@@ -1,6 +1,5 @@
 """How long networks take to predict: the median and the spread of many forward passes."""
 
-import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.networks.exporting import can_export, write_onnx
+from stages.networks.exporting import can_run, write_onnx
 
 WARM_UP = 5
 FEWEST, MOST = 20, 300
@@ -53,7 +52,7 @@ def latencies(
         images = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(batch))
         calls = {name: _torch(network, images.to(device)) for name, network in networks.items()}
         found += _rows("torch", batch, in_turns(calls))
-    if device.type == "cpu" and can_export() and importlib.util.find_spec("onnxruntime"):
+    if device.type == "cpu" and can_run():
         found += _onnxruntime(networks, shape, batches, threads)
     return found
 

@@ -1,6 +1,7 @@
 """Networks as ONNX."""
 
-import importlib.util
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -11,22 +12,34 @@ MISSING = "onnx needs more packages: pip install 'afterprune[export]'"
 
 def can_export() -> bool:
     """Whether the packages are there that writing ONNX takes."""
-    return importlib.util.find_spec("onnxscript") is not None
+    return find_spec("onnxscript") is not None
 
 
-def write_onnx(network: nn.Module, images: torch.Tensor, target: Path) -> None:
+def can_run() -> bool:
+    """Whether the packages are there that writing ONNX and running it takes."""
+    return can_export() and find_spec("onnxruntime") is not None
+
+
+def write_onnx(
+    network: nn.Module,
+    images: torch.Tensor,
+    target: Path,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write a network as ONNX: `images` [N, C, H, W], of any N, to `logits` [N, K].
 
-    The network must be in evaluation mode; `images`, of two or more, is an example.
+    The network must be in evaluation mode; `images`, of two or more, is an example. `metadata` is
+    what onnxruntime calls the custom metadata of the model.
     """
-    torch.onnx.export(
+    program = torch.onnx.export(
         network,
         (images,),
-        target,
         input_names=["images"],
         output_names=["logits"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
         dynamo=True,
         verbose=False,
     )
+    assert program is not None
+    program.model.metadata_props.update(metadata or {})
+    program.save(target, external_data=False)

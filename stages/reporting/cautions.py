@@ -22,6 +22,11 @@ def weak(report: Report) -> list[str]:
             f"images ({100 * dense.chance:.1f} %) than to all; what holds of it need not hold of "
             "one that is well trained"
         )
+    if dense.given:
+        reasons.append(
+            "the dense network is one, that of train.weights: replicates differ in what pruning "
+            "and retraining draw, not in the network that they start from"
+        )
     text = capital("; ".join(reasons))
     return [f"> [!WARNING]\n> Weak evidence. {text}."] if reasons else []
 

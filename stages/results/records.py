@@ -106,11 +106,13 @@ class Network(Record):
 class DenseResult(Network):
     """`reports/dense.json`: the networks before pruning, after `epochs` of training.
 
-    `chance` is the test accuracy of naming one class, the commonest, for every image.
+    `chance` is the test accuracy of naming one class, the commonest, for every image. `given`:
+    all are one network, whose weights were brought (`train.weights`).
     """
 
     epochs: int
     chance: float = Field(ge=0, le=1)
+    given: bool = False
     environment: dict[str, Any]
     replicates: tuple[Untrained, ...] = Field(min_length=1)
 

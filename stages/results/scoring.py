@@ -37,12 +37,17 @@ def read_labels(folder: Path) -> dict[str, np.ndarray]:
 
 
 def dense_result(
-    outcomes: Sequence[Outcome], labels: Labels, seed: int, environment: dict[str, Any]
+    outcomes: Sequence[Outcome],
+    labels: Labels,
+    seed: int,
+    environment: dict[str, Any],
+    epochs: int,
 ) -> DenseResult:
-    """Score the dense networks; replicate i has the seed `seed + i`."""
+    """Score the dense networks of `epochs` epochs; replicate i has the seed `seed + i`."""
     return DenseResult(
         **_size(outcomes),
-        epochs=len(outcomes[0].history["epoch"]),
+        epochs=epochs,
+        given=not outcomes[0].history,
         chance=float(np.bincount(labels["test"]).max() / len(labels["test"])),
         environment=environment,
         replicates=_untrained(outcomes, "final", labels, seed),

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from stages.data.root import misplaced
 from stages.data.settings import Data
 from stages.data.sources.registry import SOURCES
+from stages.dense.given import given_weights
 from stages.networks.settings import Model
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, nearest, shown
@@ -27,6 +28,7 @@ def check(study: Study) -> None:
         *_names(study),
         *_root(study.data),
         *_code(study.model),
+        *_weights(study),
         *_devices(study),
         *_optimizer(study.train.recipe),
         *_augment(study.train.recipe, study.data),
@@ -64,6 +66,23 @@ def _root(data: Data) -> Iterator[str]:
         yield f"data.root is {shown(data.root)}; it should be a folder that exists"
         return
     yield from misplaced(Path(data.root))
+
+
+def _weights(study: Study) -> Iterator[str]:
+    """Yield what is wrong with given weights, and which arms need more of them."""
+    try:
+        given = given_weights(Path(study.train.weights))
+    except Fault as fault:
+        yield f"{fault}"
+        return
+    for name, schedule in study.retrain.schedules.items() if given else ():
+        epochs = nominal_epochs(schedule, study)
+        epoch = rewind_epoch(schedule.arm(), epochs, study.train.epochs)
+        if given and epoch is not None and epoch not in given.checkpoints:
+            yield (
+                f"retrain.schedules.{name} rewinds the weights to epoch {epoch}, of which "
+                f"train.weights has none; add epoch_{epoch:04d}.safetensors there, or leave it out"
+            )
 
 
 def _devices(study: Study) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from stages.dense.given import given_weights
 from stages.study.settings import Study
 from stages.training.optimizers.registry import OPTIMIZERS
 
@@ -49,10 +51,11 @@ def prices(
     take seconds that do not grow with the network.
     """
     every, epochs = study.train.checkpoint_every, study.train.epochs
+    trained = 0 if given_weights(Path(study.train.weights)) else epochs
     state = _with_state(study, dense)
     test = images.tested * dense.image
     logits = images.tested * images.classes * FLOAT
-    run = epochs * (images.steps * dense.step + test) + test
+    run = trained * (images.steps * dense.step + test) + test
     kept = dense.nbytes + epochs // every * state + logits
     found = [Price("", "", run, kept)]
     for method, rounds in pruned.items():

@@ -108,7 +108,7 @@ def test_all_keys_that_changed_are_named(explain, project):
     project.set("retrain.epochs", 4)
     project.set("seeds", 2)
     found = explain("compare")
-    keys = ["retrain.epochs: 8 -> 4", "retrain.schedules.mine: added", "seeds: 4 -> 2"]
+    keys = ["retrain.epochs: 8 -> 4", "retrain.schedules.mine: added", "seeds: 12 -> 2"]
     assert found.reasons["validate"] == keys
     assert found.reasons["plan@l1"] == keys[:2]
     assert found.reasons["train"] == keys[2:]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import asdict
 
 import numpy as np
@@ -13,6 +14,7 @@ from stages.pipeline.files import load_arrays, write_json
 from stages.training.divergence import Divergence
 
 ABOUT = {"channels": 3, "height": 16, "width": 16, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
+ABOUT["classes"] = [*"ABCDEFGHI", "Übung"]
 SPEC = Spec("stages/models/resnet.py", "resnet8", {}, 10, 3)
 
 
@@ -51,6 +53,12 @@ def test_onnx_gives_the_logits_of_torch_for_any_batch(pruned, images, logits, tm
     for count in (1, 3):
         (ours,) = session.run(["logits"], {"images": images[:count].numpy()})
         np.testing.assert_allclose(ours, logits[:count], rtol=1e-4, atol=1e-5)
+
+
+def test_onnx_has_the_names_of_the_classes(pruned, tmp_path):
+    export(pruned, ABOUT, Format.onnx, tmp_path / "x.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "x.onnx", providers=["CPUExecutionProvider"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == ABOUT["classes"]
 
 
 def test_torchscript_gives_the_logits_of_torch(pruned, images, logits, tmp_path):

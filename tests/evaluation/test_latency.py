@@ -59,7 +59,7 @@ def test_every_engine_and_batch_has_a_row_for_every_network(monkeypatch):
 
 def test_without_onnxruntime_torch_is_timed_alone(monkeypatch):
     monkeypatch.setattr(latency, "MOST", 1)
-    monkeypatch.setattr(latency, "can_export", lambda: False)
+    monkeypatch.setattr(latency, "can_run", lambda: False)
     rows = latencies({"dense": build(SPEC, 0)}, (1, 8, 8), (1, 128), CPU, 1)
     assert {row.engine for row in rows} == {"torch"}
 

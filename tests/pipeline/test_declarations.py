@@ -25,6 +25,7 @@ EXPENSIVE = (*TRAINING, "prune", "prune_iterative")
 CODE = "build/code.json"
 BUILDING = Path("stages/networks/building.py")
 MODEL_CODE = "${model.code}"
+WEIGHTS = "${train.weights}"
 MADE = "build/made/"
 """Notes of what made the other outputs, which the guard writes."""
 GATE = "build/params.ok"  # an order, not a content: nobody reads it, nor the next
@@ -69,7 +70,9 @@ def names(entries):
 
 
 def dependencies(name):
-    return [pattern(dep) for dep in STAGES[name].get("deps", ()) if dep != MODEL_CODE]
+    return [
+        pattern(dep) for dep in STAGES[name].get("deps", ()) if dep not in (MODEL_CODE, WEIGHTS)
+    ]
 
 
 def matrix(name):

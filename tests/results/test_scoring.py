@@ -75,12 +75,19 @@ def test_missing_labels_are_a_fault(tmp_path):
 
 def test_dense_networks_are_scored_replicate_by_replicate():
     outcomes = [outcome(seed, ["final"]) for seed in (0, 1)]
-    found = dense_result(outcomes, LABELS, 5, ENVIRONMENT)
+    found = dense_result(outcomes, LABELS, 5, ENVIRONMENT, EPOCHS)
     assert (found.epochs, found.environment) == (EPOCHS, ENVIRONMENT)
     assert [replicate.seed for replicate in found.replicates] == [5, 6]
     for replicate, one in zip(found.replicates, outcomes, strict=True):
         for split, labels in LABELS.items():
             assert getattr(replicate, split) == scores(one.logits["final"][split], labels)
+
+
+def test_a_dense_network_that_was_not_trained_was_given():
+    trained, given = (outcome(0, ["final"], **more) for more in ({}, {"history": {}}))
+    assert not dense_result([trained], LABELS, 5, ENVIRONMENT, 2).given
+    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7).given
+    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7).epochs == 7
 
 
 def test_pruned_networks_are_scored_raw_and_recalibrated():
@@ -99,7 +106,7 @@ def test_scores_by_hand():
     """The test images have the labels 1, 0, 1, 1; both of equal logits are halves."""
     certain = np.array([[0.0, 1000], [1000, 0], [0, 1000], [1000, 0]], np.float32)
     halves = {"validation": np.zeros((2, 2), np.float32), "test": certain}
-    found = dense_result([Outcome({"final": halves}, 1, 1, 1, history())], LABELS, 0, {})
+    found = dense_result([Outcome({"final": halves}, 1, 1, 1, history())], LABELS, 0, {}, 2)
     test, validation = found.replicates[0].test, found.replicates[0].validation
     assert test.items() >= {"accuracy": 0.75, "nll": 250.0, "brier": 0.5}.items()
     half = {"accuracy": 0.5, "nll": pytest.approx(np.log(2)), "brier": pytest.approx(0.5)}
@@ -113,7 +120,7 @@ def test_a_size_is_the_rounded_mean_of_the_replicates():
 
 
 def test_chance_is_the_share_of_the_commonest_class():
-    assert dense_result([outcome(0, ["final"])], LABELS, 5, ENVIRONMENT).chance == 0.75
+    assert dense_result([outcome(0, ["final"])], LABELS, 5, ENVIRONMENT, 2).chance == 0.75
 
 
 DIVERGED = Divergence(3, 0.4, None)

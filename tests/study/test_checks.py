@@ -78,7 +78,8 @@ def test_an_arm_longer_than_the_dense_run_cannot_rewind():
 
 def test_code_that_is_no_python_tells_its_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("data/raw").mkdir(parents=True)
+    for folder in ("data/raw", "data/weights"):
+        Path(folder).mkdir(parents=True)
     Path("net.py").write_text("def net(:\n")
     (told,) = faults("model.code", "net.py")
     assert "line 1" in told

@@ -15,6 +15,11 @@ IMAGES = Images(steps=10, tested=100, classes=3)
 LOGITS = 100 * 3 * 4
 
 
+@pytest.fixture(autouse=True)
+def project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
 def study(**schedules):
     tree = deepcopy(read_yaml(ROOT / "stages/presets/default.yaml"))
     tree["train"] |= {"epochs": 20, "checkpoint_every": 5}
@@ -30,6 +35,15 @@ def test_the_dense_run_by_hand():
     """20 epochs of 10 steps of 2 s and a test of 1 s, one test more; four checkpoints with SGD."""
     dense, *_ = prices(study(a={"curve": "replay"}), DENSE, {"l1": [SMALL]}, IMAGES)
     assert dense == Price("", "", 20 * (10 * 2.0 + 1.0) + 1.0, 1000 + 4 * 2000 + LOGITS)
+
+
+def test_given_weights_are_tested_once(tmp_path):
+    (tmp_path / "net.pt").touch()
+    given = study(a={"curve": "replay"})
+    given = given.model_copy(
+        update={"train": given.train.model_copy(update={"weights": f"{tmp_path}/net.pt"})}
+    )
+    assert prices(given, DENSE, {"l1": [SMALL]}, IMAGES)[0].seconds == 1.0
 
 
 def test_an_arm_by_hand():
