@@ -113,7 +113,7 @@ def test_all_keys_that_changed_are_named(explain, project):
     assert found.reasons["plan@l1"] == keys[:2]
     assert found.reasons["train"] == keys[2:]
     assert found.reasons["retrain@l1-mine"] == ["it never ran"]
-    assert found.reasons["checkpoint"] == ["build/rewind.json: changed", "seeds: 4 -> 2"]
+    assert found.reasons["checkpoint"] == ["build/rewind.json: changed", "seeds: 12 -> 2"]
 
 
 def test_an_epoch_to_rewind_to_changes_by_itself(explain, project):

@@ -14,7 +14,7 @@ from tests.reliability.residue import families, leftovers, mismatches
 from tests.reliability.session import Session, family_of
 
 CUT_OFF = re.compile(r"dvc\.lock.*(validation failed|corrupted)")
-"""What DVC says of a dvc.lock that it was killed at writing; the README says to remove it."""
+"""What DVC says of a dvc.lock that it was killed at writing; docs/crashes.md says to remove it."""
 Target = tuple[str, str]
 """The name of a stage without its matrix items, and a kind of kill."""
 
