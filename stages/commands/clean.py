@@ -87,8 +87,8 @@ def _md5() -> "hashlib._Hash":
 def _cached() -> Iterator[str]:
     """Yield the MD5 of every file of an output of dvc.lock that lies in DVC's cache."""
     folder = _cache()
-    for stage in read_yaml(LOCK)["stages"].values():
-        for out in stage.get("outs", ()):
+    for stage in (read_yaml(LOCK).get("stages") or {}).values():
+        for out in (each for each in stage.get("outs", ()) if "md5" in each):
             held = _object(folder, out["md5"])
             if held.suffix != ".dir":
                 files = [out["md5"]]

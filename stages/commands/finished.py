@@ -1,8 +1,11 @@
 """The results of the study in this folder, for commands that tell of them."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+from stages.pipeline.made import check_made
 from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
 from stages.reporting.report import Report
 from stages.reporting.settings import Compare
@@ -12,9 +15,16 @@ REPORTS = Path("reports")
 
 
 def finished_report() -> Report:
-    """Read all results below reports/; a Fault names every file that is missing."""
+    """Read all results below reports/; a Fault names every file that is missing.
+
+    Where they are not those of params.yaml as it is now, a line on stderr says so.
+    """
+    check_made()
     tree: dict[str, Any] = read_yaml()
     methods = {**lookup(tree, "prune.methods"), **lookup(tree, "prune.iterative")}
     schedules = lookup(tree, "retrain.schedules")
     compare: Compare = parse(Compare, lookup(tree, "compare"), "compare", PARAMS)
+    asked = [sys.executable, "-m", "dvc", "status", "--quiet"]
+    if subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode:
+        print("the results are not those of params.yaml as it is; `dvc repro`", file=sys.stderr)
     return Report(read_results(REPORTS, methods, schedules), compare, schedules)

@@ -56,7 +56,7 @@ def table(found: Sequence[Pair], settings: Compare, power: float, most: int) -> 
             f"{pair.difference.sd:.2f}",
             f"{pair.difference.n}",
             pair.verdict,
-            f"more than {most}" if need is None else f"{need}",
+            _replicates(pair, need, most),
             "" if seconds is None or need is None else _time(need - pair.difference.n, seconds),
         )
         for pair, need in zip(found, needs, strict=True)
@@ -89,6 +89,12 @@ def replicate_seconds() -> float | None:
     except Fault as fault:
         print(f"the time is not known: {fault}", file=sys.stderr)
         return None
+
+
+def _replicates(pair: Pair, need: int | None, most: int) -> str:
+    if not pair.difference.has_interval:
+        return "not known from one"
+    return f"more than {most}" if need is None else f"{need}"
 
 
 def _time(replicates: int, seconds: float) -> str:

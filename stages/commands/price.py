@@ -55,6 +55,8 @@ def main(
     data = prepared(study)
     dense, pruned = speeds(study, data)
     print(report(study, dense, pruned, data))
+    if study.train.devices > 1:
+        print("train.devices: priced as if one device took the whole batch", file=sys.stderr)
 
 
 def replicate_seconds(study: Study) -> float:
@@ -138,8 +140,10 @@ def report(
 
 
 def side_by_side(study: Study) -> int:
-    """Return how many replicates compute at a time."""
-    return min(study.seeds, workers(study.compute.threads, study.train.devices))
+    """Return how many replicates compute at a time; those that share a GPU take turns."""
+    on_gpu = activate(study.compute).type == "cuda"
+    most = 1 if on_gpu else workers(study.compute.threads, study.train.devices)
+    return min(study.seeds, most)
 
 
 def _prices(

@@ -9,9 +9,9 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.params import printable
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
-FINAL = "final"
+FINAL, NONE = "final", "none"
 CHECKPOINT = re.compile(r"epoch_(\d{1,6})")
-ALLOWED = f"it should be a file that ends in {', '.join(SUFFIXES)}, or a folder"
+ALLOWED = f"it should be a file that ends in {', '.join(SUFFIXES)}, a folder, or data/weights/none"
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,11 @@ class Given:
 def given_weights(path: Path) -> Given | None:
     """Return the weights at `path`: a file, or a folder of final.* and perhaps epoch_N.*.
 
-    None for a folder without any. A Fault for everything else.
+    None for the file called none. A Fault for everything else, also a folder without weights: who
+    named it would not know that a network was trained instead.
     """
+    if path.name == NONE and path.is_file():
+        return None
     if path.is_file() and path.suffix in SUFFIXES:
         return Given(path, {})
     if not path.is_dir():
@@ -52,6 +55,9 @@ def given_weights(path: Path) -> Given | None:
     checkpoints = {int(match[1]): file for file, match in numbered.items() if match}
     if len(final) > 1 or len(checkpoints) < len(numbered):
         raise Fault(f"train.weights: {printable(path)} holds two files of one epoch; keep one")
-    if checkpoints and not final:
-        raise Fault(f"train.weights: {printable(path)} holds no {FINAL}.*, but earlier epochs")
-    return Given(final[0], checkpoints) if final else None
+    if not final:
+        raise Fault(
+            f"train.weights: {printable(path)} holds no {FINAL}.*; put the weights there, or use "
+            f"data/weights/{NONE} to train"
+        )
+    return Given(final[0], checkpoints)

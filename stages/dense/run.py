@@ -13,7 +13,7 @@ from stages.networks.settings import Model
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.replicates.precision import placed
-from stages.replicates.ranks import by_leader
+from stages.replicates.ranks import by_leader, from_leader
 from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import DENSE
 from stages.replicates.settings import Compute
@@ -101,6 +101,6 @@ def go_to(run: Run, epoch: int, kept: Path) -> Divergence | None:
         run.restore(load_arrays(files[start]), start)
     while run.epoch < epoch:
         loss = run.advance()
-        if not run.finite:
+        if not from_leader(run.finite):  # statistics of BatchNorm differ between ranks
             return run.divergence(run.epoch, loss)
     return None

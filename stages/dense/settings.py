@@ -21,7 +21,7 @@ class Train(Section):
     epochs: Epochs
     lr: Peak
     schedule: DENSE_SCHEDULE
-    weights: str = "data/weights"
+    weights: str = "data/weights/none"
     checkpoint_every: Annotated[int, Field(ge=1)]
     devices: Annotated[int, Field(ge=1, le=1024)] = 1
     recipe: Recipe

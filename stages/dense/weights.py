@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stages.dense.given import Given
 from stages.dense.run import save_checkpoint
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import load_arrays
+from stages.pipeline.headers import check_safetensors
 from stages.pipeline.params import printable
 from stages.training.history import History
 from stages.training.loop import Run
@@ -41,13 +42,19 @@ def load_weights(network: nn.Module, file: Path) -> None:
 
     Counts of batches, which BatchNorm keeps for its own use, may be missing.
     """
-    tensors, own = read_weights(file), network.state_dict()
+    own = network.state_dict()
+    tensors = _unwrapped(read_weights(file), own)
     missing = [n for n in own if n not in tensors and not n.endswith("num_batches_tracked")]
     unknown = [name for name in tensors if name not in own]
     shaped = [n for n in own if n in tensors and tensors[n].shape != own[n].shape]
     for names, what in ((missing, "lacks"), (unknown, "has unknown"), (shaped, "has other sizes")):
         if names:
             raise Fault(f"{printable(file)} {what}: {_listed(names)}; it should fit model.factory")
+    if bad := next((n for n in own if n in tensors and not _sound(n, tensors[n])), None):
+        raise Fault(
+            f"{printable(file)}: {printable(bad)} has numbers that are not finite and real, or a "
+            "variance below 0"
+        )
     network.load_state_dict({n: tensors[n].to(own[n].dtype) for n in own if n in tensors}, False)
 
 
@@ -56,19 +63,36 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 
     Of the latter only tensors are read: what would run code is refused (`weights_only`).
     """
-    if file.suffix == ".safetensors":
-        return {name: torch.from_numpy(array) for name, array in load_arrays(file).items()}
     try:
+        if file.suffix == ".safetensors":
+            check_safetensors(file)
+            return load_file(file)
         read = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds, with pages of advice
         reason = f"{error}".partition("\n")[0] or type(error).__name__
-        raise Fault(f"{printable(file)}: no state_dict that can be read ({reason})") from None
+        raise Fault(f"{printable(file)}: no weights that can be read ({reason})") from None
     for key in WRAPPERS:
         if isinstance(read, Mapping) and isinstance(read.get(key), Mapping):
             read = read[key]
     if not isinstance(read, Mapping) or not all(isinstance(t, Tensor) for t in read.values()):
         raise Fault(f"{printable(file)}: it should hold a state_dict, tensors by name")
-    return {f"{name}".removeprefix(PARALLEL): tensor for name, tensor in read.items()}
+    return {f"{name}": tensor for name, tensor in read.items()}
+
+
+def _unwrapped(tensors: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take PARALLEL from before all names, unless the network's own begin like that."""
+    if not all(name.startswith(PARALLEL) for name in tensors):
+        return tensors
+    if any(name.startswith(PARALLEL) for name in own):
+        return tensors
+    return {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
+
+
+def _sound(name: str, tensor: Tensor) -> bool:
+    """Whether a network can have these numbers: real, finite, a variance not below 0."""
+    if tensor.is_complex() or tensor.is_quantized or not tensor.isfinite().all():
+        return False
+    return not (name.endswith("running_var") and bool((tensor < 0).any()))
 
 
 def _listed(names: list[str]) -> str:

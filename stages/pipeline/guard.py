@@ -183,7 +183,7 @@ def _digest(path: Path, version: tuple[int, int]) -> str:
 def _publish(stage: Stage) -> None:
     for path in stage.declaration.outs:
         if path.startswith(made.FOLDER):  # moved last: what it says holds of all
-            write_json(stage.output(path), {"params": stage.params})
+            write_json(stage.output(path), made.note(stage.params, stage.declaration.deps))
     missing = [
         out
         for out in stage.declaration.outs

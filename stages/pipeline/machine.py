@@ -38,6 +38,8 @@ def machine_faults() -> Iterator[None]:
 
 def _explained(error: Exception) -> str | None:
     text = f"{error}"
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+        return f"the GPU's memory is full; {MAKE_ROOM}"
     if isinstance(error, MemoryError):
         return f"memory is full{f' ({text})' if text else ''}; {MAKE_ROOM}"
     if found := TORCH_FULL.search(text):

@@ -6,7 +6,8 @@ The note goes where the outputs go, so what it says and what dvc.lock says can b
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,15 @@ FOLDER = "build/made/"
 LOCK = Path("dvc.lock")
 
 
+def note(params: Mapping[str, Any], deps: Iterable[str]) -> dict[str, Any]:
+    """Return a note: the settings that made the outputs, and the MD5 of files they depend on."""
+    files = [Path(dep) for dep in deps if Path(dep).is_file()]
+    return {"params": params, "files": {str(file): _md5(file) for file in files}}
+
+
 def check_made() -> None:
-    """Raise a Fault where dvc.lock records other settings than those that made the outputs."""
-    recorded = read_yaml(LOCK)["stages"] if LOCK.is_file() else {}
+    """Raise a Fault where dvc.lock records other settings or files than made the outputs."""
+    recorded = (read_yaml(LOCK).get("stages") or {}) if LOCK.is_file() else {}
     false = {name: keys for name, entry in recorded.items() if (keys := list(_false(entry)))}
     if false:
         told = "; ".join(f"{name} by another {', '.join(keys)}" for name, keys in false.items())
@@ -30,23 +37,26 @@ def check_made() -> None:
 
 
 def _false(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys of params.yaml that an entry records with another value than the note."""
+    """Yield the keys of params.yaml and the files that an entry records unlike the note."""
     for out in entry.get("outs", ()):
-        note = Path(out["path"])
-        if out["path"].startswith(FOLDER) and note.is_file() and _md5(note) == out.get("md5"):
-            made = _read(note)
-            recorded = entry.get("params", {}).get(str(PARAMS), {})
-            yield from (key for key in made if key in recorded and recorded[key] != made[key])
+        file = Path(out["path"])
+        if out["path"].startswith(FOLDER) and file.is_file() and _md5(file) == out.get("md5"):
+            params, files = (_read(file, part) for part in ("params", "files"))
+            settings = entry.get("params", {}).get(str(PARAMS), {})
+            digests = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
+            for made, recorded in ((params, settings), (files, digests)):
+                yield from (key for key in made if key in recorded and recorded[key] != made[key])
 
 
-def _read(note: Path) -> dict[str, Any]:
-    """Return the keys in a note; none where it has another form, and says nothing."""
+def _read(file: Path, part: str) -> dict[str, Any]:
+    """Return a part of a note; nothing where it has another form."""
     try:
-        params = json.loads(note.read_bytes())["params"]
+        found = json.loads(file.read_bytes())[part]
     except (ValueError, LookupError, TypeError):
         return {}
-    return params if isinstance(params, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

@@ -49,9 +49,9 @@ def kept(recorded: Callable[[Path], bool]) -> list[Kept]:
 
 
 def unneeded(everything: Collection[Kept]) -> Iterator[Kept]:
-    """Yield what no run of the present settings takes.
+    """Yield all but what is recorded, and the newest of each stage and replicate.
 
-    That takes what is recorded, and the newest of a replicate where none that is recorded is newer.
+    A run of the settings that were used last takes no more; one of earlier settings begins anew.
     """
     newest: dict[str, float] = {}
     for each in everything:

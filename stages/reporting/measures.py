@@ -8,8 +8,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from stages.results.bits import unpacked
 from stages.results.files import Results
 from stages.results.records import (
     ArmResult,
@@ -53,6 +56,17 @@ def best_test(arm: ArmResult) -> pd.Series:
 def last_nll(arm: ArmResult) -> pd.Series:
     """Negative log-likelihood on test data after the last epoch, NaN where it was not finite."""
     return _by_seed(arm, lambda run: run.last.test.get("nll"))
+
+
+def correct(arm: ArmResult) -> list[NDArray[np.bool_]] | None:
+    """Which test images are classified correctly after the last epoch, bool [images] by seed.
+
+    None where a replicate diverged, or where the results were written before this was recorded.
+    """
+    runs = sorted(arm.replicates, key=lambda run: run.seed)
+    if arm.diverged or any(run.correct is None for run in runs):
+        return None
+    return [unpacked(run.correct) for run in runs if run.correct is not None]
 
 
 def dense_test(dense: DenseResult) -> pd.Series:

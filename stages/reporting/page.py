@@ -23,6 +23,7 @@ from stages.reporting.sections import (
     networks,
     rankings,
     recommendation,
+    replicates,
 )
 from stages.reporting.style import svg
 from stages.reporting.tables import as_csv
@@ -43,6 +44,7 @@ SECTIONS: tuple[Section[Any], ...] = (
     epochs.SECTION,
     learning_rates.SECTION,
     environment.SECTION,
+    replicates.SECTION,
 )
 TEMPLATE = "page.md.j2"
 Difference = tuple[str, str, str]

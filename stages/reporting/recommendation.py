@@ -1,5 +1,6 @@
 """What to do after a pruning: a schedule and a budget, never more than the numbers allow."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from stages.reporting.words import code, count, level, listed
 from stages.results.records import ArmResult
 from stages.statistics.contests import Contest
 from stages.statistics.estimates import Estimate, paired
+from stages.statistics.images import TwoLevel
 from stages.statistics.power import difference_power, replicates_needed
 from stages.statistics.ratios import Ratio, ratio
 
@@ -35,7 +37,8 @@ class Recommendation:
     """Which of a method's arms to use: those that nobody beats, among arms of one budget.
 
     `names` are their schedules, `best` the first, of the highest mean. `gain` is its difference to
-    the baseline arm, None where it is that itself; `constant` the best other arm of a constant
+    the baseline arm, None where it is that itself, also with an interval for new test images;
+    `constant` the best other arm of a constant
     learning rate, if there is one; `cheapest` the arm of least training cost that is shown to lose
     less than `max_drop` points to `best`, if that costs more.
     """
@@ -46,6 +49,7 @@ class Recommendation:
     best: ArmResult
     baseline: ArmResult
     gain: Estimate | None
+    gain_for_new_images: TwoLevel | None
     constant: Constant | None
     cheapest: ArmResult | None
     max_drop: float
@@ -72,14 +76,16 @@ def recommend(
     contest = report.contest(rivals)
     drop = report.settings.margin if max_drop is None else max_drop
     baseline = report.baseline_of(top)
+    comparable = baseline is not top and not baseline.diverged and baseline.epochs == top.epochs
     return Recommendation(
         method=method,
         contest=contest,
         names=_unbeaten(report, contest),
         best=top,
         baseline=baseline,
-        gain=None if baseline is top or baseline.diverged else report.to_baseline(top),
-        constant=_constant(report, rivals, top, baseline),
+        gain=report.to_baseline(top) if comparable else None,
+        gain_for_new_images=report.for_new_images(top, baseline) if comparable else None,
+        constant=_constant(report, rivals, top, baseline) if comparable else None,
         cheapest=_cheapest(report, arms, top, drop),
         max_drop=drop,
     )
@@ -89,21 +95,24 @@ def sentences(report: Report, found: Recommendation) -> list[str]:
     """Say it: what to use, what the baseline loses, what it costs, what more replicates give."""
     said = [_use(report, found)]
     if found.gain is not None:
-        said.append(_loses(report, found.baseline, found.gain))
+        said.append(_loses(report, found))
     if found.constant is not None:
         said.append(_captures(report, found.constant, found.baseline))
     if found.cheapest is not None:
         said.append(_cheap(report, found.cheapest, found))
-    more = separating(found.contest, report.settings.confidence)
+    more = separating(report, found.contest)
     return [*said, *([more] if more else [])]
 
 
-def separating(found: Contest, confidence: float) -> str:
+def separating(report: Report, found: Contest) -> str:
     """Say how many replicates would tell the highest arm from the next, if it is not told yet."""
     close = found.runner_up
     if found.winner or close is None or not found.margins[close].has_interval:
         return ""
     margin = found.margins[close]
+    if report.verdict(margin) == "same":
+        return f"{code(found.best)} and {code(close)} are as good, whatever more replicates say."
+    confidence = report.settings.confidence
     needed = replicates_needed(
         lambda n: difference_power(margin.mean, margin.sd, n, 1 - confidence), POWER, MOST
     )
@@ -122,7 +131,8 @@ def _use(report: Report, found: Recommendation) -> str:
         why = "the only arm of its budget"
     elif found.contest.winner:
         margin = found.contest.margins[found.contest.runner_up or ""]
-        why = f"ahead of every rival, the closest by {_plain(margin)} points"
+        small = ", too little to matter" if report.verdict(margin) == "same" else ""
+        why = f"ahead of every rival, the closest by {_plain(margin)} points{small}"
     elif len(arm.seeds) < 2:
         why = "highest, but one replicate decides nothing"
     elif len(names) == 1:
@@ -132,16 +142,24 @@ def _use(report: Report, found: Recommendation) -> str:
     return f"Use {listed(names, 'or')} {budget}: {why}."
 
 
-def _loses(report: Report, baseline: ArmResult, gain: Estimate) -> str:
-    verdict = report.verdict(gain)
-    name = f"The baseline {code(baseline.schedule)}"
-    lost = _plain(gain)
-    match verdict:
+def _loses(report: Report, found: Recommendation) -> str:
+    assert found.gain is not None
+    name, lost = f"baseline {code(found.baseline.schedule)}", _plain(found.gain)
+    match report.verdict(found.gain):
         case "better":
-            return f"{name} loses {lost} points."
+            return f"The {name} loses {lost} points{_also(found.gain_for_new_images)}."
         case "same":
-            return f"{name} is as good, to within {report.settings.margin:g} points ({lost})."
-    return f"Whether {name[0].lower()}{name[1:]} loses anything is undecided ({lost} points)."
+            return f"The {name} is as good, to within {report.settings.margin:g} points ({lost})."
+        case "worse":
+            return f"The {name} is better: the loss is {lost} points."
+    return f"Whether the {name} loses anything is undecided ({lost} points)."
+
+
+def _also(wider: TwoLevel | None) -> str:
+    if wider is None:
+        return ""
+    both = f"{wider.low:.2f} to {wider.high:.2f}".replace("-", "−")
+    return f" on this test set, {both} on new test images too"
 
 
 def _plain(value: Estimate) -> str:
@@ -152,9 +170,10 @@ def _plain(value: Estimate) -> str:
 def _captures(report: Report, tuned: Constant, baseline: ArmResult) -> str:
     rate = f"{tuned.arm.points.lr[0]:g}"
     part, confidence = tuned.captured, level(report.settings.confidence)
-    share = f"{100 * part.value:.0f} %"
-    if part.low == part.low:
+    share, sure = f"{100 * part.value:.0f} %", ""
+    if not math.isnan(part.low):
         share += f" [{100 * part.low:.0f}, {100 * part.high:.0f}]"
+        sure = f" ({confidence} interval)"
     verdict = report.verdict(tuned.behind)
     rest = {
         "better": f"and is still {_plain(tuned.behind)} points behind",
@@ -162,7 +181,7 @@ def _captures(report: Report, tuned: Constant, baseline: ArmResult) -> str:
     }.get(verdict, f"and may be as good ({_plain(tuned.behind)} points behind)")
     return (
         f"Fine-tuning at a constant {rate} ({code(tuned.arm.schedule)}) gets {share} of that gain "
-        f"over {code(baseline.schedule)} ({confidence} interval), {rest}."
+        f"over {code(baseline.schedule)}{sure}, {rest}."
     )
 
 
@@ -195,7 +214,8 @@ def _constant(
         and arm.start == "final"
         and len(set(arm.points.lr)) == 1
     ]
-    if not still or baseline is top or baseline.diverged or baseline.epochs != top.epochs:
+    gain = report.to_baseline(top)
+    if not still or gain is None or report.verdict(gain) != "better":
         return None
     arm = max(still, key=lambda arm: float(last_test(arm).mean()))
     ours, low, best = last_test(arm), last_test(baseline), last_test(top)
@@ -213,10 +233,11 @@ def _cheapest(
         return arm.training_macs, -float(last_test(arm).mean())
 
     two_sided = 2 * report.settings.confidence - 1  # its upper end is the one-sided bound
+    losses = {arm.schedule: paired(last_test(top), last_test(arm), two_sided) for arm in arms}
     near = [
         arm
         for arm in arms
-        if arm is top or paired(last_test(top), last_test(arm), two_sided).high < drop
+        if arm is top or (losses[arm.schedule].high < drop and not losses[arm.schedule].coincides)
     ]
     cheapest = min(near, key=cost)
     return None if cheapest.training_macs >= top.training_macs else cheapest

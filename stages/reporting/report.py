@@ -1,6 +1,7 @@
 """What every section is computed from, and what a section is."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.pipeline.fault import Fault
-from stages.reporting.measures import dense_test, last_test
+from stages.reporting.measures import correct, dense_test, last_test
 from stages.reporting.settings import Compare
 from stages.results.files import Results
 from stages.results.records import ArmResult
 from stages.statistics.contests import Contest, contest
 from stages.statistics.estimates import Estimate, paired
+from stages.statistics.images import TwoLevel, two_level
 from stages.statistics.verdicts import Levels, Verdict, verdict
 
 F = TypeVar("F")
@@ -119,6 +121,14 @@ class Report:
         if baseline is arm:
             return None
         return paired(last_test(arm), last_test(baseline), self.settings.confidence)
+
+    def for_new_images(self, first: ArmResult, second: ArmResult) -> TwoLevel | None:
+        """`first` - `second`, with an interval for new seeds and new images; None if unknown."""
+        ours, theirs = correct(first), correct(second)
+        if ours is None or theirs is None or first.seeds != second.seeds:
+            return None
+        found = two_level(ours, theirs, self.settings.confidence)
+        return None if math.isnan(found.low) else found
 
     def to_dense(self, arm: ArmResult) -> Estimate:
         """An arm's test accuracy minus the dense network's, paired by seed, in points."""

@@ -4,12 +4,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from stages.results.bits import unpacked
+
 
 def _with_accuracy(scores: dict[str, float | None]) -> dict[str, float | None]:
     accuracy = scores.get("accuracy")
     if accuracy is None or not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy is {accuracy}; it should be a number from 0 to 1")
     return scores
+
+
+def _bits(text: str) -> str:
+    unpacked(text)
+    return text
 
 
 Scores = Annotated[dict[str, float | None], AfterValidator(_with_accuracy)]
@@ -60,10 +67,14 @@ class Untrained(Splits):
 
 
 class Retrained(Record):
-    """One replicate of an arm; `lr_scale` multiplies the learning rates of an adaptive curve."""
+    """One replicate of an arm; `lr_scale` multiplies the learning rates of an adaptive curve.
+
+    `correct` are the test images that the last network classifies correctly (see `results.bits`).
+    """
 
     seed: int
     lr_scale: float
+    correct: Annotated[str, AfterValidator(_bits)] | None = None
     last: Splits
     selected: Selected
     test_best: Best

@@ -10,6 +10,7 @@ import numpy as np
 from stages.evaluation.metrics import scores
 from stages.evaluation.outcome import SPLITS, Outcome
 from stages.pipeline.files import load_array
+from stages.results.bits import packed
 from stages.results.records import (
     ArmResult,
     Best,
@@ -152,6 +153,7 @@ def _retrained(outcome: Outcome, labels: Labels, seed: int) -> Retrained:
     return Retrained(
         seed=seed,
         lr_scale=outcome.lr_scale,
+        correct=packed(outcome.logits["last"]["test"].argmax(1) == labels["test"]),
         last=Splits(**_splits(outcome, "last", labels)),
         selected=Selected(epoch=selected, **_splits(outcome, "selected", labels)),
         test_best=Best(epoch=_last_best(test), accuracy=float(test.max())),

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from stages.evaluation.outcome import DIVERGED, load_outcome, save_outcome
+from stages.evaluation.outcome import DIVERGED, load_outcome, read_divergence, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
@@ -65,7 +65,8 @@ class Rounds:
         """
         spec = compact.read_spec(dense)
         pruned = self._pruned(this, dense, spec, data)
-        for number in range(1, len(self.methods) + 1):
+        last = from_leader(self._last(this) if leads() else None)
+        for number in range(1, last + 1):
             about = from_leader(next(pruned) if leads() else None)
             if about is not None:
                 folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
@@ -73,6 +74,14 @@ class Rounds:
                 this.check()
                 yield Round(folder, spec, run, scale)
                 end(folder, this.keep)
+
+    def _last(self, this: Replicate) -> int:
+        """Return the last round: the one that diverged before an interruption, if one did."""
+        for number in range(1, len(self.methods) + 1):
+            outcome = round_folder(this, number) / OUTCOME
+            if outcome.is_file() and read_divergence(outcome):
+                return number
+        return len(self.methods)
 
     def _pruned(
         self, this: Replicate, dense: Path, spec: Spec, data: Prepared

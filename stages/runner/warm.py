@@ -13,13 +13,14 @@ import atexit
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -29,6 +30,8 @@ from typing import Any, TextIO
 
 GRACE = 10.0
 """Seconds between asking what is left to stop and killing it."""
+LOOK = 0.5
+"""Seconds between looks at whether the runner is gone, while libraries are imported."""
 LIBRARIES = tuple(f"{sysconfig.get_path(kind)}{os.sep}" for kind in ("purelib", "platlib"))
 
 
@@ -39,7 +42,8 @@ def main(known: Path) -> None:
     acting = beside("acting")
     given = dict(os.environ)
     with answers() as runner:
-        load(known)
+        with leaving({}):
+            load(known)
         say(runner, ready=True)
         request = serve(known, runner)
     if request:
@@ -79,7 +83,8 @@ def serve(known: Path, runner: TextIO) -> Mapping[str, Any] | None:
                 say(runner, id=running.pop(child), code=code)
             continue
         request = json.loads(line)
-        load(known)
+        with leaving(running):
+            load(known)
         gc.freeze()  # or a forked process would copy all that collecting garbage looks at
         safe = single() and not shadows(request)
         pid = os.fork() if safe else None
@@ -92,6 +97,30 @@ def serve(known: Path, runner: TextIO) -> Mapping[str, Any] | None:
         say(runner, id=request["id"], pid=pid)
     stop(running)
     return None
+
+
+@contextmanager
+def leaving(running: dict[int, int]) -> Iterator[None]:
+    """End at the end of standard input also within the block, where nobody reads it for seconds.
+
+    A timer looks, for a thread would survive no fork.
+    """
+    source = select.poll()
+    source.register(sys.stdin.fileno(), 0)  # its end is reported unasked
+
+    def look(*_: object) -> None:
+        if source.poll(0):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            stop(running)
+            os._exit(0)
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK, LOOK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def stop(running: dict[int, int]) -> None:

@@ -33,9 +33,9 @@ class Contest:
         """`best` when every margin's interval lies above 0; None otherwise or without rivals.
 
         An intersection-union test (Berger 1982): all comparisons must succeed, so each may have
-        the whole level, and no adjustment is due.
+        the whole level, and no adjustment is due. Two differences that coincide decide nothing.
         """
-        won = all(margin.above_zero for margin in self.margins.values())
+        won = all(m.above_zero and not m.coincides for m in self.margins.values())
         return self.best if self.margins and won else None
 
     @property

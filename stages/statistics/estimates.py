@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64] | pd.Series | Sequence[float]
 
 
+NO_SPREAD = 1e-9
+"""Standard deviations up to this are rounding: the values are all equal."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A mean over n replicates; sd, low and high are NaN when n is 1.
@@ -39,6 +43,11 @@ class Estimate:
     def has_interval(self) -> bool:
         """Whether there is an interval, for which it takes two replicates."""
         return self.n > 1 and self.known
+
+    @property
+    def coincides(self) -> bool:
+        """Whether there are but two values, which agree to the digit, as accuracies often do."""
+        return self.n == 2 and self.sd <= NO_SPREAD
 
     @property
     def above_zero(self) -> bool:

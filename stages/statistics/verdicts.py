@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from stages.statistics.estimates import Estimate
+from stages.statistics.estimates import NO_SPREAD, Estimate
 
 Verdict = Literal["better", "same", "worse", "undecided"]
-NO_SPREAD = 1e-9
-"""Standard deviations up to this are rounding: the differences are all equal."""
 
 
 @dataclass(frozen=True)

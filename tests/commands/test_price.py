@@ -24,6 +24,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(price, "ENOUGH_SECONDS", 0.0)
     Path("data/prepared").mkdir(parents=True)
     Path("data/weights").mkdir()
+    Path("data/weights/none").touch()
     chance = np.random.default_rng(0)
     for part, count in PARTS.items():
         images = chance.integers(0, 256, (count, 1, 8, 8), dtype=np.uint8)

@@ -16,8 +16,8 @@ def folder(tmp_path):
     return make
 
 
-def test_an_empty_folder_gives_nothing(folder):
-    assert given_weights(folder(".gitkeep", "README.md")) is None
+def test_the_file_called_none_gives_nothing(folder):
+    assert given_weights(folder("none", "final.pt") / "none") is None
 
 
 @pytest.mark.parametrize("name", ["net.safetensors", "model.pt", "best.pth"])
@@ -47,6 +47,7 @@ def test_an_epoch_without_weights_is_named(folder):
         (("final.pt", "final.pth"), "holds two files of one epoch"),
         (("final.pt", "epoch_1.pt", "epoch_0001.pt"), "holds two files of one epoch"),
         (("epoch_1.pt",), r"holds no final\.\*"),
+        (("none", "README.md"), r"holds no final\.\*; put the weights there, or use data/"),
     ],
 )
 def test_other_folders_are_refused(names, line, folder):
@@ -57,5 +58,5 @@ def test_other_folders_are_refused(names, line, folder):
 @pytest.mark.parametrize("name", ["absent.pt", "net.onnx"])
 def test_other_paths_are_refused(name, folder):
     folder("net.onnx")
-    with pytest.raises(Fault, match=r"it should be a file that ends in \.safetensors, \.pt, \.pth"):
+    with pytest.raises(Fault, match=r"it should be a file that ends in .*, or data/weights/none"):
         given_weights(folder() / name)

@@ -40,12 +40,31 @@ def equal(one, other):
 )
 def test_a_state_dict_is_read_as_scripts_save_it(name, wrap, state, tmp_path):
     torch.save(wrap(state), tmp_path / name)
-    assert equal(read_weights(tmp_path / name), state)
+    network = build(SPEC, 4)
+    load_weights(network, tmp_path / name)
+    assert equal(network.state_dict(), state)
 
 
-def test_safetensors_are_read(state, tmp_path):
-    save_file(state, tmp_path / "a.safetensors")
-    assert equal(read_weights(tmp_path / "a.safetensors"), state)
+def test_safetensors_are_read_of_any_precision_and_of_data_parallel(state, tmp_path):
+    save_file({f"module.{k}": t.bfloat16() for k, t in state.items()}, tmp_path / "a.safetensors")
+    network = build(SPEC, 4)
+    load_weights(network, tmp_path / "a.safetensors")
+    assert equal(network.state_dict(), {k: t.bfloat16().to(t.dtype) for k, t in state.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("fc.bias", lambda t: t * float("nan")),
+        ("fc.bias", lambda t: t / 0),
+        ("fc.bias", lambda t: t.to(torch.complex64)),
+        ("bn1.running_var", lambda t: -t),
+    ],
+)
+def test_numbers_that_no_network_can_have_are_refused(name, change, state, tmp_path):
+    torch.save({**state, name: change(state[name])}, tmp_path / "a.pt")
+    with pytest.raises(Fault, match=rf"a\.pt: {name} has numbers that are not finite and real, or"):
+        load_weights(build(SPEC, 4), tmp_path / "a.pt")
 
 
 class Bomb:
@@ -56,14 +75,14 @@ class Bomb:
 @pytest.mark.parametrize("content", [{"a": Bomb()}, [1, 2], {"a": 3}])
 def test_what_is_no_state_dict_is_refused_and_runs_nothing(content, tmp_path):
     torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(Fault, match=r"a\.pt: (no state_dict that can be read|it should hold)"):
+    with pytest.raises(Fault, match=r"a\.pt: (no weights that can be read|it should hold)"):
         read_weights(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 99, pickle.dumps(Bomb())])
 def test_a_damaged_file_is_a_line(content, tmp_path):
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(Fault, match=r"^[^\n]*a\.pt: no state_dict that can be read [^\n]*$"):
+    with pytest.raises(Fault, match=r"^[^\n]*a\.pt: no weights that can be read [^\n]*$"):
         read_weights(tmp_path / "a.pt")
 
 

@@ -53,7 +53,10 @@ STAGES: list[tuple[str, str]] = [
     ("retrain --method l1 --schedul scaled", "no option --schedul; did you mean '--schedule'?"),
     ("retrain --method l1 --schedule scaled 3", "Got unexpected extra argument"),
     ("iterate --method l1 --schedule scaled", "--method is 'l1'; valid: "),
-    ("evaluate --method l1 --schedule ''", "--schedule is ''; valid: finetune, lr_rewind,"),
+    (
+        "evaluate --method l1 --schedule ''",
+        "--schedule is ''; valid: finetune, finetune_tuned, lr_rewind,",
+    ),
     ("evaluate_pruned --method dense", "--method is 'dense'; valid: l1, random"),
     ("evaluate_dense --metric x", "no option --metric; valid:"),
     ("headline l1", "headline l1: Got unexpected extra argument"),
@@ -61,10 +64,10 @@ STAGES: list[tuple[str, str]] = [
 ]
 
 COMMANDS: list[tuple[str, str]] = [
-    ("curve", "no command 'curve'; did you mean 'curves'? valid: curves, dag, explain,"),
-    ("''", "no command ''; valid: curves,"),
-    ("--version", "no command '--version'; valid: curves,"),
-    ("RUN", "no command 'RUN'; valid: curves,"),
+    ("curve", "no command 'curve'; did you mean 'curves'? valid: clean, curves, dag, explain,"),
+    ("''", "no command ''; valid: clean, curves,"),
+    ("--version", "no command '--version'; valid: clean, curves,"),
+    ("RUN", "no command 'RUN'; valid: clean, curves,"),
     ("curves --epochs", "afterprune curves --epochs: Option '--epochs' requires an argument"),
     ("curves --epochs many", "curves --epochs many: Invalid value for '--epochs': "),
     (
@@ -84,7 +87,7 @@ COMMANDS: list[tuple[str, str]] = [
     ("curves --schedule scale", "--schedule is 'scale'; did you mean 'scaled'? valid: finetune,"),
     ("curves --schedule ''", "--schedule is ''; valid: finetune,"),
     ("curves scaled", "afterprune curves scaled: Got unexpected extra argument"),
-    ("curves --csv", "--csv takes one --schedule of finetune, weight_rewind"),
+    ("curves --csv", "--csv takes one --schedule of finetune, finetune_tuned, weight_rewind"),
     ("curves --params nope.yaml", "nope.yaml: no such file; run from the project's folder"),
     ("curves --params data", "data: Is a directory; it should be a YAML file"),
     ("curves --params README.md", "README.md: not valid YAML: line "),

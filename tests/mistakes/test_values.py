@@ -275,7 +275,7 @@ VALUES: dict[str, dict[str, str]] = {
     },
     "retrain": {"null": f"is None; {MAPPING}"},
     "retrain.schedule": {
-        "one_cycle": "is 'one_cycle'; did you mean 'onecycle'? valid: finetune, lr_rewind,",
+        "one_cycle": "is 'one_cycle'; did you mean 'onecycle'? valid: finetune, finetune_tuned,",
         "null": f"is None; {TEXT}",
     },
     "retrain.epochs": {

@@ -81,6 +81,7 @@ def test_a_disk_that_may_only_be_read_is_told(tmp_path):
 
 
 ERRORS = [
+    (torch.OutOfMemoryError("x"), "the GPU's memory is full; what is finished is kept; set AFTER"),
     (MemoryError(), "memory is full; what is finished is kept; set AFTERPRUNE_WORKERS to fewer"),
     (
         RuntimeError(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.made import check_made
+from stages.pipeline.made import check_made, note
 from tests.pipeline.project import ran
 
 COMMANDS = (sys.executable, "-m", "stages.commands")
@@ -21,12 +21,13 @@ def recorded(tmp_path, monkeypatch):
     """Return a function that notes the settings that made an output, and records others."""
     monkeypatch.chdir(tmp_path)
 
-    def record(made, lock):
+    def record(made, lock, files=None, deps=()):
         note = Path(NOTE)
         note.parent.mkdir(parents=True)
-        note.write_text(json.dumps({"params": made}))
+        note.write_text(json.dumps({"params": made, "files": files or {}}))
         md5 = hashlib.md5(note.read_bytes()).hexdigest()
         train = {"params": {"params.yaml": lock}, "outs": [{"path": NOTE, "md5": md5}]}
+        train["deps"] = [{"path": path, "md5": md5} for path, md5 in deps]
         stages = {"code": {"cmd": "x"}, "train": train}
         Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
@@ -50,6 +51,26 @@ def test_what_was_recorded_otherwise_is_told_with_the_command_that_mends_it(reco
         "dvc.lock: it records outputs that others made, as `dvc commit -f` does: "
         "train by another train.lr; run `dvc repro -f -s train`, then `dvc repro`"
     )
+
+
+def test_a_file_that_was_another_is_told(recorded):
+    recorded({}, {}, {"net.py": "1", "a": "2"}, [("net.py", "9"), ("a", "2"), ("data", "7.dir")])
+    with pytest.raises(Fault, match=r"train by another net\.py; run `dvc repro -f -s train`"):
+        check_made()
+
+
+def test_a_note_has_the_files_and_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("x")
+    Path("data").mkdir()
+    files = {"net.py": hashlib.md5(b"x").hexdigest()}
+    assert note({"seed": 1}, ["net.py", "data"]) == {"params": {"seed": 1}, "files": files}
+
+
+def test_a_lock_of_no_stages_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.lock").write_text("schema: '2.0'\n")
+    check_made()
 
 
 def test_a_note_that_is_not_the_recorded_one_says_nothing(recorded):

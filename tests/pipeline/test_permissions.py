@@ -23,7 +23,7 @@ def test_all_that_a_study_publishes_is_as_the_umask_says(study):
 
 def test_a_narrower_umask_is_obeyed(project):
     (project.folder / "models" / "dense_curve.safetensors").unlink()
-    command = "dvc", "repro", "--force", "--single-item", "evaluate_dense", "dense_curve"
+    command = "dvc", "repro", "--force", "--single-item", "dense_curve", "evaluate_dense"
     project.run(sys.executable, "-c", UNDER, "077", *command)
     mode = (project.folder / "models" / "dense_curve.safetensors").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600

@@ -30,4 +30,4 @@ def test_a_network_is_pruned_and_retrained_without_a_dense_epoch(project):
     page = (project.folder / "reports/README.md").read_text()
     assert "the dense network is one, that of train.weights" in page.lower()
     (project.folder / "data/weights/final.pt").write_bytes(b"")
-    assert "no state_dict that can be read" in project.dvc("repro", code=255)
+    assert "no weights that can be read" in project.dvc("repro", code=255)

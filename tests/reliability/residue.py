@@ -1,9 +1,6 @@
 """What a disturbed run left, against one that nobody disturbed."""
 
-from collections.abc import Mapping
 from pathlib import Path
-
-from stages.pipeline.params import read_yaml
 
 IGNORED = (".git/", ".dvc/tmp/", "__pycache__/")
 OURS = ".dvc/tmp/runner/"
@@ -39,9 +36,3 @@ def mismatches(disturbed: Path, undisturbed: Path) -> list[str]:
         if not name.startswith(VARYING)
         and (name not in mine or path.read_bytes() != mine[name].read_bytes())
     )
-
-
-def families(project: Path) -> list[str]:
-    """Return the names of the stages of a finished study, in their order, without matrix items."""
-    recorded: Mapping[str, object] = read_yaml(project / "dvc.lock")["stages"]
-    return list(dict.fromkeys(name.partition("@")[0] for name in recorded))

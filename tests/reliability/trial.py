@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.pipeline.project import Project
 from tests.reliability.kills import IGNORED, KINDS, PATIENCE, orphans, strike
-from tests.reliability.residue import families, leftovers, mismatches
+from tests.reliability.residue import leftovers, mismatches
 from tests.reliability.session import Session, family_of
 
 CUT_OFF = re.compile(r"dvc\.lock.*(validation failed|corrupted)")
@@ -68,7 +68,7 @@ class Trial:
         return self.report
 
     def _targets(self, kills: int) -> Iterator[Target]:
-        stages, kinds = families(self.undisturbed.folder), list(KINDS)
+        stages, kinds = sorted(set(map(family_of, self.usual))), list(KINDS)
         for number in range(kills):
             if number % len(stages) == 0:
                 self.chance.shuffle(stages)

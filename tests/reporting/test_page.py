@@ -7,6 +7,7 @@ import pytest
 from stages import compare
 from stages.reporting.page import SECTIONS, write_tables
 from stages.reporting.page import page as render
+from stages.reporting.sections import answer
 from stages.reporting.settings import Compare
 from tests.reporting.helpers import change, report_of
 
@@ -286,3 +287,18 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     assert len(list((reports / "curves").iterdir())) == 4
     assert "| `retrain.epochs` | – | `9` |" in text
     assert str(tmp_path) not in text
+
+
+def test_the_table_of_winners_has_the_best_set_where_nobody_wins(two):
+    methods, schedules = ["l1", "random"], ["finetune", "onecycle"]
+    report = report_of(two, methods, schedules)
+    rows = answer.table(answer.find(report)).set_index("method")
+    assert rows.columns.tolist() == [
+        *("epochs", "arms", "highest_mean", "winner", "best_set", "identical"),
+    ]
+    assert (rows.winner == "onecycle").all()
+    assert (rows.best_set == "onecycle").all()
+    set_accuracies(two, "l1", "onecycle", [0.90, 0.95, 0.91])
+    rows = answer.table(answer.find(report_of(two, methods, schedules))).set_index("method")
+    assert rows.winner["l1"] == "none"
+    assert set(rows.best_set["l1"].split()) == {"finetune", "onecycle"}

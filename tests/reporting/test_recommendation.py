@@ -1,15 +1,19 @@
+import json
 import re
 
+import numpy as np
 import pytest
 
 from stages.reporting.recommendation import recommend, sentences
 from stages.reporting.sections.recommendation import find, table, text
+from stages.results.bits import packed
 from tests.reporting.helpers import change, diverge, report_of
 
 HIGH = [0.95, 0.951, 0.952, 0.953]
 LOW = [0.91, 0.912, 0.911, 0.913]
 MIDDLE = [0.94, 0.942, 0.941, 0.943]
 NEAR = [0.9502, 0.9508, 0.9521, 0.9531]
+WIDE = [0.9402, 0.9608, 0.9421, 0.9601]
 
 
 @pytest.fixture
@@ -43,12 +47,25 @@ def test_a_winner_is_recommended_alone_with_its_lead_and_its_cost(study):
 
 
 def test_arms_that_nobody_beats_are_recommended_together(study):
-    report, found = study(finetune=LOW, onecycle=HIGH, scaled=NEAR)
+    report, found = study(finetune=LOW, onecycle=HIGH, scaled=WIDE)
     assert set(found.names) == {"onecycle", "scaled"}
     use, *_, more = sentences(report, found)
     assert "or `" in use
     assert use.endswith("no arm is shown to beat them.")
     assert re.search(r"takes (about \d+|more than 48) replicates", more)
+
+
+def test_arms_that_are_as_good_need_no_more_replicates(study):
+    report, found = study(finetune=LOW, onecycle=HIGH, scaled=NEAR)
+    assert set(found.names) == {"onecycle", "scaled"}
+    assert sentences(report, found)[-1].endswith("are as good, whatever more replicates say.")
+
+
+def test_a_baseline_of_another_budget_is_compared_with_nothing(study):
+    arms = {"finetune": (HIGH, 40), "onecycle": (LOW, 20), "tuned": (MIDDLE, 20)}
+    report, found = study(**arms, advice={"epochs": 20})
+    assert (found.gain, found.constant) == (None, None)
+    assert not any("baseline" in line for line in sentences(report, found))
 
 
 def test_one_replicate_decides_nothing(study):
@@ -124,3 +141,27 @@ def test_the_section_has_a_line_a_method_and_the_command_that_writes_the_network
     assert "\n- After `random`" in page
     assert "`afterprune export --method l1 --schedule onecycle` writes" in page
     assert table(advice)["use"].tolist() == ["onecycle", "onecycle"]
+
+
+def test_the_interval_for_new_images_stands_beside_that_of_the_seeds(make_study):
+    """It is wider where some images are hard for all, and there only where they are known."""
+    folder = make_study(["l1"], ["finetune", "onecycle"], 4)
+    chance = np.random.default_rng(0)
+    hard = chance.random(400)
+    for schedule, part in (("finetune", 0.9), ("onecycle", 0.95)):
+        rows = 0.9 * hard + 0.1 * chance.random((4, 400)) < part
+        path = folder / "arms/l1" / f"{schedule}.json"
+        arm = json.loads(path.read_text())
+        for run, row in zip(arm["replicates"], rows, strict=True):
+            run["correct"], run["last"]["test"]["accuracy"] = packed(row), float(row.mean())
+        path.write_text(json.dumps(arm))
+    report = report_of(folder, ["l1"], ["finetune", "onecycle"])
+    found = recommend(report, "l1")
+    wider, gain = found.gain_for_new_images, found.gain
+    assert wider.mean == pytest.approx(gain.mean)
+    assert wider.low < gain.low < gain.high < wider.high
+    said = f"on this test set, {wider.low:.2f} to {wider.high:.2f} on new test images too."
+    assert sentences(report, found)[1].endswith(said)
+    diverge(folder, "l1", "finetune", [0])
+    report = report_of(folder, ["l1"], ["finetune", "onecycle"])
+    assert report.for_new_images(*report.results.of("l1")) is None

@@ -146,6 +146,27 @@ def test_a_round_that_diverges_is_the_last(last, methods, run, monkeypatch, capf
     assert run(methods, stage=stage).content() == stage.content()
 
 
+def test_a_round_that_diverged_is_the_last_after_a_kill_too(run, new_stage, monkeypatch):
+    """Killed when its files are listed and not yet published."""
+    advance, stage = Run.advance, new_stage()
+
+    def broken(self):
+        loss = advance(self)
+        self.finite = False
+        return loss
+
+    def killed(self, part, target):
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "advance", broken)
+        patched.setattr("stages.pipeline.manifest.Manifest.copy", killed)
+        with pytest.raises(KilledError):
+            run(stage=stage)
+    monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
+    assert outcome(run(stage=stage)).diverged.round == 1
+
+
 def test_each_round_trains_in_an_order_of_its_own_from_one_network_to_the_next(run, monkeypatch):
     begun, begin = [], ArmRun.begin
 

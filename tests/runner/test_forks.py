@@ -226,6 +226,7 @@ def noisy(tmp_path, monkeypatch):
     (libraries,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     (libraries / "noisy.py").write_text("import os\nprint('loud')\nos.environ['SET'] = 'yes'\n")
     (libraries / "exits.py").write_text("raise SystemExit('not here')\n")
+    (libraries / "slow.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(sys, "executable", f"{tmp_path}/venv/bin/python")
     (tmp_path / "libraries.txt").write_text("exits\n")
     return f"{tmp_path}/venv/bin{os.pathsep}{os.environ['PATH']}"
@@ -278,6 +279,30 @@ def test_what_was_forked_ends_when_nobody_asks_for_more(forks, folder, tmp_path)
     process = started(forks, "python long.py", command(folder), tmp_path / "log")
     forks._server.stdin.close()
     forks._server.wait(5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+def test_it_ends_with_the_runner_also_while_it_imports_libraries(tmp_path, folder, noisy):
+    (tmp_path / "libraries.txt").write_text("slow\n")
+    (folder / "one.py").write_text("")
+    forks = Forks(tmp_path / "libraries.txt")
+    assert forks.start([*SHELL, "python one.py"], command(folder, PATH=noisy), tmp_path) is None
+    forks._server.stdin.close()
+    assert forks._server.wait(20) == 0
+
+
+def test_what_was_forked_ends_with_the_runner_also_while_libraries_are_imported(
+    tmp_path, folder, noisy
+):
+    (folder / "long.py").write_text("import time; time.sleep(60)")
+    told = command(folder, PATH=noisy)
+    forks = Forks(tmp_path / "libraries.txt")
+    process = started(forks, "python long.py", told, tmp_path / "log")
+    (tmp_path / "libraries.txt").write_text("slow\n")
+    forks._ask({"id": 1, "words": ["long.py"], "folder": f"{folder}"})
+    forks._server.stdin.close()
+    assert forks._server.wait(20) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
 

@@ -49,7 +49,7 @@ class FakePipeline:
         self.unwritten = False
         time.sleep(self.rewrite)
 
-    def finish(self):
+    def finish(self, cut_short=False):
         self.finished = True
 
 

@@ -78,3 +78,9 @@ def test_identical_arms_compete_once_and_are_named():
 def test_twins_have_equal_plans_and_equal_scores(alike, expected):
     scores = {"a": series(1, 2), "b": series(1, 3), "c": series(1, 2), "d": series(1, 2)}
     assert distinct(scores, alike) == expected
+
+
+def test_two_differences_that_coincide_win_nothing():
+    """As they decide nothing in any pair: accuracies are multiples of one image."""
+    assert contest({"a": series(5, 6), "b": series(3, 4)}, 0.95).winner is None
+    assert contest({"a": series(5, 6, 7), "b": series(3, 4, 5)}, 0.95).winner == "a"

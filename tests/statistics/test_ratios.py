@@ -25,7 +25,7 @@ def test_two_pairs_by_hand():
 
 
 def test_proportional_gains_have_no_spread():
-    found = ratio([1, 2, 3], [2, 4, 6], 0.95)
+    found = ratio([4, 5, 6], [8, 10, 12], 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5), abs=1e-6)
 
 

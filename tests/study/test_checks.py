@@ -80,6 +80,7 @@ def test_code_that_is_no_python_tells_its_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("data/raw", "data/weights"):
         Path(folder).mkdir(parents=True)
+    Path("data/weights/none").touch()
     Path("net.py").write_text("def net(:\n")
     (told,) = faults("model.code", "net.py")
     assert "line 1" in told

@@ -66,7 +66,7 @@ def text(found: Answer) -> str:
 def table(found: Answer) -> pd.DataFrame:
     """Per method and budget: of the arms that finished, that of the highest mean; if it wins."""
     columns = ["method", "epochs", "arms", "highest_mean", "winner"]
-    columns += ["not_distinguishable_from_highest", "confidence_per_comparison_percent"]
+    columns += ["best_set", "identical"]
     return pd.DataFrame(
         [
             {
@@ -75,7 +75,7 @@ def table(found: Answer) -> pd.DataFrame:
                 "arms": 1 + len(cell.contest.margins),
                 "highest_mean": cell.contest.best,
                 "winner": cell.contest.winner or "none",
-                "best_set": " ".join(cell.contest.best_set),
+                "best_set": cell.contest.winner or " ".join(cell.contest.best_set),
                 "identical": "; ".join(
                     " ".join([name, *twins]) for name, twins in cell.contest.twins.items()
                 ),

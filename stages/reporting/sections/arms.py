@@ -31,6 +31,8 @@ from stages.results.files import repeated
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
 
+NEW_IMAGES = "for_new_images_low", "for_new_images_high"
+"""Columns of the interval of a difference that holds for new seeds and new test images."""
 NOTHING = Estimate(math.nan, math.nan, 0, math.nan, math.nan)
 
 
@@ -111,11 +113,17 @@ def _record(report: Report, arm: ArmResult) -> dict[str, object]:
     }
 
 
+def _for_new_images(report: Report, arm: ArmResult) -> dict[str, float]:
+    found = report.for_new_images(arm, report.baseline_of(arm))
+    ends = (found.low, found.high) if found else (math.nan, math.nan)
+    return dict(zip(NEW_IMAGES, ends, strict=True))
+
+
 def _comparisons(report: Report) -> pd.DataFrame:
     """Every arm against its baseline, paired by seed, not adjusted."""
     name = "difference_points"
     columns = ["method", "schedule", "baseline", "replicates", *interval_names(name)]
-    columns += [f"{name}_sd", "confidence_percent", "verdict"]
+    columns += [f"{name}_sd", *NEW_IMAGES, "confidence_percent", "verdict"]
     rows = [
         {
             "method": arm.method,
@@ -124,6 +132,7 @@ def _comparisons(report: Report) -> pd.DataFrame:
             "replicates": difference.n,
             **interval_columns(name, difference),
             f"{name}_sd": difference.sd,
+            **_for_new_images(report, arm),
             "confidence_percent": 100 * report.settings.confidence,
             "verdict": report.verdict(difference),
         }

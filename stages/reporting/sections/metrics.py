@@ -17,10 +17,13 @@ DIGITS = 6
 DECIMALS = 4
 """Decimals of the page."""
 MEANING = {
+    "top5": "the top-5 accuracy, a fraction",
     "nll": "the negative log-likelihood in nats, lower is better",
     "brier": "the Brier score, lower is better",
+    "ece": "the expected calibration error over 15 bins of equal width, lower is better",
+    "adaptive_ece": "the same over bins of equally many images",
 }
-"""What the page says of metrics in common use; others are shown by name."""
+"""What the page says of metrics in common use, in its order; others follow by name."""
 
 
 SHOWN = {"dense": "dense", "pruned": "pruned, not retrained", "last": ""}
@@ -54,7 +57,8 @@ def find(report: Report) -> list[Values] | None:
 
 def text(found: Sequence[Values]) -> str:
     """One table per metric: networks down, pruning methods across."""
-    names = list(dict.fromkeys(item.metric for item in found if item.metric != "accuracy"))
+    there = dict.fromkeys(item.metric for item in found if item.metric != "accuracy")
+    names = [*(name for name in MEANING if name in there), *(n for n in there if n not in MEANING)]
     known = [f"{code(name)} is {MEANING[name]}" for name in names if name in MEANING]
     head = "On test data, after the last epoch where a network was retrained."
     head += f" {'; '.join(known)}." if known else ""
