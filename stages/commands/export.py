@@ -17,6 +17,7 @@ from stages.networks.exporting import MISSING, can_export, write_onnx
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, replacing
+from stages.pipeline.params import lookup, nearest, read_yaml, shown
 from stages.training.divergence import Divergence
 
 app = typer.Typer(add_completion=False)
@@ -76,10 +77,21 @@ def main(
             "so there is no network to export"
         )
     if not source.is_file():
+        _check_names(method, schedule)
         raise Fault(f"{source}: no such file; run `dvc repro retrain@{method}-{schedule}`")
     target = output or Path(f"{method}-{schedule}.{SUFFIX[format]}")
     export(source, read_json(DESCRIPTION), format, target)
     print(target)
+
+
+def _check_names(method: str, schedule: str) -> None:
+    """Raise a Fault for a name that params.yaml has not."""
+    tree = read_yaml()
+    methods = {**lookup(tree, "prune.methods"), **lookup(tree, "prune.iterative")}
+    schedules = lookup(tree, "retrain.schedules")
+    for option, name, known in (("--method", method, methods), ("--schedule", schedule, schedules)):
+        if name not in known:
+            raise Fault(f"{option} is {shown(name)}; {nearest(name, known)}")
 
 
 def export(source: Path, about: Mapping[str, Any], format: Format, target: Path) -> None:

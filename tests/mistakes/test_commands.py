@@ -126,7 +126,8 @@ COMMANDS: list[tuple[str, str]] = [
     ("export --method l1 --schedule scaled --format tflite", "'tflite' is not one of 'onnx',"),
     ("export --method l1 --schedule scaled --replicate -1", "Invalid value for '--replicate'"),
     ("export --method l1 --schedule scaled", "models/retrained/l1/scaled/replicate_0/last.safeten"),
-    ("export --method ../x --schedule scaled", "models/retrained/../x/scaled/replicate_0/last.saf"),
+    ("export --method ../x --schedule scaled", "--method is '../x'; valid: l1, random"),
+    ("export --method l1 --schedule onecycl", "--schedule is 'onecycl'; did you mean 'onecycle'?"),
     (
         "run --workers 0",
         "Invalid value for '--workers': Input should be greater",
