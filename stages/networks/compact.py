@@ -62,7 +62,11 @@ def load(path: Path | str) -> nn.Module:
     """Read a network that `save` wrote, dense or cut; a Fault when its tensors do not fit."""
     spec = read_spec(path)
     options = {key: value for key, value in spec.options.items() if key != "pretrained"}
-    network = build(replace(spec, options=options))
+    return filled(build(replace(spec, options=options)), path)
+
+
+def filled(network: nn.Module, path: Path | str) -> nn.Module:
+    """Give a dense network, in place, the shapes and values of a file that `save` wrote."""
     arrays = load_arrays(path)
     try:
         resize(network, {name: array.shape for name, array in arrays.items()})

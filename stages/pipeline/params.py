@@ -160,12 +160,13 @@ def _messages(fault: ErrorDetails, key: str, root: Any) -> Iterator[tuple[str, s
         case "missing":
             yield f"{where} is missing", "it has no default"
         case "union_tag_not_found":
-            yield f"{where}.{context['discriminator'][1:-1]} is missing", "it has no default"
+            tag = f"{where}.{context['discriminator'][1:-1]}".lstrip(".")
+            yield f"{tag} is missing", "it has no default"
         case "union_tag_invalid":
             tag = context["discriminator"][1:-1]
             value = given[tag]
             names = nearest(value, _names(context["expected_tags"]))
-            yield f"{where}.{tag} is {shown(value)}", names
+            yield f"{f'{where}.{tag}'.lstrip('.')} is {shown(value)}", names
         case "literal_error":
             names = nearest(given, _names(context["expected"].replace(" or ", ", ")))
             yield f"{where} is {shown(given)}", names

@@ -30,7 +30,10 @@ class Arm:
 
         Learning rates of an adaptive curve are those at scale 1.
         """
-        total_steps = epochs * steps_per_epoch
+        return self.at(epochs * steps_per_epoch, steps_per_epoch, dense)
+
+    def at(self, total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Rates:
+        """Return the same for any number of steps; they may end within an epoch."""
         options = registry.complete(self.curve, self.options)
         lr = registry.learning_rates(self.curve, total_steps, steps_per_epoch, dense, **options)
         return Rates(lr, self._momentum(total_steps, dense, options), steps_per_epoch)

@@ -34,6 +34,10 @@ CURVES: dict[str, Curve] = {
 }
 ADAPTIVE = frozenset({"adaptive_linear"})
 """Curves that each replicate multiplies by its own `adaptive_scale`."""
+BY_EPOCH = frozenset({"replay", "scaled", "step", "warm_restarts", "warmup_decay"})
+"""Curves for which the number of steps in an epoch matters."""
+FROM_DENSE = frozenset({"replay", "stretch"})
+"""Curves that repeat the dense run's learning rates."""
 OWN_MOMENTUM: dict[str, MomentumCurve] = {
     "onecycle": momentum.of_onecycle,
     "replay": momentum.replayed,
