@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stages.pipeline.fault import Fault
-from stages.schedules import decays, momentum, published, warmup_decay
+from stages.schedules import decays, momentum, prescriptions, published, warmup_decay
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Values
 
@@ -16,6 +16,22 @@ Curve = Callable[..., Values]
 MomentumCurve = Callable[..., Values]
 """momentum(total_steps, dense, **options of the learning-rate curve) -> float64[total_steps]."""
 
+PRESCRIPTIONS: dict[str, Curve] = {
+    "asp": prescriptions.asp,
+    "cap": prescriptions.cap,
+    "cap_gradual": prescriptions.cap_gradual,
+    "ice": prescriptions.ice,
+    "isomorphic_convnext": prescriptions.isomorphic_convnext,
+    "isomorphic_deit": prescriptions.isomorphic_deit,
+    "isomorphic_resnet": prescriptions.isomorphic_resnet,
+    "minitron": prescriptions.minitron,
+    "modelopt": prescriptions.modelopt,
+    "nni": prescriptions.nni,
+    "pfec": prescriptions.pfec,
+    "torch_pruning": prescriptions.torch_pruning,
+    "torch_pruning_vit": prescriptions.torch_pruning_vit,
+    "torch_pruning_yolo": prescriptions.torch_pruning_yolo,
+}
 CURVES: dict[str, Curve] = {
     "adaptive_linear": published.adaptive_linear,
     "constant": published.constant,
@@ -31,17 +47,26 @@ CURVES: dict[str, Curve] = {
     "stretch": published.stretch,
     "warm_restarts": decays.warm_restarts,
     "warmup_decay": warmup_decay.warmup_decay,
+    **PRESCRIPTIONS,
 }
 ADAPTIVE = frozenset({"adaptive_linear"})
 """Curves that each replicate multiplies by its own `adaptive_scale`."""
-BY_EPOCH = frozenset({"replay", "scaled", "step", "warm_restarts", "warmup_decay"})
+BY_EPOCH = frozenset(
+    {
+        *("replay", "scaled", "step", "warm_restarts", "warmup_decay"),
+        *("isomorphic_resnet", "nni", "torch_pruning"),
+    }
+)
 """Curves for which the number of steps in an epoch matters."""
-FROM_DENSE = frozenset({"replay", "stretch"})
+FROM_DENSE = frozenset({"replay", "stretch", "asp", "modelopt", "torch_pruning_yolo"})
 """Curves that repeat the dense run's learning rates."""
 OWN_MOMENTUM: dict[str, MomentumCurve] = {
     "onecycle": momentum.of_onecycle,
     "replay": momentum.replayed,
     "stretch": momentum.stretched,
+    "asp": momentum.stretched,
+    "modelopt": momentum.stretched,
+    "torch_pruning_yolo": momentum.stretched,
 }
 """The momentum of curves that have their own; the others hold that of the dense run's last step."""
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from stages.schedules.arm import Arm
 from stages.schedules.decays import cosine, step
 from stages.schedules.dense import DenseRates
-from stages.schedules.registry import CURVES
+from stages.schedules.registry import CURVES, PRESCRIPTIONS
 
 NEEDED = {"step": {"milestones": (3, 5)}}
-WARMED = sorted(set(CURVES) - {"constant", "replay", "stretch"})
+WARMED = sorted(set(CURVES) - PRESCRIPTIONS.keys() - {"constant", "replay", "stretch"})
 CONTINUOUS = sorted(
     {"adaptive_linear", "cosine", "exponential", "linear", "onecycle", "polynomial", "rex"}
     | {"warmup_decay"}
