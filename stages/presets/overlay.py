@@ -41,8 +41,8 @@ def overlaid(base: str, changes: str, key: str) -> str:
     come below those of `base`. New keys come last in their group. A group that `base` writes in
     braces counts as one value.
     """
-    settings = _children(_mapping(changes))[key][1]
-    edits = _edits(base, _mapping(base), changes, settings)
+    name, settings = _children(_mapping(changes))[key]
+    edits = _edits(base, _mapping(base), changes, settings, name.end_mark.index)
     pieces, position = [], 0
     for edit in sorted(edits, key=lambda edit: edit.start):
         pieces += [base[position : edit.start], edit.text]
@@ -57,12 +57,18 @@ def _mapping(text: str) -> MappingNode:
     return root
 
 
-def _edits(base: str, group: Node, changes: str, changed: Node, path: str = "") -> Iterator[Edit]:
-    """Yield the edits of a group, those inside its own groups before what is added at its end."""
+def _edits(
+    base: str, group: Node, changes: str, changed: Node, above: int, path: str = ""
+) -> Iterator[Edit]:
+    """Yield the edits of a group, those inside its own groups before what is added at its end.
+
+    `above` is where in `changes` what comes before the group's first key ends.
+    """
     ours, column = _children(group), group.start_mark.column
     added = ""
     for name, (key, value) in _children(changed).items():
-        entry = _copied(changes, key, _end(changes, value), column)
+        before, above = above, _end(changes, value)
+        entry = _copied(changes, before, key, above, column)
         if name not in ours:
             added += "\n" + " " * column + entry
             continue
@@ -71,8 +77,9 @@ def _edits(base: str, group: Node, changes: str, changed: Node, path: str = "") 
         if f"{path}{name}" in REPLACED or not (_is_block(our_value) and _children(value)):
             yield Edit(start, _end(base, our_value), entry)
         else:
-            yield Edit(start, start, _copied(changes, key, key.start_mark.index, column))
-            yield from _edits(base, our_value, changes, value, f"{path}{name}.")
+            yield Edit(start, start, _copied(changes, before, key, key.start_mark.index, column))
+            inside = key.end_mark.index
+            yield from _edits(base, our_value, changes, value, inside, f"{path}{name}.")
     yield Edit(_end(base, group), _end(base, group), added)
 
 
@@ -86,13 +93,14 @@ def _is_block(node: Node) -> bool:
     return isinstance(node, MappingNode) and not node.flow_style
 
 
-def _copied(text: str, key: Node, end: int, column: int) -> str:
-    """Return the text from the comments above a key up to `end`, for a key at `column`."""
+def _copied(text: str, above: int, key: Node, end: int, column: int) -> str:
+    """Return the text from the comments between `above` and a key up to `end`, for a `column`."""
     start, indent = key.start_mark.index, key.start_mark.column
     first = not text[start - indent : start].strip()
-    comments = COMMENTS.search(text[: start - indent]) if first else None
-    above = comments[0] if comments else ""
-    block = textwrap.dedent(above + " " * indent + text[start:end])
+    line = text.find("\n", above) + 1  # what follows a value on its line is about that value
+    comments = COMMENTS.search(text, line, start - indent) if first and line else None
+    said = comments[0] if comments else ""
+    block = textwrap.dedent(said + " " * indent + text[start:end])
     return textwrap.indent(block, " " * column).lstrip(" ")
 
 

@@ -1,7 +1,7 @@
 from textwrap import dedent, indent
 
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.presets.overlay import REPLACED, overlaid
@@ -130,6 +130,7 @@ def merged(base, changes):
 
 
 @given(trees, trees)
+@example({"a": None, "b": {"c": {}}}, {"b": {"a": "\n#", "c": {"a": None}}})  # no comment
 def test_the_text_holds_the_merged_settings(base, changes):
     text = overlaid(yaml.safe_dump(base), yaml.safe_dump({"settings": changes}), "settings")
     assert yaml.safe_load(text) == merged(base, changes)
