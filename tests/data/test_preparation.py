@@ -204,7 +204,10 @@ def test_options_reach_their_source(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"source": "digit"}, r"data.source is 'digit'; did you mean 'digits'\? valid: cifar10, "),
+        (
+            {"source": "digit"},
+            r"data.source is 'digit'; did you mean 'digits'\? valid: arrays, cifar10, ",
+        ),
         ({"validation": 0.9}, r"data.validation is 0.9; it should be less than 0.9"),
         ({"validation": -0.1}, r"data.validation is -0.1; it should be greater than or equal to 0"),
         ({"train_limit": 0}, r"data.train_limit is 0; it should be greater than or equal to 1"),

@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.models._api import WeightsEnum
 
-from stages.models import densenet, imagenet, preresnet, resnet, vgg
+from stages.models import convnet, densenet, imagenet, preresnet, resnet, vgg
 from stages.pipeline.fault import Fault
 
 
@@ -45,6 +45,15 @@ def test_parameters_of_the_papers_networks():
     assert parameters(resnet.resnet110(10)) == 1_727_962
     assert parameters(vgg.vgg16_bn(10)) == 14_987_722
     assert parameters(densenet.densenet40(10)) == 1_059_298
+
+
+def test_parameters_of_plain_networks_by_hand():
+    """Convolutions without bias, a pair of BatchNorm's a filter, the head."""
+    images = 9 * (16 + 16 * 32 + 32 * 64) + 2 * (16 + 32 + 64) + 64 * 10 + 10
+    signals = 5 * 25 + 3 * 25 * 25 * 2 + 2 * 75 + 25 * 10 + 10
+    assert parameters(convnet.convnet(10)) == images
+    assert parameters(convnet.convnet_1d(10)) == signals
+    assert convnet.convnet_1d(10).features(torch.zeros(2, 1, 1, 40)).shape == (2, 25, 1, 5)
 
 
 def test_preresnet_moves_its_batchnorms_but_keeps_their_number_of_channels():

@@ -6,6 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
+from stages.models.convnet import convnet, convnet_1d
 from stages.models.densenet import densenet40
 from stages.models.preresnet import preresnet20
 from stages.models.resnet import resnet8, resnet20
@@ -34,6 +35,11 @@ def check(network, shape=SHAPE, scope="all"):
 @pytest.mark.parametrize("factory", [resnet20, preresnet20, vgg16_bn])
 def test_cifar_networks_lose_filters_exactly(factory, scope):
     check(factory(10), scope=scope)
+
+
+@pytest.mark.parametrize(("factory", "shape"), [(convnet, (1, 28, 28)), (convnet_1d, (1, 1, 40))])
+def test_plain_networks_lose_filters_exactly(factory, shape):
+    check(factory(10), shape)
 
 
 def test_densenet_loses_filters_exactly():

@@ -8,10 +8,14 @@ data set is one such function and one line here.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stages.data.sources.arrays import arrays
 from stages.data.sources.cifar import cifar10, cifar100
 from stages.data.sources.digits import digits
 from stages.data.sources.folder import folder
+from stages.data.sources.medmnist import medmnist
 from stages.data.sources.mnist import fashion_mnist, mnist
+from stages.data.sources.mnist1d import mnist1d
+from stages.data.sources.mnist_5k import mnist_5k
 from stages.data.sources.raw import Form, Raw
 
 
@@ -28,9 +32,13 @@ class Source:
 
 SOURCES = {
     "digits": Source(digits, Form(1, 8, 8, classes=10)),
+    "mnist1d": Source(mnist1d, Form(1, 1, 40, classes=10)),
+    "mnist_5k": Source(mnist_5k, Form(1, 28, 28, classes=10)),
     "mnist": Source(mnist, Form(1, 28, 28, classes=10)),
     "fashion_mnist": Source(fashion_mnist, Form(1, 28, 28, classes=10)),
     "cifar10": Source(cifar10, Form(3, 32, 32, classes=10)),
     "cifar100": Source(cifar100, Form(3, 32, 32, classes=100)),
+    "medmnist": Source(medmnist),
+    "arrays": Source(arrays),
     "folder": Source(folder),
 }

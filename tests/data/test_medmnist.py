@@ -1,0 +1,60 @@
+import hashlib
+from typing import get_args
+
+import numpy as np
+import pytest
+import yaml
+
+from stages.data.sources import medmnist as module
+from stages.data.sources.medmnist import PUBLISHED, Set, medmnist
+from stages.pipeline.fault import Fault
+
+IMAGES = np.arange(5 * 4 * 4 * 3, dtype=np.uint8).reshape(5, 4, 4, 3)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A file of blood cells with five images, whose MD5 is taken for the published one."""
+    labels = np.array([[3], [1], [0], [2], [1]], np.uint8)
+    parts = {"train": slice(0, 2), "val": slice(2, 3), "test": slice(3, 5)}
+    found = {f"{part}_images": IMAGES[rows] for part, rows in parts.items()}
+    found |= {f"{part}_labels": labels[rows] for part, rows in parts.items()}
+    np.savez(tmp_path / "bloodmnist_64.npz", **found)
+    table = yaml.safe_load(PUBLISHED.read_text())
+    content = (tmp_path / "bloodmnist_64.npz").read_bytes()
+    table["bloodmnist"]["md5"][64] = hashlib.md5(content).hexdigest()
+    monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published.yaml")
+    (tmp_path / "published.yaml").write_text(yaml.safe_dump(table))
+    return tmp_path
+
+
+def test_training_and_validation_images_are_one_part(root):
+    raw = medmnist(root, root, set="bloodmnist", size=64)
+    assert (raw.train_images == IMAGES[:3].transpose(0, 3, 1, 2)).all()
+    assert (raw.train_labels.tolist(), raw.test_labels.tolist()) == ([3, 1, 0], [2, 1])
+    assert raw.classes[0] == "basophil"
+
+
+def test_a_file_of_another_md5_is_not_opened(root):
+    path = root / "bloodmnist_64.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(Fault, match=rf"^{path}: damaged, or of another version \(its MD5 must be "):
+        medmnist(root, root, set="bloodmnist", size=64)
+
+
+def test_a_missing_file_is_named_with_where_to_find_it(tmp_path):
+    with pytest.raises(Fault, match=r"/pathmnist.npz: no such file; put it there, from https://"):
+        medmnist(tmp_path, tmp_path, set="pathmnist")
+
+
+def test_every_set_has_its_classes_and_checksums():
+    table = yaml.safe_load(PUBLISHED.read_text())
+    assert list(table) == list(get_args(Set))
+    sums = [md5 for about in table.values() for md5 in about["md5"].values()]
+    assert {len(md5) for md5 in sums} == {32}
+    assert len(set(sums)) == 4 * len(table)
+    assert {name: len(about["classes"]) for name, about in table.items()} == {
+        **{"pathmnist": 9, "dermamnist": 7, "octmnist": 4, "pneumoniamnist": 2, "retinamnist": 5},
+        **{"breastmnist": 2, "bloodmnist": 8, "tissuemnist": 8},
+        **{"organamnist": 11, "organcmnist": 11, "organsmnist": 11},
+    }
