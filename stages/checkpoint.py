@@ -10,7 +10,7 @@ from stages.dense.given import given_weights
 from stages.dense.run import DenseRun, check_converged, go_to, save_checkpoint
 from stages.images.prepared import load
 from stages.networks.settings import Model
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
@@ -27,15 +27,12 @@ app = typer.Typer(add_completion=False)
 def main() -> None:
     """Write the checkpoints of build/rewind.json, recomputing those that training did not keep."""
     with guarded("checkpoint") as stage:
-        dense = DenseRun(
-            stage.read("model", Model),
-            stage.read("train.recipe", Recipe),
-            load_rates("models/dense_curve.safetensors"),
-            stage.read("compute", Compute),
-            stage.read("seed", int),
-        )
+        model, recipe = stage.read("model", Model), stage.read("train.recipe", Recipe)
+        compute, seed = stage.read("compute", Compute), stage.read("seed", int)
+        rates = load_rates("models/dense_curve.safetensors")
+        dense = DenseRun(model, recipe, rates, compute, seed)
         epochs = read_json("build/rewind.json")["epochs"]
-        given = given_weights(Path(stage.read("train.weights", str)))
+        given = given_weights(stage.read("train.weights", str))
         if given:
             given.check(epochs)
         seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
@@ -43,7 +40,7 @@ def main() -> None:
         folder.mkdir()
         if epochs:
             task = partial(replicate, dense, epochs, folder)
-            run_replicates(task, seeds, dense.compute.threads, devices)
+            run_replicates(task, seeds, compute.threads, devices)
 
 
 def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> None:
@@ -64,4 +61,5 @@ def replicate(dense: DenseRun, epochs: list[int], folder: Path, number: int) -> 
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

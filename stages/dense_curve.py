@@ -3,7 +3,7 @@
 import typer
 
 from stages.dense.settings import Train
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
@@ -31,4 +31,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from stages.evaluation.outcome import read_outcomes
-from stages.pipeline.command import MethodName, ScheduleName, run
+from stages.pipeline.command import MethodName, ScheduleName, command_line
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.results.files import write_result
@@ -33,4 +33,5 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

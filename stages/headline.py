@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.files import write_json
 from stages.pipeline.guard import guarded
 from stages.pipeline.made import check_made
@@ -29,4 +29,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

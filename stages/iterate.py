@@ -6,18 +6,15 @@ from pathlib import Path
 
 import typer
 
-from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, ScheduleName, run
+from stages.pipeline.command import MethodName, ScheduleName, command_line
 from stages.pipeline.guard import Stage, guarded
 from stages.pruning.settings import ITERATIVE, Calibration
 from stages.replicates.processes import run_replicates
-from stages.replicates.ranks import leads
-from stages.replicates.replicate import Outputs, training
+from stages.replicates.replicate import Outputs
 from stages.replicates.settings import Compute, Seeds
-from stages.retraining.plan import FILE, load_plan
 from stages.retraining.rounds import Rounds
-from stages.retraining.run import ArmRun
+from stages.retraining.run import ArmRun, divergence_of, retraining
 from stages.training.fit import fit
 from stages.training.settings import Recipe
 
@@ -29,9 +26,8 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
     """Prune every dense replicate in rounds and retrain it under a schedule after each."""
     with guarded("iterate", method=method, schedule=schedule) as stage:
         folder = Path(f"models/plans/{method}/{schedule}")
-        compute, recipe = stage.read("compute", Compute), stage.read("train.recipe", Recipe)
-        seed = stage.read("seed", int)
-        arm = ArmRun(f"{method} {schedule}", folder, load_plan(folder), recipe, compute, seed)
+        recipe, compute = stage.read("train.recipe", Recipe), stage.read("compute", Compute)
+        arm = ArmRun.read(folder, recipe, compute, stage.read("seed", int))
         methods = stage.read(f"prune.iterative.{method}", ITERATIVE).methods()
         rounds = Rounds(methods, stage.read("prune.calibration", Calibration), arm)
         outputs = Outputs(
@@ -47,20 +43,17 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
 def replicate(stage: Stage, rounds: Rounds, outputs: Outputs, number: int) -> None:
     """Prune and retrain one replicate to the end."""
     arm = rounds.arm
-    plan = {str(arm.folder / FILE): arm.plan.digest_of(number)}
-    with training(stage, number, arm.compute, outputs, narrowed=plan) as this:
+    with retraining(stage, arm, outputs, number) as this:
         if not this.finished:
             data = load("data/prepared", this.device, notify=this.first)
             dense = Path("models/dense/final") / f"{this.name}.safetensors"
             for current in rounds.to_train(this, dense, data):
-                history = fit(current.run, current.folder, arm.name, number, keep=this.keep)
-                current.finish(history)
-                if history.diverged:
-                    break
+                current.finish(fit(current.run, current.folder, arm.name, number, keep=this.keep))
             rounds.finish(this)
-        if leads() and (diverged := read_divergence(this.outcome)):
-            print(f"{arm.name}, replicate {number}: {diverged}", file=sys.stderr)
+        if words := divergence_of(arm, this):
+            print(words, file=sys.stderr)
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

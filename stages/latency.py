@@ -8,7 +8,7 @@ import typer
 from stages.evaluation.latency import latencies
 from stages.evaluation.settings import Timing
 from stages.networks.compact import load
-from stages.pipeline.command import MethodName, run
+from stages.pipeline.command import MethodName, command_line
 from stages.pipeline.files import read_json, write_text
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate, describe
@@ -43,4 +43,5 @@ def main(method: MethodName) -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

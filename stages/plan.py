@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from stages.pipeline.command import MethodName, run
+from stages.pipeline.command import MethodName, command_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
@@ -41,4 +41,5 @@ def main(method: MethodName) -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

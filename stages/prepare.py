@@ -6,7 +6,7 @@ import typer
 
 from stages.data.preparation import prepare
 from stages.data.settings import DATA
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.guard import guarded
 
 DOWNLOADS = Path("data/downloads")
@@ -22,4 +22,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

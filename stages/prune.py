@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, run
+from stages.pipeline.command import MethodName, command_line
 from stages.pipeline.files import read_json, write_json
 from stages.pipeline.guard import guarded
 from stages.pruning.replicate import Task, prune_replicate
@@ -58,4 +58,5 @@ def replicate(task: Task, number: int) -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -7,7 +7,7 @@ import typer
 from stages.networks.building import Spec
 from stages.networks.settings import Model
 from stages.networks.trial import try_out
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json, write_text
 from stages.pipeline.guard import guarded
@@ -41,4 +41,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import typer
 
-from stages.evaluation.outcome import read_divergence
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, ScheduleName, run
+from stages.pipeline.command import MethodName, ScheduleName, command_line
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
-from stages.replicates.ranks import leads
-from stages.replicates.replicate import Outputs, training
+from stages.replicates.replicate import Outputs
 from stages.replicates.settings import Compute, Seeds
-from stages.retraining.plan import FILE, load_plan
-from stages.retraining.run import ArmRun, save_retrained, spec_of
+from stages.retraining.run import ArmRun, divergence_of, retraining, save_retrained, spec_of
 from stages.training.fit import fit
 from stages.training.settings import Recipe
 
@@ -27,9 +24,8 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
     """Retrain every replicate of a pruned network under a schedule."""
     with guarded("retrain", method=method, schedule=schedule) as stage:
         folder = Path(f"models/plans/{method}/{schedule}")
-        compute, seed = stage.read("compute", Compute), stage.read("seed", int)
-        recipe = stage.read("train.recipe", Recipe)
-        arm = ArmRun(f"{method} {schedule}", folder, load_plan(folder), recipe, compute, seed)
+        recipe, compute = stage.read("train.recipe", Recipe), stage.read("compute", Compute)
+        arm = ArmRun.read(folder, recipe, compute, stage.read("seed", int))
         outputs = Outputs(
             stage.output(f"models/retrained/{method}/{schedule}"),
             stage.output(f"models/outcomes/retrained/{method}/{schedule}"),
@@ -42,8 +38,7 @@ def main(method: MethodName, schedule: ScheduleName) -> None:
 
 def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number: int) -> None:
     """Retrain one replicate to the end."""
-    plan = {str(arm.folder / FILE): arm.plan.digest_of(number)}
-    with training(stage, number, arm.compute, outputs, narrowed=plan) as this:
+    with retraining(stage, arm, outputs, number) as this:
         if not this.finished:
             data = load("data/prepared", this.device, notify=this.first)
             scale, spec = arm.plan.scale_of(number), spec_of(pruned, number)
@@ -52,9 +47,10 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
             history = fit(run, this.folder, arm.name, number, keep=this.keep)
             folder = this.networks / this.name
             save_retrained(folder, this.outcome, run, spec, history, lr_scale=scale)
-        if leads() and (diverged := read_divergence(this.outcome)):
-            print(f"{arm.name}, replicate {number}: {diverged}", file=sys.stderr)
+        if words := divergence_of(arm, this):
+            print(words, file=sys.stderr)
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -1,7 +1,6 @@
 """train: the dense network of every replicate."""
 
 from functools import partial
-from pathlib import Path
 
 import typer
 
@@ -10,7 +9,7 @@ from stages.dense.run import DenseRun, check_converged, checkpoints_every, save_
 from stages.dense.weights import take
 from stages.images.prepared import load
 from stages.networks.settings import Model
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.replicate import Outputs, training
@@ -26,23 +25,20 @@ app = typer.Typer(add_completion=False)
 def main() -> None:
     """Train the dense replicates; keep their final networks, checkpoints and outcomes."""
     with guarded("train") as stage:
-        dense = DenseRun(
-            stage.read("model", Model),
-            stage.read("train.recipe", Recipe),
-            load_rates("models/dense_curve.safetensors"),
-            stage.read("compute", Compute),
-            stage.read("seed", int),
-        )
+        model, recipe = stage.read("model", Model), stage.read("train.recipe", Recipe)
+        compute, seed = stage.read("compute", Compute), stage.read("seed", int)
+        rates = load_rates("models/dense_curve.safetensors")
+        dense = DenseRun(model, recipe, rates, compute, seed)
         outputs = Outputs(
             stage.output("models/dense"),
             stage.output("models/outcomes/dense"),
             stage.output("models/environments/dense.json"),
         )
         every = stage.read("train.checkpoint_every", int)
-        given = given_weights(Path(stage.read("train.weights", str)))
+        given = given_weights(stage.read("train.weights", str))
         task = partial(replicate, stage, dense, given or every, outputs)
         seeds, devices = stage.read("seeds", Seeds), stage.read("train.devices", int)
-        run_replicates(task, seeds, dense.compute.threads, devices)
+        run_replicates(task, seeds, compute.threads, devices)
 
 
 def replicate(
@@ -65,4 +61,5 @@ def replicate(
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -2,7 +2,7 @@
 
 import typer
 
-from stages.pipeline.command import run
+from stages.pipeline.command import command_line
 from stages.pipeline.digests import check_codes
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.guard import guarded
@@ -24,4 +24,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -31,12 +31,13 @@ class Given:
                 )
 
 
-def given_weights(path: Path) -> Given | None:
-    """Return the weights at `path`: a file, or a folder of final.* and perhaps epoch_N.*.
+def given_weights(weights: Path | str) -> Given | None:
+    """Return the weights at a path: a file, or a folder of final.* and perhaps epoch_N.*.
 
     None for the file called none. A Fault for everything else, also a folder without weights: who
     named it would not know that a network was trained instead.
     """
+    path = Path(weights)
     if path.name == NONE and path.is_file():
         return None
     if path.is_file() and path.suffix in SUFFIXES:

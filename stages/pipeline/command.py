@@ -43,20 +43,29 @@ def faults_in_one_line() -> Iterator[None]:
         sys.exit(f"{printable(error.filename)}: {error.strerror}")
 
 
-def run(app: typer.Typer, words: Sequence[str] | None = None, name: str | None = None) -> None:
-    """Run an application as the process's command line, and exit; None: by `sys.argv`.
+@contextmanager
+def command_line(
+    app: typer.Typer, words: Sequence[str] | None = None, name: str | None = None
+) -> Iterator[None]:
+    """Let the block call an application, not standalone, as the command line `name` of a process.
 
-    Words that it cannot read are one line on stderr, and exit with 2.
+    Words that it cannot read are one line on stderr, and exit with 2; None: those of `sys.argv`.
     """
     words = sys.argv[1:] if words is None else words
     name = name or f"python -m {getattr(sys.modules['__main__'].__spec__, 'name', '')}"
     with faults_in_one_line():
         try:
-            sys.exit(app(words, prog_name=name, standalone_mode=False) or 0)
+            yield
         except USAGE_ERROR as error:
             typed = " ".join([name, *shlex.join(words).split()])
             print(f"{typed}: {_wrong(error, app)}; see {name} --help", file=sys.stderr)
             sys.exit(MISUSED)
+
+
+def run(app: typer.Typer, words: Sequence[str] | None = None, name: str | None = None) -> None:
+    """Run an application as a `command_line`, and exit with what it returns."""
+    with command_line(app, words, name):
+        sys.exit(app(words, prog_name=name, standalone_mode=False) or 0)
 
 
 def _say_so() -> None:

@@ -30,7 +30,7 @@ from stages.training.progress import end
 OUTCOME = "outcome.safetensors"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Round:
     """A round whose pruning is done and whose retraining is `run`; its files are in `folder`."""
 
@@ -38,9 +38,11 @@ class Round:
     spec: Spec
     run: Run
     scale: float
+    diverged: bool = False
 
     def finish(self, history: History) -> None:
         """Write what the retraining left."""
+        self.diverged = history.diverged is not None
         outcome = self.folder / OUTCOME
         save_retrained(self.folder, outcome, self.run, self.spec, history, lr_scale=self.scale)
 
@@ -61,7 +63,7 @@ class Rounds:
         """Prune round by round; yield each one that is to be retrained, before the next is pruned.
 
         `dense` is the file of the dense network. Call `finish` on a round before asking for the
-        next; ask for none after one that diverged. The leader prunes for all ranks.
+        next; there is none after one that diverged. The leader prunes for all ranks.
         """
         spec = compact.read_spec(dense)
         pruned = self._pruned(this, dense, spec, data)
@@ -72,8 +74,11 @@ class Rounds:
                 folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
                 run = self.arm.begin(folder, this.number, data, scale, number)
                 this.check()
-                yield Round(folder, spec, run, scale)
+                current = Round(folder, spec, run, scale)
+                yield current
                 end(folder, this.keep)
+                if current.diverged:
+                    return
 
     def _last(self, this: Replicate) -> int:
         """Return the last round: the one that diverged before an interruption, if one did."""

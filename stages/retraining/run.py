@@ -1,23 +1,27 @@
 """One replicate of a retraining arm: the run that it begins with, and the files that it leaves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
-from stages.evaluation.outcome import DIVERGED, Outcome, save_outcome
+from stages.evaluation.outcome import DIVERGED, Outcome, read_divergence, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
 from stages.pipeline.files import write_json
+from stages.pipeline.guard import Stage
 from stages.replicates.precision import placed
-from stages.replicates.ranks import by_leader
+from stages.replicates.ranks import by_leader, leads
+from stages.replicates.replicate import Outputs, Replicate, training
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
-from stages.retraining.plan import Plan, rewound_file, scaled
+from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled
 from stages.retraining.start import starting_point
 from stages.training.history import History
 from stages.training.loop import Run
@@ -29,16 +33,24 @@ from stages.training.settings import Recipe
 class ArmRun:
     """A retraining arm: what it shares with all others, and its plan; replicate i has `seed + i`.
 
-    `folder` holds the plan, and the networks that a rewinding arm starts from. `name` is shown with
-    the progress.
+    `folder`, METHOD/SCHEDULE, holds the plan, and the networks that a rewinding arm starts from.
     """
 
-    name: str
     folder: Path
     plan: Plan
     recipe: Recipe
     compute: Compute
     seed: int
+
+    @classmethod
+    def read(cls, folder: Path, recipe: Recipe, compute: Compute, seed: int) -> Self:
+        """Return the arm whose plan is in `folder`."""
+        return cls(folder, load_plan(folder), recipe, compute, seed)
+
+    @property
+    def name(self) -> str:
+        """Return what people call it."""
+        return " ".join(self.folder.parts[-2:])
 
     def begin(
         self, pruned: Path, number: int, data: Prepared, scale: float, round_number: int = 1
@@ -57,6 +69,20 @@ class ArmRun:
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute)
+
+
+@contextmanager
+def retraining(stage: Stage, arm: ArmRun, outputs: Outputs, number: int) -> Iterator[Replicate]:
+    """Yield a replicate as `training` does; of the arm's plan it depends on its own part alone."""
+    own = {str(arm.folder / FILE): arm.plan.digest_of(number)}
+    with training(stage, number, arm.compute, outputs, narrowed=own) as this:
+        yield this
+
+
+def divergence_of(arm: ArmRun, this: Replicate) -> str | None:
+    """Return the leader's words on a finished replicate that diverged; None for all others."""
+    diverged = read_divergence(this.outcome) if leads() else None
+    return f"{arm.name}, replicate {this.number}: {diverged}" if diverged else None
 
 
 @by_leader

@@ -71,7 +71,7 @@ def _root(data: Data) -> Iterator[str]:
 def _weights(study: Study) -> Iterator[str]:
     """Yield what is wrong with given weights, and which arms need more of them."""
     try:
-        given = given_weights(Path(study.train.weights))
+        given = given_weights(study.train.weights)
     except Fault as fault:
         yield f"{fault}"
         return

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stages.dense.given import given_weights
 from stages.study.settings import Study
@@ -51,7 +50,7 @@ def prices(
     take seconds that do not grow with the network.
     """
     every, epochs = study.train.checkpoint_every, study.train.epochs
-    trained = 0 if given_weights(Path(study.train.weights)) else epochs
+    trained = 0 if given_weights(study.train.weights) else epochs
     state = _with_state(study, dense)
     test = images.tested * dense.image
     logits = images.tested * images.classes * FLOAT

@@ -1,11 +1,13 @@
 """What stands in for the plumbing of stages/pipeline: it only passes names and paths."""
 
 COMMAND = """
+from contextlib import contextmanager
 from typing import Annotated
 import typer
 MethodName = Annotated[str, typer.Option("--method")]
 ScheduleName = Annotated[str, typer.Option("--schedule")]
-def run(app): app()
+@contextmanager
+def command_line(app): yield
 """
 GUARD = """
 from contextlib import contextmanager

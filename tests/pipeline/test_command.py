@@ -22,13 +22,18 @@ def main(number: int = 0) -> None:
 
 run(app, name='do')
 """
+STAGE = APP.replace("import run", "import command_line").replace(
+    "run(app, name='do')",
+    "with command_line(app, name='do'):\n    app(prog_name='do', standalone_mode=False)",
+)
 
 
-@pytest.fixture
-def call():
+@pytest.fixture(params=[APP, STAGE], ids=["run", "command_line"])
+def call(request):
     """Return a function that runs the command line in a process and returns (code, out, err)."""
 
-    def run(*words, app=APP):
+    def run(*words, edit=lambda app: app):
+        app = edit(request.param)
         done = subprocess.run(
             [sys.executable, "-c", app, *words], cwd=ROOT, capture_output=True, text=True
         )
@@ -54,13 +59,13 @@ def test_a_bad_option_is_exit_code_2(call):
 
 
 def test_an_error_that_is_no_fault_keeps_its_traceback(call):
-    code, out, err = call("--number", "3", app=APP.replace("Fault(f", "ValueError(f"))
+    code, out, err = call("--number", "3", edit=lambda app: app.replace("Fault(f", "ValueError(f"))
     assert (code, out) == (1, "")
     assert "ValueError" in err
     assert "Traceback" in err
 
 
 def test_on_windows_one_line_names_wsl_and_nothing_runs(call):
-    on_windows = APP.replace("run(app", "sys.platform = 'win32'\nrun(app")
     line = "afterprune runs on Linux and macOS; on Windows, use WSL\n"
-    assert call(app=on_windows) == (1, "", line)
+    done = call(edit=lambda app: app.replace("app = ", "sys.platform = 'win32'\napp = "))
+    assert done == (1, "", line)

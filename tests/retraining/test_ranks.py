@@ -57,7 +57,7 @@ def prepared(tmp_path, monkeypatch, data):
 @pytest.fixture
 def arm(recipe, rates):
     plan = Plan("rewound", "replay", rates, dense_epochs=6, rewound_epoch=2)
-    return ArmRun("m s", Path("models/plans/m/s"), plan, recipe, Compute(device="cpu"), seed=5)
+    return ArmRun(Path("models/plans/m/s"), plan, recipe, Compute(device="cpu"), seed=5)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def arm(tmp_path, recipe, rates):
     plan = Plan("final", "onecycle", rates, dense_epochs=6)
     folder = tmp_path / "plans" / "l1" / "onecycle"
     save_plan(folder, plan)
-    return ArmRun("l1 onecycle", folder, plan, recipe, COMPUTE, seed=5)
+    return ArmRun(folder, plan, recipe, COMPUTE, seed=5)
 
 
 @pytest.fixture

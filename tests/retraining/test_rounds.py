@@ -60,7 +60,7 @@ def run(tmp_path, monkeypatch, data, new_stage):
 
     def start(methods=(FILTERS, FILTERS), plan=PLAN, stage=None, number=0):
         stage = stage or new_stage()
-        arm = ArmRun("m s", Path("models/plans/m/s"), plan, RECIPE, Compute(device="cpu"), seed=0)
+        arm = ArmRun(Path("models/plans/m/s"), plan, RECIPE, Compute(device="cpu"), seed=0)
         rounds = Rounds(methods, Calibration(), arm)
         iterate.replicate(stage, rounds, stage.outputs, number)
         return stage
