@@ -55,7 +55,7 @@ def replicate(
                 history = take(run, source, kept)
             else:
                 after = checkpoints_every(source, kept)
-                history = fit(run, this.folder, "dense", number, after, keep=this.keep)
+                history = fit(run, this.folder, "dense", number, after, this.keep, tested=False)
             check_converged(number, history.diverged)
             save_trained(this, run, dense.spec(data), history)
 

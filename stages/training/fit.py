@@ -3,9 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -15,10 +13,8 @@ from stages.replicates.ranks import from_leader, leads
 from stages.training.divergence import Chance, Divergence, exploded
 from stages.training.history import History
 from stages.training.loop import Run
-from stages.training.progress import Keep, Progress, resumed
+from stages.training.progress import Keep, Progress, resumed, saving
 
-SAVING_SHARE = 0.05
-"""The part of the time that saving progress may take."""
 REFRESH_SECONDS = 0.1
 
 
@@ -29,49 +25,34 @@ def fit(
     number: int,
     after: Callable[[Run], None] | None = None,
     keep: Keep | None = None,
+    tested: bool = True,
 ) -> History:
     """Train `run` to the end of its rates, or until it diverges (see `training.divergence`).
 
-    `after` is called at the end of every epoch that does not diverge.
+    `after` is called at the end of every epoch that does not diverge. Its history has accuracies on
+    validation data, and on test data where it is to be `tested`.
 
-    Progress is kept in `folder`, so that a call after a crash goes on from there, to the same bits.
-    Saving takes a small part of the time; whatever ends the run, a kill apart, the last epoch is
-    saved then. When one is written, `keep` is called with the files that it supersedes, which go
-    then (see `Replicate.keep`). On a terminal progress is shown on the line `number` of those that
-    replicates share. Ranks other than the leader only train: their history has no rows, and they do
-    not call `after`.
+    Progress is saved in `folder`, so that a call after a crash goes on from there, to the same bits
+    (`keep`: see `Saver`). On a terminal it is shown on the line `number` of those that replicates
+    share. Ranks other than the leader only train: their history has no rows, and they do not call
+    `after`.
     """
     history = resumed(run, folder)
     if not leads():
         return _trained(run)
-    saved = time.monotonic()
-    cost = 0.0
-    save = _nothing
-    try:
-        with _bar(run, f"{name} {number}", number) as bar:
-            while run.epoch < run.rates.epochs:
-                begun = time.monotonic()
-                loss = run.advance()
-                if not from_leader(run.finite):
-                    return _diverged(history, run.divergence(run.epoch, loss))
-                images = run.rates.steps_per_epoch * run.recipe.batch_size
-                speed = images / (time.monotonic() - begun)
-                history.add(run, loss)
-                if after is not None:
-                    after(run)
-                save = partial(Progress.of(run, history).save, folder, keep)
-                bar.set_postfix_str(_shown(history.rows[-1], speed), refresh=False)
-                bar.update()
-                now = time.monotonic()
-                if cost <= SAVING_SHARE * (now - saved):
-                    save()
-                    save = _nothing
-                    saved = time.monotonic()
-                    cost = saved - now
-    except BaseException:
-        with suppress(OSError):
-            save()
-        raise
+    with saving(folder, keep) as progress, _bar(run, f"{name} {number}", number) as bar:
+        while run.epoch < run.rates.epochs:
+            begun = time.monotonic()
+            loss = run.advance()
+            if not from_leader(run.finite):
+                return _diverged(history, run.divergence(run.epoch, loss))
+            seconds = time.monotonic() - begun
+            history.add(run, loss, tested)
+            if after is not None:
+                after(run)
+            bar.set_postfix_str(_shown(run, history.rows[-1], seconds), refresh=False)
+            bar.update()
+            progress.take(Progress.of(run, history))
     return _diverged(history, _exploded(run, history))
 
 
@@ -111,11 +92,8 @@ def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":
     )
 
 
-def _shown(row: Mapping[str, float], speed: float) -> str:
-    part = "test" if math.isnan(row["validation_accuracy"]) else "validation"
-    accuracy = 100 * row[f"{part}_accuracy"]
-    return f"loss {row['train_loss']:.3f}, {part} {accuracy:.1f} %, {speed:,.0f} images/s"
-
-
-def _nothing() -> None:
-    """Stand for the saving of what is saved."""
+def _shown(run: Run, row: Mapping[str, float], seconds: float) -> str:
+    speed = run.rates.steps_per_epoch * run.recipe.batch_size / seconds
+    known = ((part, row[f"{part}_accuracy"]) for part in ("validation", "test"))
+    accuracy = next((f"{part} {100 * a:.1f} %, " for part, a in known if not math.isnan(a)), "")
+    return f"loss {row['train_loss']:.3f}, {accuracy}{speed:,.0f} images/s"

@@ -18,9 +18,9 @@ class History:
     """What a run leaves: one row an epoch, and the tensors of the network best on validation.
 
     A row has epoch (from 1), lr and momentum of its first step, train_loss, validation_accuracy
-    (NaN without validation images) and test_accuracy. Among epochs of equal validation accuracy the
-    last is selected; without validation images the last of all. Where the run `diverged`, an epoch
-    that is not finite has no row.
+    (NaN without validation images) and test_accuracy (NaN where the run is not tested). Among
+    epochs of equal validation accuracy the last is selected; without validation images the last of
+    all. Where the run `diverged`, an epoch that is not finite has no row.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -28,10 +28,11 @@ class History:
     best: float = -1.0
     diverged: Divergence | None = None
 
-    def add(self, run: Run, loss: float) -> None:
+    def add(self, run: Run, loss: float, tested: bool = True) -> None:
         """Record the epoch that just ended."""
         step = (run.epoch - 1) * run.rates.steps_per_epoch
-        validation, test = run.accuracy(run.data.validation), run.accuracy(run.data.test)
+        validation = run.accuracy(run.data.validation)
+        test = run.accuracy(run.data.test) if tested else None
         self.rows.append(
             {
                 "epoch": run.epoch,

@@ -1,7 +1,9 @@
 """The progress of a run on disk, from which it goes on after a crash, to the same bits."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from stages.training.loop import Run
 
 GENERATIONS = 2
 """Progress files that are kept: where the newest is damaged, a run goes on from the one before."""
+SAVING_SHARE = 0.05
+"""The part of the time that saving progress may take."""
 Keep = Callable[[Collection[Path]], None]
 
 
@@ -40,6 +44,46 @@ class Progress:
         meta = {"epoch": self.epoch, "best": self.best}
         save_arrays(path, {**self.state, **selected, **columns}, meta)
         _drop(sorted(folder.glob(PROGRESS))[:-GENERATIONS], keep)
+
+
+@dataclass
+class Saver:
+    """Saves the progress of a run in a folder as often as that takes a small part of the time.
+
+    `keep` is called with the files that a save supersedes, which go then (see `Replicate.keep`).
+    """
+
+    folder: Path
+    keep: Keep | None = None
+    _unsaved: Progress | None = None
+    _saved: float = field(default_factory=time.monotonic)
+    _cost: float = 0.0
+
+    def take(self, progress: Progress) -> None:
+        """Take the progress at the end of an epoch, and save it if that is due."""
+        self._unsaved = progress
+        if self._cost <= SAVING_SHARE * (time.monotonic() - self._saved):
+            self.save()
+
+    def save(self) -> None:
+        """Save what was taken last, if it is not saved."""
+        if self._unsaved is not None:
+            begun = time.monotonic()
+            self._unsaved.save(self.folder, self.keep)
+            self._unsaved, self._saved = None, time.monotonic()
+            self._cost = self._saved - begun
+
+
+@contextmanager
+def saving(folder: Path, keep: Keep | None) -> Iterator[Saver]:
+    """Yield what saves progress; whatever ends the block early, a kill apart, the last is saved."""
+    saver = Saver(folder, keep)
+    try:
+        yield saver
+    except BaseException:
+        with suppress(OSError):
+            saver.save()
+        raise
 
 
 @by_leader

@@ -166,7 +166,7 @@ def test_a_repeated_run_says_where_it_diverged(dense, data, tmp_path, rates):
 
 
 def test_twice_gives_the_same_files(train, monkeypatch):
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     one, other = train("one")[0], train("other")[0]
     for path in (file for file in one.folder.rglob("*") if file.is_file()):
         assert path.read_bytes() == (other.folder / path.relative_to(one.folder)).read_bytes()
@@ -190,7 +190,7 @@ def test_progress_is_kept_until_the_outcome_is_written(train, monkeypatch, tmp_p
     def killed(path, outcome):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     monkeypatch.setattr("stages.dense.run.save_outcome", killed)
     with pytest.raises(KeyboardInterrupt):
         train()

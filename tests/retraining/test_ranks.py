@@ -48,7 +48,7 @@ FILTERS = [Method("filter", "l1", Allocation("uniform", {"ratio": 0.5}))] * 2
 @pytest.fixture(autouse=True)
 def prepared(tmp_path, monkeypatch, data):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     for stage in ("retrain", "iterate"):
         monkeypatch.setattr(f"stages.{stage}.load", lambda *where, **how: data)
     Path("net.py").write_text(CODE)

@@ -288,7 +288,7 @@ def test_an_arm_that_stopped_before_its_outcome_does_not_train_again(
         raise KeyboardInterrupt
 
     expected, stage = run(arm).content(), new_stage()
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     with monkeypatch.context() as patched:
         patched.setattr("stages.retraining.run.save_outcome", killed)
         with pytest.raises(KeyboardInterrupt):

@@ -268,7 +268,7 @@ def test_a_run_that_stopped_goes_on_to_the_same_bits(
 ):
     """What was trained and saved, a round or an epoch of one, is not trained again."""
     whole, stage = run(methods).content(), new_stage()
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     with monkeypatch.context() as patched:
         kill_at(patched, epoch)
         with pytest.raises(KilledError):
@@ -281,7 +281,7 @@ def test_a_run_that_stopped_goes_on_to_the_same_bits(
 def test_a_round_that_stopped_right_after_its_outcome_leaves_no_progress(
     run, new_stage, monkeypatch
 ):
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     whole, stage = run().content(), new_stage()
 
     def killed(path, outcome):
@@ -314,7 +314,7 @@ def test_a_run_that_stopped_when_all_rounds_were_done_trains_nothing(run, new_st
 @pytest.mark.parametrize("file", ["round_1/last", "round_1/outcome", "round_2/masks/replicate_0"])
 def test_a_damaged_file_of_a_round_is_not_gone_on_from(file, run, new_stage, monkeypatch, capfd):
     whole, stage = run().content(), new_stage()
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     with monkeypatch.context() as patched:
         kill_at(patched, 3)
         with pytest.raises(KilledError):

@@ -72,7 +72,7 @@ def state(suffix=""):
 @pytest.fixture
 def expected(monkeypatch):
     """The outputs of an undisturbed run, which leaves a finished replicate."""
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     train(epochs=EPOCHS)
     return outputs()
 

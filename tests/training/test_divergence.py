@@ -175,7 +175,7 @@ def test_runs_that_are_only_wild_have_not_diverged(peak, recipe, seed, begin, ne
 
 
 def test_a_run_that_diverged_diverges_again_after_a_crash(begin, hot, tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     first = fit(begin(rates=hot), tmp_path, "hot", 0)
     assert len(list(tmp_path.glob(PROGRESS))) == 1
     again = fit(begin(rates=hot), tmp_path, "hot", 0)

@@ -9,7 +9,7 @@ import pytest
 
 from stages.images.prepared import ImageSet
 from stages.pipeline.recovery import PROGRESS
-from stages.training import fit as module
+from stages.training import progress as module
 from stages.training.fit import fit
 from stages.training.history import History
 from stages.training.progress import end
@@ -162,16 +162,34 @@ def test_without_validation_images_a_killed_run_goes_on_to_the_same_bits_too(
     assert np.isnan(again.columns()["validation_accuracy"]).all()
 
 
-@pytest.mark.parametrize("held_out", [True, False])
+def test_a_run_that_is_not_tested_is_the_same_but_for_its_test_accuracies(
+    undisturbed, begin, tmp_path, snapshot, same, monkeypatch
+):
+    run = begin()
+    tested, accuracy = [], run.accuracy
+    monkeypatch.setattr(run, "accuracy", lambda part: (tested.append(part), accuracy(part))[1])
+    history = fit(run, tmp_path, "dense", 0, tested=False)
+    assert all(part is run.data.validation for part in tested)
+    assert same(snapshot(run), undisturbed[1])
+    whole = undisturbed[0].columns()
+    columns = history.columns()
+    assert np.isnan(columns.pop("test_accuracy")).all()
+    assert same(columns, {name: whole[name] for name in columns})
+    assert same(history.selected, undisturbed[0].selected)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "tested", "part"),
+    [(True, True, "validation"), (True, False, "validation"), (False, True, "test")],
+)
 def test_a_terminal_shows_a_line_of_progress(
-    held_out, begin, tmp_path, data, nothing_held_out, monkeypatch
+    held_out, tested, part, begin, tmp_path, data, nothing_held_out, monkeypatch
 ):
     data = data if held_out else nothing_held_out
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
-    history = fit(begin(data=data), tmp_path, "l1 onecycle", 2)
+    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    history = fit(begin(data=data), tmp_path, "l1 onecycle", 2, tested=tested)
     last = history.rows[-1]
-    part = "validation" if held_out else "test"
     shown = re.escape(
         f"l1 onecycle 2: epoch 4/4, loss {last['train_loss']:.3f}, "
         f"{part} {100 * last[f'{part}_accuracy']:.1f} %, "
@@ -179,12 +197,22 @@ def test_a_terminal_shows_a_line_of_progress(
     assert re.search(shown + r"[\d,]+ images/s, 00:00 left", sys.stderr.getvalue())
 
 
+def test_a_terminal_shows_no_accuracy_where_none_is_measured(
+    begin, tmp_path, nothing_held_out, monkeypatch
+):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    history = fit(begin(data=nothing_held_out), tmp_path, "dense", 2, tested=False)
+    shown = f"epoch 4/4, loss {history.rows[-1]['train_loss']:.3f}, "
+    assert re.search(re.escape(shown) + r"[\d,]+ images/s", sys.stderr.getvalue())
+
+
 def test_the_speed_shown_is_in_images_a_second(begin, tmp_path, monkeypatch):
     """Three steps of eight images in half a second by this clock."""
     ticks = iter(np.arange(0, 100, 0.5))
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    monkeypatch.setattr("stages.training.fit.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
     fit(begin(), tmp_path, "l1 onecycle", 0)
     assert " 48 images/s" in sys.stderr.getvalue()
 
@@ -194,7 +222,7 @@ def test_the_line_goes_at_the_end_and_begins_where_a_resumed_run_does(begin, tmp
     with pytest.raises(KilledError):
         fit(begin(), tmp_path, "killed", 0, killed_at(3))
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(module, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
     fit(begin(), tmp_path, "resumed", 0)
     shown = sys.stderr.getvalue()
     assert "resumed 0: epoch 2/4" in shown

@@ -186,7 +186,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     devices, begin, network, tmp_path, monkeypatch, same, on_ranks
 ):
     """On three devices a sum has an order; the statistics of BatchNorm differ between devices."""
-    monkeypatch.setattr("stages.training.fit.SAVING_SHARE", 1e9)
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
     recipe = Recipe(batch_size=6, augment={"flip": {}})
     rates = Rates(np.full(16, 0.1), np.full(16, 0.9), 4)
 
