@@ -1,4 +1,7 @@
 import os
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -6,6 +9,20 @@ import torch
 from stages.pipeline.fault import Fault
 from stages.replicates.environment import activate, describe
 from stages.replicates.settings import Compute
+
+BATCHES = """
+import resource
+import torch
+from stages.replicates.environment import activate
+from stages.replicates.settings import Compute
+activate(Compute(device="cpu"))
+def faults():
+    for _ in range(10):
+        kept = [torch.ones(4 << 20) for _ in range(4)]
+        del kept
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(-faults() + faults())
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +129,10 @@ def test_bfloat16_depends_on_the_instructions_for_it(able, told, monkeypatch):
     cpu = torch.device("cpu")
     assert describe(Compute(precision="bfloat16"), cpu)["instructions"] == told
     assert describe(Compute(), cpu)["instructions"] == "AVX512"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_memory_that_a_batch_frees_is_there_for_the_next():
+    """Ten batches of 64 MiB are 163,840 pages; the system maps next to none of them again."""
+    done = subprocess.run([sys.executable, "-c", BATCHES], capture_output=True, check=True)
+    assert int(done.stdout) < 1000
