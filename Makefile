@@ -30,4 +30,4 @@ audit: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .state build/aside build/made build/network.ok build/params.ok build/rewind.json models data/prepared
+	rm -rf .venv .state build/aside build/made build/network.ok build/params.ok build/rewind.json build/starts.json models data/prepared

@@ -22,16 +22,15 @@ def main() -> None:
     """Take one step with an untrained network and prune it by every method; write that it works."""
     with guarded("rehearse") as stage:
         model = stage.read("model", Model)
-        once, rounds = (
-            stage.read("prune.methods", METHODS),
-            stage.read("prune.iterative", ITERATIVES),
-        )
+        once = stage.read("prune.methods", METHODS)
+        rounds = stage.read("prune.iterative", ITERATIVES)
         about = read_json("data/prepared/description.json")
         shape = about["channels"], about["height"], about["width"]
         classes = len(about["classes"])
         spec = Spec(model.code, model.factory, model.options, classes, shape[0])
         warnings.simplefilter("ignore")  # what is wrong is told in one line
-        network = try_out(spec, shape, seed=0)
+        starts_fresh = read_json("build/starts.json")["fresh"]
+        network = try_out(spec, shape, seed=0, starts_fresh=starts_fresh)
         methods = {f"prune.methods.{name}": entry.method() for name, entry in once.items()} | {
             f"prune.iterative.{name}": entry.methods()[0] for name, entry in rounds.items()
         }

@@ -83,8 +83,12 @@ def fresh(path: Path | str, seed: int) -> nn.Module:
     `reset_parameters`. Controls of Liu et al. (2019) and Renda et al. (2020).
     """
     network = load(path)
+    code = read_spec(path).code
     with seeded(seed):
-        getattr(load_code(read_spec(path).code), "initialise", _reset)(network)
+        if own := getattr(load_code(code), "initialise", None):
+            own(network)
+        else:
+            _reset(network, code)
     return network
 
 
@@ -132,15 +136,15 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
     return kept
 
 
-def _reset(network: nn.Module) -> None:
+def _reset(network: nn.Module, code: str) -> None:
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
         if reset is not None:
             reset()
         elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
             raise Fault(
-                f"{f'{name}.{own[0]}'.lstrip('.')}: start: fresh cannot re-initialise it; "
-                "give the network's file a function initialise(network)"
+                f"{code}: start: fresh cannot re-initialise {f'{name}.{own[0]}'.lstrip('.')}; "
+                "give that file a function initialise(network)"
             )
 
 

@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 from stages.networks.blame import blamed
 from stages.networks.building import Spec, build, check_output, seeded
-from stages.networks.compact import load, save
+from stages.networks.compact import fresh, load, save
 from stages.pipeline.fault import Fault
 
 
-def try_out(spec: Spec, shape: Sequence[int], seed: int) -> nn.Module:
+def try_out(spec: Spec, shape: Sequence[int], seed: int, starts_fresh: bool = False) -> nn.Module:
     """Build a network and do with a copy, once, what training does; return it as it was built.
 
-    `shape` is [C, H, W]. Raises a Fault that names the file, where there is one the line in it, and
-    the remedy, for a network that cannot be built, run, trained or saved.
+    `shape` is [C, H, W]; `starts_fresh` says whether an arm starts re-initialised. Raises a Fault
+    that names the file, where there is one the line in it, and the remedy, for a network that
+    cannot be built, run, trained, saved or, for such an arm, re-initialised.
     """
     network = build(spec, seed)
     _check_parameters(network, spec)
@@ -27,9 +28,14 @@ def try_out(spec: Spec, shape: Sequence[int], seed: int) -> nn.Module:
         tried = copy.deepcopy(network)
     _step(tried, spec, shape)
     remedy = "its state should be tensors alone"
-    with TemporaryDirectory() as folder, blamed(spec.code, "the network cannot be saved", remedy):
-        save(Path(folder, "network.safetensors"), tried, spec)
-        load(Path(folder, "network.safetensors"))
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "network.safetensors")
+        with blamed(spec.code, "the network cannot be saved", remedy):
+            save(file, tried, spec)
+            load(file)
+        if starts_fresh:
+            with blamed(spec.code, "start: fresh cannot re-initialise it", "see its `initialise`"):
+                fresh(file, seed)
     return network
 
 

@@ -40,6 +40,11 @@ def rewind_epochs(study: Study) -> list[int]:
     return sorted({epoch for epoch in epochs if epoch is not None})
 
 
+def starts_fresh(study: Study) -> bool:
+    """Whether an arm starts from a network that is initialised again."""
+    return any(schedule.start == "fresh" for schedule in study.retrain.schedules.values())
+
+
 def nominal_epochs(schedule: Schedule, study: Study) -> int:
     """Return an arm's budget as far as it is known before pruning: dense_macs counts as dense."""
     return schedule.budget(study.retrain.epochs, study.train.epochs, macs_ratio=1.0)

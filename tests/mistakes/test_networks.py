@@ -260,6 +260,42 @@ def test_a_network_that_cannot_be_used_is_a_line(project, what):
     assert all(FILE in line or "params.yaml: prune" in line for line in ended.err)
 
 
+GAIN = forward(
+    "return self.fc(x.flatten(1)) * self.gain",
+    init="self.fc, self.gain = nn.Linear(64, num_classes), nn.Parameter(torch.ones(1))",
+)
+FRESH = {
+    "a parameter of its own": (GAIN, ("start: fresh cannot re-initialise gain; give that file a",)),
+    "an initialise that fails": (
+        GAIN + "\ndef initialise(network):\n    network.gains.fill_(1)\n",
+        ("line 13: start: fresh cannot re-initialise it: AttributeError", "see its `initialise`"),
+    ),
+}
+
+
+@pytest.fixture
+def fresh(project):
+    """The project with an arm that starts fresh, as `validate` says."""
+    write_json("build/starts.json", {"fresh": True})
+    yield project
+    write_json("build/starts.json", {"fresh": False})
+
+
+@pytest.mark.parametrize("what", FRESH)
+def test_a_network_that_cannot_start_fresh_is_a_line_where_an_arm_does(fresh, what):
+    text, parts = FRESH[what]
+    use(text)
+    with nothing_done(fresh):
+        ended = call(rehearse.app)
+    check(ended, (FILE, *parts))
+
+
+def test_a_network_that_cannot_start_fresh_will_do_where_no_arm_does(project):
+    use(GAIN)
+    ended = call(rehearse.app)
+    assert not any("fresh" in line for line in ended.err)
+
+
 METHODS = {
     "{granularity: filter, criterion: l1, allocation: {kind: per_stage, ratios: [0.5]}}": (
         "allocation.ratios: 1 ratios; the network has 3 stages"

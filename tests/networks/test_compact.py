@@ -303,7 +303,7 @@ def test_a_parameter_that_nothing_can_reinitialise_is_a_fault(tmp_path, monkeypa
     )
     spec = Spec("own.py", "Net", {}, 3, 1)
     save("net.safetensors", build(spec, 0), spec)
-    with pytest.raises(Fault, match=r"gain: start: fresh cannot re-initialise it"):
+    with pytest.raises(Fault, match=r"own\.py: start: fresh cannot re-initialise gain; give"):
         fresh("net.safetensors", 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs
+from stages.study.settings import Study, rewind_epochs, starts_fresh
 
 ROOT = Path(__file__).parents[2]
 TREE = read_yaml(ROOT / "stages/presets/default.yaml")
@@ -90,6 +90,14 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
     tree = changed("retrain.schedules.late", {"start": "rewound", "curve": "replay", "epochs": 3})
     dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
     assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
+
+
+@pytest.mark.parametrize(
+    ("start", "fresh"), [("final", False), ("rewound", False), ("fresh", True)]
+)
+def test_one_arm_that_starts_fresh_is_enough(start, fresh):
+    tree = changed("retrain.schedules.mine", {"curve": "constant", "lr": 0.1, "start": start})
+    assert starts_fresh(parse(Study, tree)) is fresh
 
 
 def test_no_method_is_called_dense():
