@@ -19,15 +19,17 @@ app = typer.Typer(add_completion=False)
 def main(method: MethodName, schedule: ScheduleName) -> None:
     """Score every replicate of an arm: its last network and the one selected on validation."""
     with guarded("evaluate", method=method, schedule=schedule) as stage:
+        seeds = stage.read("seeds", int)
         outcomes = Path(f"models/outcomes/retrained/{method}/{schedule}")
         result = arm_result(
             method,
             schedule,
             load_plan(Path(f"models/plans/{method}/{schedule}")),
-            read_outcomes(outcomes, stage.read("seeds", int)),
+            read_outcomes(outcomes, seeds),
             read_labels(Path("data/prepared")),
             stage.read("seed", int),
             read_json(f"models/environments/{method}/{schedule}.json"),
+            read_outcomes(Path("models/outcomes/dense"), seeds),
         )
         write_result(stage.output(f"reports/arms/{method}/{schedule}.json"), result)
 

@@ -9,7 +9,7 @@ from stages.pipeline.command import command_line
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.results.files import write_result
-from stages.results.scoring import dense_result, read_labels
+from stages.results.scoring import dense_result, read_classes, read_labels
 from stages.schedules.rates import load_rates
 
 app = typer.Typer(add_completion=False)
@@ -25,6 +25,7 @@ def main() -> None:
             stage.read("seed", int),
             read_json("models/environments/dense.json"),
             load_rates("models/dense_curve.safetensors").epochs,
+            read_classes(Path("data/prepared")),
         )
         write_result(stage.output("reports/dense.json"), result)
 

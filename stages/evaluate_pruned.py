@@ -18,12 +18,14 @@ app = typer.Typer(add_completion=False)
 def main(method: MethodName) -> None:
     """Score every replicate that a method pruned, as it is and with BatchNorm recalibrated."""
     with guarded("evaluate_pruned", method=method) as stage:
+        seeds = stage.read("seeds", int)
         result = pruned_result(
             method,
             read_json(f"models/pruned/{method}/sizes.json")["granularity"],
-            read_outcomes(Path(f"models/outcomes/pruned/{method}"), stage.read("seeds", int)),
+            read_outcomes(Path(f"models/outcomes/pruned/{method}"), seeds),
             read_labels(Path("data/prepared")),
             stage.read("seed", int),
+            read_outcomes(Path("models/outcomes/dense"), seeds),
         )
         write_result(stage.output(f"reports/pruned/{method}.json"), result)
 

@@ -12,7 +12,14 @@ from stages.pipeline.guard import Stage, guarded
 from stages.replicates.processes import run_replicates
 from stages.replicates.replicate import Outputs
 from stages.replicates.settings import Compute, Seeds
-from stages.retraining.run import ArmRun, divergence_of, retraining, save_retrained, spec_of
+from stages.retraining.run import (
+    ArmRun,
+    divergence_of,
+    retraining,
+    save_retrained,
+    spec_of,
+    weights_of,
+)
 from stages.training.fit import fit
 from stages.training.settings import Recipe
 
@@ -42,11 +49,12 @@ def replicate(stage: Stage, arm: ArmRun, pruned: Path, outputs: Outputs, number:
         if not this.finished:
             data = load("data/prepared", this.device, notify=this.first)
             scale, spec = arm.plan.scale_of(number), spec_of(pruned, number)
+            left = weights_of(pruned, number)
             run = arm.begin(pruned, number, data, scale)
             this.check()
             history = fit(run, this.folder, arm.name, number, keep=this.keep)
             folder = this.networks / this.name
-            save_retrained(folder, this.outcome, run, spec, history, lr_scale=scale)
+            save_retrained(folder, this.outcome, run, spec, history, left, lr_scale=scale)
         if words := divergence_of(arm, this):
             print(words, file=sys.stderr)
 

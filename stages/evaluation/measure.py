@@ -25,7 +25,8 @@ def measure(files: Mapping[str, Path], data: Prepared, compute: Compute, **train
     """
     device = data.mean.device
     networks = {name: compact.load(path) for name, path in files.items()}
-    parameters, nonzero, macs = astuple(cost(next(iter(networks.values())), data.shape))
+    first = next(iter(files))
+    parameters, nonzero, macs = astuple(cost(networks[first], data.shape))
     return Outcome(
         {
             name: split_logits(placed(network, device, compute), data, compute)
@@ -34,6 +35,7 @@ def measure(files: Mapping[str, Path], data: Prepared, compute: Compute, **train
         parameters,
         nonzero,
         macs,
+        file_bytes=files[first].stat().st_size,
         **trained,
     )
 

@@ -6,6 +6,7 @@ report, and nothing is trained or run again for it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,18 @@ Metric = Callable[[np.ndarray, np.ndarray], float]
 Float = NDArray[np.float64]
 BINS = 15
 """Bins of the calibration errors, as in Guo 2017."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Of each bin of confidence its images, the sum of their confidences, and how many are right.
+
+    `images` and `correct` are int64, `confidence` float64, all [BINS].
+    """
+
+    images: NDArray[np.int64]
+    confidence: Float
+    correct: NDArray[np.int64]
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -39,12 +52,9 @@ def brier(logits: np.ndarray, labels: np.ndarray) -> float:
 def ece(logits: np.ndarray, labels: np.ndarray) -> float:
     """Expected calibration error over BINS bins of equal width (Guo 2017, eq. 3).
 
-    The mean over images of the distance between confidence and accuracy in a bin (a, b], the
-    confidence of an image being its largest probability.
+    The mean over images of the distance between confidence and accuracy in a bin.
     """
-    confidence, right = _predictions(logits, labels)
-    edges = np.linspace(0, 1, BINS + 1)
-    return _distance(confidence, right, np.searchsorted(edges[1:-1], confidence, side="left"))
+    return _distance(confidence_bins(logits, labels))
 
 
 def adaptive_ece(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -57,7 +67,7 @@ def adaptive_ece(logits: np.ndarray, labels: np.ndarray) -> float:
     bins = np.empty(len(order), np.int64)
     for number, part in enumerate(np.array_split(order, BINS)):
         bins[part] = number
-    return _distance(confidence, right, bins)
+    return _distance(_binned(confidence, right, bins))
 
 
 def top5(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -71,6 +81,23 @@ def top5(logits: np.ndarray, labels: np.ndarray) -> float:
 def agreement(logits: np.ndarray, others: np.ndarray) -> float:
     """Return the fraction of images for which two networks predict the same class."""
     return float((logits.argmax(1) == others.argmax(1)).mean())
+
+
+def confidence_bins(logits: np.ndarray, labels: np.ndarray) -> Bins:
+    """Return a split by confidence, what a reliability diagram shows (Guo 2017, fig. 1).
+
+    Bins (a, b] of equal width; the confidence of an image is its largest probability.
+    """
+    confidence, right = _predictions(logits, labels)
+    edges = np.linspace(0, 1, BINS + 1)
+    bins = np.searchsorted(edges[1:-1], confidence, side="left")
+    return _binned(confidence, right, bins)
+
+
+def class_correct(logits: np.ndarray, labels: np.ndarray) -> NDArray[np.int64]:
+    """Return how many images of each class are right, int64 [K]: those of per-class accuracy."""
+    right = labels[logits.argmax(1) == labels]
+    return np.bincount(right, minlength=logits.shape[1])
 
 
 METRICS: dict[str, Metric] = {
@@ -111,8 +138,15 @@ def _predictions(logits: np.ndarray, labels: np.ndarray) -> tuple[Float, NDArray
     return probabilities.max(1), logits.argmax(1) == labels
 
 
-def _distance(confidence: Float, right: NDArray[np.bool_], bins: NDArray[np.int64]) -> float:
-    """Return sum_b |sum of confidences - number right| / N, over the images of each bin b."""
-    confident = np.bincount(bins, confidence, BINS)
-    correct = np.bincount(bins, right, BINS)
-    return float(np.abs(confident - correct).sum() / len(bins))
+def _binned(confidence: Float, right: NDArray[np.bool_], bins: NDArray[np.int64]) -> Bins:
+    """Count the images of each bin, whose number is that of each image in `bins`."""
+    return Bins(
+        np.bincount(bins, minlength=BINS),
+        np.bincount(bins, confidence, BINS).astype(np.float64),
+        np.bincount(bins[right], minlength=BINS),
+    )
+
+
+def _distance(bins: Bins) -> float:
+    """Return sum_b |sum of confidences - number right| / N over bins b of N images together."""
+    return float(np.abs(bins.confidence - bins.correct).sum() / bins.images.sum())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.evaluation.moved import Moved
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import printable
@@ -23,8 +24,9 @@ class Outcome:
 
     `logits` are float32 [N, classes] by network and split; a split without images is missing.
     `history` has a float64 column [epochs] by name (see `training.history`), none where nothing was
-    trained. `round_macs` are the MACs of the network that each round of pruning left. Where
-    training `diverged` there are no logits, and history and rounds end there.
+    trained. `round_macs` are the MACs of the network that each round of pruning left. `file_bytes`
+    is the size of the saved network's file, and `moved` how far retraining moved it. Where training
+    `diverged` there are no logits and no file, and history and rounds end there.
     """
 
     logits: Mapping[str, Mapping[str, np.ndarray]]
@@ -34,6 +36,8 @@ class Outcome:
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     lr_scale: float = 1.0
     round_macs: tuple[int, ...] = ()
+    file_bytes: int | None = None
+    moved: Moved | None = None
     diverged: Divergence | None = None
 
 
@@ -65,6 +69,7 @@ def load_outcome(path: Path) -> Outcome:
             **{
                 **settings,
                 "round_macs": tuple(settings["round_macs"]),
+                "moved": Moved(**settings["moved"]) if settings["moved"] else None,
                 "diverged": Divergence.of(settings.get("diverged")),
                 "logits": logits,
                 "history": history,
@@ -96,5 +101,7 @@ def _settings(outcome: Outcome) -> dict[str, Any]:
         "macs": outcome.macs,
         "lr_scale": outcome.lr_scale,
         "round_macs": list(outcome.round_macs),
+        "file_bytes": outcome.file_bytes,
+        "moved": asdict(outcome.moved) if outcome.moved else None,
     }
     return settings | ({"diverged": asdict(outcome.diverged)} if outcome.diverged else {})

@@ -22,6 +22,8 @@ def _bits(text: str) -> str:
 Scores = Annotated[dict[str, float | None], AfterValidator(_with_accuracy)]
 """Metrics of one network on one split, by the names of `evaluation.metrics.METRICS`.
 
+Of all but dense networks also `agreement`, with the dense network of the same seed.
+
 `accuracy` is a fraction from 0 to 1 and always there; a metric that is not finite is None.
 """
 
@@ -60,21 +62,40 @@ class History(Record):
     test_accuracy: tuple[float, ...]
 
 
+class Bins(Record):
+    """Test images by confidence (see `evaluation.metrics.Bins`): a reliability diagram."""
+
+    images: tuple[int, ...]
+    confidence: tuple[float, ...]
+    correct: tuple[int, ...]
+
+
 class Untrained(Splits):
-    """One replicate of a network that is scored as it is: dense, pruned or recalibrated."""
+    """One replicate of a network that is scored as it is: dense, pruned or recalibrated.
+
+    `class_correct` are the test images of each class that are classified correctly.
+    """
 
     seed: int
+    class_correct: tuple[int, ...] = ()
+    bins: Bins | None = None
 
 
 class Retrained(Record):
     """One replicate of an arm; `lr_scale` multiplies the learning rates of an adaptive curve.
 
-    `correct` are the test images that the last network classifies correctly (see `results.bits`).
+    Of the last network: `correct` are the test images that it classifies correctly (see
+    `results.bits`), `class_correct` their number in each class; `distance` and `sign_flips` say how
+    far it is from the dense one (see `evaluation.moved`).
     """
 
     seed: int
     lr_scale: float
     correct: Annotated[str, AfterValidator(_bits)] | None = None
+    class_correct: tuple[int, ...] = ()
+    bins: Bins | None = None
+    distance: float | None = None
+    sign_flips: float | None = None
     last: Splits
     selected: Selected
     test_best: Best
@@ -107,23 +128,30 @@ class Points(Record):
 
 
 class Network(Record):
-    """The size of a network, the mean over its replicates (counted as in `evaluation.cost`)."""
+    """The size of a network, the mean over its replicates (counted as in `evaluation.cost`).
+
+    `file_bytes` is that of its safetensors file; None where nothing was saved.
+    """
 
     parameters: int
     nonzero: int
     macs: float
+    file_bytes: int | None = None
 
 
 class DenseResult(Network):
     """`reports/dense.json`: the networks before pruning, after `epochs` of training.
 
     `chance` is the test accuracy of naming one class, the commonest, for every image. `given`:
-    all are one network, whose weights were brought (`train.weights`).
+    all are one network, whose weights were brought (`train.weights`). `classes` are the names of
+    the data's classes, `class_images` the test images of each.
     """
 
     epochs: int
     chance: float = Field(ge=0, le=1)
     given: bool = False
+    classes: tuple[str, ...] = ()
+    class_images: tuple[int, ...] = ()
     environment: dict[str, Any]
     replicates: tuple[Untrained, ...] = Field(min_length=1)
 

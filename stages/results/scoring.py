@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.evaluation.metrics import scores
+from stages.evaluation.metrics import agreement, class_correct, confidence_bins, scores
 from stages.evaluation.outcome import SPLITS, Outcome
-from stages.pipeline.files import load_array
+from stages.pipeline.files import load_array, read_json
 from stages.results.bits import packed
 from stages.results.records import (
     ArmResult,
     Best,
+    Bins,
     DenseResult,
     Diverged,
     History,
@@ -37,34 +39,48 @@ def read_labels(folder: Path) -> dict[str, np.ndarray]:
     return {split: load_array(folder / f"{split}_labels.npy", np.int64) for split in SPLITS}
 
 
+def read_classes(folder: Path) -> tuple[str, ...]:
+    """Read the names of the classes from the folder of the data."""
+    return tuple(read_json(folder / "description.json")["classes"])
+
+
 def dense_result(
     outcomes: Sequence[Outcome],
     labels: Labels,
     seed: int,
     environment: dict[str, Any],
     epochs: int,
+    classes: tuple[str, ...],
 ) -> DenseResult:
     """Score the dense networks of `epochs` epochs; replicate i has the seed `seed + i`."""
+    images = np.bincount(labels["test"], minlength=len(classes))
     return DenseResult(
         **_size(outcomes),
         epochs=epochs,
         given=not outcomes[0].history,
-        chance=float(np.bincount(labels["test"]).max() / len(labels["test"])),
+        classes=classes,
+        class_images=tuple(images.tolist()),
+        chance=float(images.max() / images.sum()),
         environment=environment,
         replicates=_untrained(outcomes, "final", labels, seed),
     )
 
 
 def pruned_result(
-    method: str, granularity: str, outcomes: Sequence[Outcome], labels: Labels, seed: int
+    method: str,
+    granularity: str,
+    outcomes: Sequence[Outcome],
+    labels: Labels,
+    seed: int,
+    dense: Sequence[Outcome],
 ) -> PrunedResult:
-    """Score one method's networks before any retraining."""
+    """Score one method's networks before any retraining; `dense` are the outcomes of the dense."""
     return PrunedResult(
         **_size(outcomes),
         method=method,
         granularity=granularity,
-        replicates=_untrained(outcomes, "pruned", labels, seed),
-        recalibrated=_untrained(outcomes, "recalibrated", labels, seed),
+        replicates=_untrained(outcomes, "pruned", labels, seed, dense),
+        recalibrated=_untrained(outcomes, "recalibrated", labels, seed, dense),
     )
 
 
@@ -76,11 +92,14 @@ def arm_result(
     labels: Labels,
     seed: int,
     environment: dict[str, Any],
+    dense: Sequence[Outcome],
 ) -> ArmResult:
-    """Score the retrained networks of one arm; a replicate that diverged has no scores."""
-    numbered = [(seed + number, outcome) for number, outcome in enumerate(outcomes)]
-    finished = [(at, outcome) for at, outcome in numbered if not outcome.diverged]
-    known = [outcome for _, outcome in finished] or outcomes
+    """Score the retrained networks of one arm; a replicate that diverged has no scores.
+
+    `dense` are the outcomes of the dense networks, replicate by replicate.
+    """
+    numbered = list(zip(count(seed), outcomes, dense, strict=False))
+    known = [outcome for outcome in outcomes if not outcome.diverged] or outcomes
     size = _size(known)
     rounds, macs = _rounds(known, size["macs"])
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
@@ -96,9 +115,15 @@ def arm_result(
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),
-        replicates=tuple(_retrained(outcome, labels, at) for at, outcome in finished),
+        replicates=tuple(
+            _retrained(outcome, labels, at, whole)
+            for at, outcome, whole in numbered
+            if not outcome.diverged
+        ),
         diverged=tuple(
-            _diverged(outcome, at, outcome.diverged) for at, outcome in numbered if outcome.diverged
+            _diverged(outcome, at, outcome.diverged)
+            for at, outcome, _ in numbered
+            if outcome.diverged
         ),
     )
 
@@ -116,9 +141,11 @@ def points(rates: Rates) -> Points:
 
 def _size(outcomes: Sequence[Outcome]) -> dict[str, int]:
     """Return the mean size of replicates, rounded: global criteria prune each differently."""
-    names = ("parameters", "nonzero", "macs")
-    totals = {name: sum(getattr(outcome, name) for outcome in outcomes) for name in names}
-    return {name: round(total / len(outcomes)) for name, total in totals.items()}
+    sizes = {
+        name: [size for outcome in outcomes if (size := getattr(outcome, name)) is not None]
+        for name in ("parameters", "nonzero", "macs", "file_bytes")
+    }
+    return {name: round(sum(each) / len(each)) for name, each in sizes.items() if each}
 
 
 def _rounds(outcomes: Sequence[Outcome], macs: float) -> tuple[int, float]:
@@ -130,32 +157,52 @@ def _rounds(outcomes: Sequence[Outcome], macs: float) -> tuple[int, float]:
 
 
 def _untrained(
-    outcomes: Sequence[Outcome], network: str, labels: Labels, seed: int
+    outcomes: Sequence[Outcome],
+    network: str,
+    labels: Labels,
+    seed: int,
+    dense: Sequence[Outcome] | None = None,
 ) -> tuple[Untrained, ...]:
     return tuple(
-        Untrained(seed=seed + number, **_splits(outcome, network, labels))
-        for number, outcome in enumerate(outcomes)
+        Untrained(
+            seed=at,
+            **_splits(outcome.logits[network], labels, whole),
+            **_by_image(outcome.logits[network]["test"], labels["test"]),
+        )
+        for at, outcome, whole in zip(count(seed), outcomes, dense or repeat(None), strict=False)
     )
 
 
-def _splits(outcome: Outcome, network: str, labels: Labels) -> dict[str, Any]:
-    logits = outcome.logits[network]
-    return {
-        split: scores(logits[split], labels[split]) if split in logits else None for split in SPLITS
-    }
+def _splits(logits: Labels, labels: Labels, dense: Outcome | None) -> dict[str, Any]:
+    """Return a network's scores by split, and its agreement with the dense network."""
+    found: dict[str, Any] = dict.fromkeys(SPLITS)
+    for split, ours in logits.items():
+        found[split] = scores(ours, labels[split])
+        if dense:
+            found[split]["agreement"] = agreement(ours, dense.logits["final"][split])
+    return found
 
 
-def _retrained(outcome: Outcome, labels: Labels, seed: int) -> Retrained:
+def _by_image(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return what is counted by class and by confidence."""
+    bins = {name: array.tolist() for name, array in asdict(confidence_bins(logits, labels)).items()}
+    return {"class_correct": class_correct(logits, labels).tolist(), "bins": Bins(**bins)}
+
+
+def _retrained(outcome: Outcome, labels: Labels, seed: int, dense: Outcome) -> Retrained:
     """Return a replicate's scores, and the epochs that two ways of selection choose."""
+    last, moved = outcome.logits["last"], outcome.moved
     test, validation = (outcome.history[f"{split}_accuracy"] for split in ("test", "validation"))
     held_out = not np.isnan(validation).any()
     selected = _last_best(validation) if held_out else len(validation)
     return Retrained(
         seed=seed,
         lr_scale=outcome.lr_scale,
-        correct=packed(outcome.logits["last"]["test"].argmax(1) == labels["test"]),
-        last=Splits(**_splits(outcome, "last", labels)),
-        selected=Selected(epoch=selected, **_splits(outcome, "selected", labels)),
+        correct=packed(last["test"].argmax(1) == labels["test"]),
+        **_by_image(last["test"], labels["test"]),
+        **(asdict(moved) if moved else {}),
+        last=Splits(**_splits(last, labels, dense)),
+        selected=Selected(epoch=selected, **_splits(outcome.logits["selected"], labels, dense)),
         test_best=Best(epoch=_last_best(test), accuracy=float(test.max())),
         history=_history(outcome),
     )

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from stages.evaluation.outcome import DIVERGED, load_outcome, read_divergence, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
-from stages.pipeline.files import write_json
+from stages.pipeline.files import load_arrays, read_meta, write_json
 from stages.pruning.method import Method
 from stages.pruning.prune import prune
 from stages.pruning.settings import Calibration
@@ -32,19 +33,25 @@ OUTCOME = "outcome.safetensors"
 
 @dataclass
 class Round:
-    """A round whose pruning is done and whose retraining is `run`; its files are in `folder`."""
+    """A round whose pruning is done and whose retraining is `run`; its files are in `folder`.
+
+    `left` are the dense network's tensors as this round and those before it left them.
+    """
 
     folder: Path
     spec: Spec
     run: Run
     scale: float
+    left: Mapping[str, np.ndarray]
     diverged: bool = False
 
     def finish(self, history: History) -> None:
         """Write what the retraining left."""
         self.diverged = history.diverged is not None
         outcome = self.folder / OUTCOME
-        save_retrained(self.folder, outcome, self.run, self.spec, history, lr_scale=self.scale)
+        save_retrained(
+            *(self.folder, outcome, self.run, self.spec, history, self.left), lr_scale=self.scale
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,9 @@ class Rounds:
             if about is not None:
                 folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
                 run = self.arm.begin(folder, this.number, data, scale, number)
+                left = left_of(dense, folder, this.name)
                 this.check()
-                current = Round(folder, spec, run, scale)
+                current = Round(folder, spec, run, scale, left)
                 yield current
                 end(folder, this.keep)
                 if current.diverged:
@@ -138,6 +146,17 @@ class Rounds:
 def round_folder(this: Replicate, number: int) -> Path:
     """Return the folder of a round, counted from 1."""
     return this.networks / this.name / f"round_{number}"
+
+
+def left_of(dense: Path, folder: Path, name: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a dense network's file as a round left them, masked or cut."""
+    selection = folder / "masks" / f"{name}.safetensors"
+    whole, arrays = load_arrays(dense), load_arrays(selection)
+    if read_meta(selection)["granularity"] == "weight":
+        return {key: array * arrays.get(key, True) for key, array in whole.items()}
+    tensors = {key: torch.from_numpy(array) for key, array in whole.items()}
+    cut = compact.cut(tensors, compact.nested(arrays))
+    return {key: tensor.numpy() for key, tensor in cut.items()}
 
 
 def _scale(plan: Plan, about: Mapping[str, Any]) -> float:

@@ -1,20 +1,22 @@
 """One replicate of a retraining arm: the run that it begins with, and the files that it leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
+from stages.evaluation.moved import moved
 from stages.evaluation.outcome import DIVERGED, Outcome, read_divergence, save_outcome
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
-from stages.pipeline.files import write_json
+from stages.pipeline.files import load_arrays, write_json
 from stages.pipeline.guard import Stage
 from stages.replicates.precision import placed
 from stages.replicates.ranks import by_leader, leads
@@ -27,6 +29,8 @@ from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,13 @@ def divergence_of(arm: ArmRun, this: Replicate) -> str | None:
 
 @by_leader
 def save_retrained(
-    folder: Path, outcome: Path, run: Run, spec: Spec, history: History, **more: Any
+    folder: Path, outcome: Path, run: Run, spec: Spec, history: History, left: Arrays, **more: Any
 ) -> None:
     """Write a finished run: its last network, the one selected on validation, their outcome.
 
     Of one that diverged no network is kept, but a file that says so. The outcome, which comes last,
-    says that all is there; `more` are further fields of it.
+    says that all is there; `left` are the dense weights that pruning left, `more` further fields of
+    the outcome.
     """
     if history.diverged:
         write_json(folder / DIVERGED, asdict(history.diverged))
@@ -100,11 +105,13 @@ def save_retrained(
         return
     files = {name: folder / f"{name}.safetensors" for name in ("last", "selected")}
     compact.save(files["last"], run.network, spec)
+    trained = _parameters(run, load_arrays(files["last"]))
+    change = moved(_parameters(run, left), trained)
     selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
     run.network.load_state_dict(selected)
     compact.save(files["selected"], run.network, spec)
-    measured = measure(files, run.data, run.compute, history=history.columns(), **more)
-    save_outcome(outcome, measured)
+    about = {"history": history.columns(), "moved": change, **more}
+    save_outcome(outcome, measure(files, run.data, run.compute, **about))
 
 
 def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
@@ -121,6 +128,15 @@ def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
     )
 
 
+def _parameters(run: Run, arrays: Arrays) -> dict[str, np.ndarray]:
+    return {name: arrays[name] for name, _ in run.network.named_parameters()}
+
+
 def spec_of(pruned: Path, number: int) -> Spec:
     """Return the dense architecture of a replicate that was pruned."""
     return compact.read_spec(pruned / "networks" / f"replicate_{number}.safetensors")
+
+
+def weights_of(pruned: Path, number: int) -> dict[str, np.ndarray]:
+    """Return the tensors of a replicate as it was pruned: what pruning left of the dense one's."""
+    return load_arrays(pruned / "networks" / f"replicate_{number}.safetensors")

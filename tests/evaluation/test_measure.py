@@ -91,6 +91,12 @@ def test_the_size_is_that_of_the_first_network(files, data):
     )
 
 
+def test_the_size_of_the_file_is_that_of_the_first(files, data):
+    files["selected"].write_bytes(files["last"].read_bytes())
+    expected = files["last"].stat().st_size
+    assert measure(files, data, COMPUTE).file_bytes == expected > 4 * 3
+
+
 def test_how_the_networks_were_trained_is_handed_on(files, data):
     history = {"epoch": np.array([1.0])}
     outcome = measure(files, data, COMPUTE, history=history, lr_scale=0.5)

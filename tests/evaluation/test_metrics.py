@@ -17,6 +17,8 @@ from stages.evaluation.metrics import (
     adaptive_ece,
     agreement,
     brier,
+    class_correct,
+    confidence_bins,
     ece,
     nll,
     top5,
@@ -252,3 +254,40 @@ def test_agreement_is_the_part_of_equal_predictions():
     ours = np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0], [3.0, 1.0]])
     theirs = np.array([[9.0, 1.0], [1.0, 9.0], [9.0, 1.0], [2.0, 1.0]])
     assert agreement(ours, theirs) == 0.75
+
+
+def test_agreement_is_that_of_torchmetrics():
+    (ours, _), theirs = split(1001), np.random.default_rng(2).standard_normal((1001, 7))
+    tensors = torch.from_numpy(ours), torch.from_numpy(theirs.argmax(1))
+    expected = multiclass_accuracy(*tensors, num_classes=7, average="micro").item()
+    assert agreement(ours, theirs) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_right_images_of_each_class_by_hand():
+    """Predicted 0, 0, 1, 2 of the classes 0, 1, 1, 2; a class 3 without images has none."""
+    logits = np.eye(4)[[0, 0, 1, 2]]
+    assert class_correct(logits, np.array([0, 1, 1, 2])).tolist() == [1, 1, 1, 0]
+
+
+def test_the_right_images_of_each_class_are_the_recall_of_torchmetrics():
+    logits, labels = split(1001)
+    tensors = torch.from_numpy(logits), torch.from_numpy(labels)
+    theirs = multiclass_accuracy(*tensors, num_classes=7, average=None).numpy()
+    ours = class_correct(logits, labels) / np.bincount(labels, minlength=7)
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_bins_of_confidence_by_hand():
+    """As in the expected calibration error by hand: (9/15, 10/15] is bin 9, (14/15, 1] is 14."""
+    bins = confidence_bins(confident(0.62, 0.65, 0.95), np.array([0, 1, 1]))
+    assert np.flatnonzero(bins.images).tolist() == [9, 14]
+    assert (bins.images[9], bins.correct[9], bins.images[14], bins.correct[14]) == (2, 1, 1, 0)
+    assert bins.confidence[[9, 14]] == pytest.approx([1.27, 0.95], rel=1e-12)
+
+
+def test_bins_hold_every_image_once():
+    logits, labels = split(1001)
+    bins = confidence_bins(logits, labels)
+    assert (bins.images.sum(), bins.correct.sum()) == (1001, 1001 * accuracy(logits, labels))
+    gaps = np.abs(bins.confidence - bins.correct)
+    assert gaps.sum() / 1001 == pytest.approx(ece(logits, labels), rel=1e-12)

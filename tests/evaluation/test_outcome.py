@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stages.evaluation.moved import Moved
 from stages.evaluation.outcome import (
     Outcome,
     load_outcome,
@@ -34,6 +35,8 @@ def outcome():
         history={"epoch": np.array([1.0, 2.0]), "validation_accuracy": np.array([0.1, np.nan])},
         lr_scale=0.1 + 0.2,
         round_macs=(9000, 4567),
+        file_bytes=890,
+        moved=Moved(0.1 + 0.2, 0.25),
     )
 
 
@@ -44,7 +47,7 @@ def same(one, other):
 def test_an_outcome_comes_back_to_the_bit(outcome, tmp_path):
     save_outcome(tmp_path / "outcome.safetensors", outcome)
     back = load_outcome(tmp_path / "outcome.safetensors")
-    numbers = ("parameters", "nonzero", "macs", "lr_scale", "round_macs")
+    numbers = ("parameters", "nonzero", "macs", "lr_scale", "round_macs", "file_bytes", "moved")
     assert [getattr(back, n) for n in numbers] == [getattr(outcome, n) for n in numbers]
     assert back.logits.keys() == outcome.logits.keys()
     for network, splits in outcome.logits.items():
@@ -59,6 +62,7 @@ def test_what_nothing_trained_has_no_history_and_says_so(outcome, tmp_path):
     save_outcome(tmp_path / "a", bare)
     back = load_outcome(tmp_path / "a")
     assert (back.history, back.lr_scale, back.round_macs) == ({}, 1.0, ())
+    assert (back.file_bytes, back.moved) == (None, None)
 
 
 @pytest.mark.parametrize("loss", [None, 1e30])

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from stages.evaluation.metrics import scores
+from stages.evaluation.moved import Moved
 from stages.evaluation.outcome import Outcome
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import save_rows
+from stages.pipeline.files import save_rows, write_json
 from stages.results.files import read_arm, write_result
 from stages.results.scoring import (
     POINTS,
@@ -15,6 +16,7 @@ from stages.results.scoring import (
     dense_result,
     points,
     pruned_result,
+    read_classes,
     read_labels,
 )
 from stages.retraining.plan import Plan
@@ -54,8 +56,20 @@ def outcome(seed=0, names=("last", "selected"), size=(100, 80, 1000), **more):
     return Outcome(logits(names, seed), *size, **{"history": history(), **more})
 
 
+DENSE = outcome(9, ["final"])
+CLASSES = ("zero", "one")
+
+
 def arm(*outcomes, plan=PLAN, labels=LABELS, seed=5):
-    return arm_result("l1", "weight_rewind", plan, outcomes, labels, seed, ENVIRONMENT)
+    dense = [DENSE] * len(outcomes)
+    return arm_result("l1", "weight_rewind", plan, outcomes, labels, seed, ENVIRONMENT, dense)
+
+
+def beside_dense(logits, split):
+    """Return the scores of logits, and their agreement with those of DENSE."""
+    found = scores(logits[split], LABELS[split])
+    theirs = DENSE.logits["final"][split]
+    return found | {"agreement": np.mean(logits[split].argmax(1) == theirs.argmax(1))}
 
 
 def test_labels_are_those_of_the_prepared_splits(tmp_path):
@@ -68,6 +82,11 @@ def test_labels_are_those_of_the_prepared_splits(tmp_path):
     }
 
 
+def test_classes_are_those_of_the_description(tmp_path):
+    write_json(tmp_path / "description.json", {"classes": ["cat", "dog"], "mean": [0.5]})
+    assert read_classes(tmp_path) == ("cat", "dog")
+
+
 def test_missing_labels_are_a_fault(tmp_path):
     with pytest.raises(Fault, match=r"validation_labels\.npy: no such file"):
         read_labels(tmp_path)
@@ -75,7 +94,7 @@ def test_missing_labels_are_a_fault(tmp_path):
 
 def test_dense_networks_are_scored_replicate_by_replicate():
     outcomes = [outcome(seed, ["final"]) for seed in (0, 1)]
-    found = dense_result(outcomes, LABELS, 5, ENVIRONMENT, EPOCHS)
+    found = dense_result(outcomes, LABELS, 5, ENVIRONMENT, EPOCHS, CLASSES)
     assert (found.epochs, found.environment) == (EPOCHS, ENVIRONMENT)
     assert [replicate.seed for replicate in found.replicates] == [5, 6]
     for replicate, one in zip(found.replicates, outcomes, strict=True):
@@ -85,28 +104,29 @@ def test_dense_networks_are_scored_replicate_by_replicate():
 
 def test_a_dense_network_that_was_not_trained_was_given():
     trained, given = (outcome(0, ["final"], **more) for more in ({}, {"history": {}}))
-    assert not dense_result([trained], LABELS, 5, ENVIRONMENT, 2).given
-    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7).given
-    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7).epochs == 7
+    assert not dense_result([trained], LABELS, 5, ENVIRONMENT, 2, CLASSES).given
+    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7, CLASSES).given
+    assert dense_result([given], LABELS, 5, ENVIRONMENT, 7, CLASSES).epochs == 7
 
 
 def test_pruned_networks_are_scored_raw_and_recalibrated():
     outcomes = [outcome(seed, ["pruned", "recalibrated"], history={}) for seed in (0, 1)]
-    found = pruned_result("l1", "filter", outcomes, LABELS, 5)
+    found = pruned_result("l1", "filter", outcomes, LABELS, 5, [DENSE, DENSE])
     assert (found.method, found.granularity) == ("l1", "filter")
     for name, replicates in (("pruned", found.replicates), ("recalibrated", found.recalibrated)):
         assert [replicate.seed for replicate in replicates] == [5, 6]
         for replicate, one in zip(replicates, outcomes, strict=True):
-            assert replicate.test == scores(one.logits[name]["test"], LABELS["test"])
-            validation = one.logits[name]["validation"]
-            assert replicate.validation == scores(validation, LABELS["validation"])
+            assert replicate.test == beside_dense(one.logits[name], "test")
+            assert replicate.validation == beside_dense(one.logits[name], "validation")
 
 
 def test_scores_by_hand():
     """The test images have the labels 1, 0, 1, 1; both of equal logits are halves."""
     certain = np.array([[0.0, 1000], [1000, 0], [0, 1000], [1000, 0]], np.float32)
     halves = {"validation": np.zeros((2, 2), np.float32), "test": certain}
-    found = dense_result([Outcome({"final": halves}, 1, 1, 1, history())], LABELS, 0, {}, 2)
+    found = dense_result(
+        [Outcome({"final": halves}, 1, 1, 1, history())], LABELS, 0, {}, 2, CLASSES
+    )
     test, validation = found.replicates[0].test, found.replicates[0].validation
     assert test.items() >= {"accuracy": 0.75, "nll": 250.0, "brier": 0.5}.items()
     half = {"accuracy": 0.5, "nll": pytest.approx(np.log(2)), "brier": pytest.approx(0.5)}
@@ -120,7 +140,8 @@ def test_a_size_is_the_rounded_mean_of_the_replicates():
 
 
 def test_chance_is_the_share_of_the_commonest_class():
-    assert dense_result([outcome(0, ["final"])], LABELS, 5, ENVIRONMENT, 2).chance == 0.75
+    found = dense_result([outcome(0, ["final"])], LABELS, 5, ENVIRONMENT, 2, CLASSES)
+    assert (found.chance, found.classes, found.class_images) == (0.75, CLASSES, (1, 3))
 
 
 DIVERGED = Divergence(3, 0.4, None)
@@ -181,9 +202,9 @@ def test_an_arm_is_scored_last_and_selected():
     assert [(one.seed, one.lr_scale) for one in found.replicates] == [(5, 1.0), (6, 0.5)]
     for replicate, one in zip(found.replicates, outcomes, strict=True):
         for name in ("last", "selected"):
-            for split, labels in LABELS.items():
+            for split in LABELS:
                 got = getattr(getattr(replicate, name), split)
-                assert got == scores(one.logits[name][split], labels)
+                assert got == beside_dense(one.logits[name], split)
 
 
 def test_the_history_of_an_arm_is_that_of_its_run():
@@ -282,3 +303,34 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path):
     for one, other in zip(back.replicates, found.replicates, strict=True):
         assert one.last.test == pytest.approx(other.last.test, abs=5e-7)
         assert one.history == other.history
+
+
+def test_an_arm_agrees_with_the_dense_network_of_its_own_replicate():
+    """Each has the logits of one dense network: it agrees with that and not with the other."""
+    dense = [outcome(seed, ["final"]) for seed in (3, 4)]
+    ours = [outcome(seed) for seed in (3, 4)]
+    runs = arm_result("l1", "s", PLAN, ours, LABELS, 5, ENVIRONMENT, dense).replicates
+    assert [run.last.test["agreement"] for run in runs] == [1.0, 1.0]
+    crossed = arm_result("l1", "s", PLAN, ours, LABELS, 5, ENVIRONMENT, dense[::-1]).replicates
+    assert crossed[0].last.test["agreement"] < 1
+
+
+def test_images_are_counted_by_class_and_by_confidence():
+    """Labels 1, 0, 1, 1; predicted 1, 1, 0, 1: none of class 0 and two of class 1 are right."""
+    sure = np.array([[0.0, 1000], [0, 1000], [1000, 0], [0, 1000]], np.float32)
+    splits = {"validation": np.zeros((2, 2), np.float32), "test": sure}
+    found = arm(Outcome({"last": splits, "selected": splits}, 1, 1, 1, history())).replicates[0]
+    assert found.class_correct == (0, 2)
+    assert (found.bins.images, found.bins.correct) == ((0,) * 14 + (4,), (0,) * 14 + (2,))
+    assert found.bins.confidence == pytest.approx([0.0] * 14 + [4.0])
+
+
+def test_how_far_an_arm_moved_and_the_size_of_its_file_are_recorded():
+    runs = [outcome(0, moved=Moved(0.5, 0.25), file_bytes=10), outcome(1, file_bytes=13)]
+    found = arm(*runs, gone())
+    assert [(run.distance, run.sign_flips) for run in found.replicates] == [
+        (0.5, 0.25),
+        (None,) * 2,
+    ]
+    assert found.file_bytes == 12
+    assert arm(gone()).file_bytes is None

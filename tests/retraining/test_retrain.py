@@ -7,6 +7,7 @@ import torch
 
 from stages import retrain
 from stages.evaluation.measure import measure
+from stages.evaluation.moved import moved
 from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
 from stages.networks.building import Spec, build
@@ -173,6 +174,17 @@ def test_pruned_weights_are_zero_in_both_networks(arm, run, pruned):
         weight = network(stage, name)[MASKED]
         assert not weight[~mask].any()
         assert weight[mask].all()
+
+
+def test_what_retraining_moved_is_told_from_the_pruned_network_to_the_last(arm, run, pruned):
+    stage = run(arm)
+    left = load_arrays(pruned / "networks" / "replicate_0.safetensors")
+    names = [name for name, _ in build(SPEC, 0).named_parameters()]
+    last = network(stage)
+    found = moved({n: left[n] for n in names}, {n: last[n] for n in names})
+    assert outcome(stage).moved == found
+    assert found.distance > 0
+    assert 0 <= found.sign_flips < 1
 
 
 def test_selected_is_the_best_on_validation_and_last_is_the_last(arm, run, data, monkeypatch):

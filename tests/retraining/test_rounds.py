@@ -8,6 +8,7 @@ import torch
 
 from stages import iterate
 from stages.evaluation.cost import cost
+from stages.evaluation.moved import Moved, moved
 from stages.evaluation.outcome import load_outcome, save_outcome
 from stages.images.prepared import ImageSet, Prepared
 from stages.networks import compact
@@ -20,7 +21,7 @@ from stages.pruning.settings import Calibration
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file
-from stages.retraining.rounds import Rounds
+from stages.retraining.rounds import Rounds, left_of
 from stages.retraining.run import ArmRun
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
@@ -329,3 +330,21 @@ def test_a_damaged_file_of_a_round_is_not_gone_on_from(file, run, new_stage, mon
     assert capfd.readouterr().err.endswith(
         f"{file}.safetensors is damaged; it is computed from the start\n"
     )
+
+
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+def test_two_rounds_at_no_learning_rate_leave_the_dense_weights_where_they_were(run, methods):
+    stage = run(methods, replace(PLAN, rates=Rates(np.zeros(4), np.full(4, 0.9), 2)))
+    assert outcome(stage).moved == Moved(0.0, 0.0)
+
+
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+def test_what_two_rounds_moved_is_told_against_the_dense_network(run, methods):
+    stage = run(methods)
+    dense = Path("models/dense/final/replicate_0.safetensors")
+    names = [name for name, _ in compact.load(dense).named_parameters()]
+    left = left_of(dense, nets(stage) / "round_2", "replicate_0")
+    last = load_arrays(nets(stage) / "last.safetensors")
+    found = moved({n: left[n] for n in names}, {n: last[n] for n in names})
+    assert outcome(stage).moved == found
+    assert found.distance > 0

@@ -22,6 +22,7 @@ MEANING = {
     "brier": "the Brier score, lower is better",
     "ece": "the expected calibration error over 15 bins of equal width, lower is better",
     "adaptive_ece": "the same over bins of equally many images",
+    "agreement": "the fraction of images for which it predicts what the dense network predicts",
 }
 """What the page says of metrics in common use, in its order; others follow by name."""
 
