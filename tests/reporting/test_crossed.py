@@ -1,6 +1,7 @@
 import pytest
 
-from stages.reporting.sections.crossed import choose, cross, find, table
+from stages.reporting.crossing import choose, cross
+from stages.reporting.sections.crossed import find, table
 from tests.reporting.helpers import change, report_of
 
 METHODS = ["l1", "random"]

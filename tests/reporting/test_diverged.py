@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 
+from stages.reporting.crossing import choose, cross
 from stages.reporting.measures import best_test, last_test, mean_test, selected_test
 from stages.reporting.page import page, write_figures, write_tables
 from stages.reporting.sections import ablation, answer, claims, crossed, rankings
@@ -175,15 +176,15 @@ def test_the_summary_claims_nothing_for_what_diverged(gone, summary, make):
 
 
 def test_the_best_schedule_is_one_that_finished(make):
-    best, _ = crossed.choose(make())
+    best, _ = choose(make())
     assert best == "onecycle"
     report = make(("l1", "onecycle", [1]))
-    assert crossed.choose(report)[0] not in {"onecycle", None}
-    assert crossed.choose(make(*[("l1", name) for name in SCHEDULES])) is None
+    assert choose(report)[0] not in {"onecycle", None}
+    assert choose(make(*[("l1", name) for name in SCHEDULES])) is None
 
 
 def test_what_cannot_be_crossed_says_so(make):
-    found = crossed.cross(make(("l1", "finetune", [0])))
+    found = cross(make(("l1", "finetune", [0])))
     said = crossed.sentence(found, 0.95)
     assert "with `finetune`, `random` and `l1` are not compared, as one diverged" in said
     assert "Crossed: `random` + `onecycle` and `l1` + `finetune` are not compared" in said

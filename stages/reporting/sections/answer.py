@@ -7,6 +7,7 @@ import pandas as pd
 
 from stages.reporting.cautions import diverged, weak
 from stages.reporting.claims.evidence import Claim
+from stages.reporting.crossing import Crossed, cross
 from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Cell, Report, Section
 from stages.reporting.sections import ablation, claims, crossed
@@ -26,7 +27,7 @@ class Answer:
 
     report: Report
     ablations: Sequence[ablation.Ablation]
-    crossed: crossed.Crossed | None
+    crossed: Crossed | None
     claims: Sequence[Claim]
 
     @property
@@ -40,7 +41,7 @@ def find(report: Report) -> Answer:
     return Answer(
         report,
         ablation.find(report) or [],
-        crossed.cross(report),
+        cross(report),
         claims.find(report).claims,
     )
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stages.reporting.crossing import choose
 from stages.reporting.measures import last_test
 from stages.reporting.report import Report, Section
-from stages.reporting.sections.crossed import choose
 from stages.reporting.tables import markdown, mean_columns, mean_sd
 from stages.reporting.words import code, count, listed, signed
 from stages.results.files import Results
