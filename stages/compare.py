@@ -35,12 +35,13 @@ def main() -> None:
         once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
         schedules = stage.read("retrain.schedules", dict)
         results = read_results(REPORTS, {**once, **in_rounds}, schedules)
+        timed = list(stage.read("latency", dict))
         report = Report(results, stage.read("compare", Compare), schedules)
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)
         differing = differences(stage.params, {key: lookup(default, key) for key in stage.params})
-        write_text(stage.output("reports/README.md"), page(report, differing))
+        write_text(stage.output("reports/README.md"), page(report, differing, timed))
 
 
 if __name__ == "__main__":

@@ -11,22 +11,21 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import dense_test, last_test, pruned_test
 from stages.reporting.plots import interval, limit, lr_axis, replicate_dots, rows, sampled, styles
 from stages.reporting.report import Report
-from stages.reporting.style import DENSE, GREY, PRUNED, RULES, WIDTH, Look
+from stages.reporting.style import DENSE, GREY, INK, PRUNED, RULES, WIDTH, Look
 from stages.reporting.tables import diverged
-from stages.results.files import repeated
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate, estimate
 
-NOTE: dict[str, Any] = {"va": "center", "fontsize": 7, "color": GREY}
+NOTE: dict[str, Any] = {"va": "center", "color": GREY}
 
 
 def arms_figure(report: Report) -> Figure:
     """Draw every arm of every method: its curve, its accuracies, its paired difference.
 
     Left: the learning rate over the arm's own run, all on one scale. Middle: each replicate, the
-    mean and its interval; dense and pruned accuracy as lines. Right: the difference to the baseline
-    arm of the same method, with its interval. Intervals that would dwarf the data are cut at the
-    edge of the panel.
+    mean and its interval; dense and pruned accuracy as lines and in the title. Right: the
+    difference to the baseline arm of the same method, with its interval. Intervals that would dwarf
+    the data are cut at the edge of the panel.
     """
     results, looks = report.results, styles(report)
     axis = lr_axis([sampled(arm) for arm in results.arms.values()])
@@ -35,25 +34,23 @@ def arms_figure(report: Report) -> Figure:
         _limit_both(panels[0, 1], panels[0, 2], report)
         for (curves, left, right), method in zip(panels, results.methods, strict=True):
             arms = results.of(method)
-            curves.set_title(method, pad=13)
+            _head(curves, _title(report, method))
             _curves(curves, arms, looks, axis)
             _references(left, report, method)
             _accuracies(left, report, arms, looks)
             _differences(right, report, arms, looks)
-        several = f"(mean, {100 * report.settings.confidence:g} % interval)"
-        kind = several if repeated(results) else "(one replicate)"
         panels[-1, 0].set_xlabel("LR (log)" if axis[0] else "LR")
-        panels[-1, 1].set_xlabel(f"test accuracy after the last epoch, % {kind}")
-        panels[-1, 2].set_xlabel(f"difference to {report.baseline}, points, paired")
+        panels[-1, 1].set_xlabel("test accuracy, %")
+        panels[-1, 2].set_xlabel(f"points over {report.baseline}")
     return figure
 
 
 def _panels(arms: Sequence[int]) -> tuple[Figure, np.ndarray]:
     """Return a figure of three panels per method, as high as the method has arms."""
     heights = [number + 0.6 for number in arms]
-    figure = Figure(figsize=(WIDTH, 0.19 * sum(heights) + 0.42 * len(arms) + 0.4))
+    figure = Figure(figsize=(WIDTH, 0.2 * sum(heights) + 0.34 * len(arms) + 0.4))
     figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04)
-    widths = [0.16, 1.15, 1]
+    widths = [0.22, 1, 1]
     panels = figure.subplots(
         len(arms), 3, squeeze=False, sharex="col", height_ratios=heights, width_ratios=widths
     )
@@ -103,24 +100,18 @@ def _accuracies(
 
 def _references(panel: Axes, report: Report, method: str) -> None:
     """Mark the accuracies of the dense and the pruned network, the latter where it is in range."""
-    dense = float(dense_test(report.results.dense).mean())
-    pruned = float(pruned_test(report.results.pruned[method]).mean())
+    dense, pruned = _untrained(report, method)
     left, right = panel.get_xlim()
     panel.axvline(dense, **DENSE)
-    _note(panel, f"dense {dense:.1f}", dense, "data", "center")
-    visible = left <= pruned <= right
-    if visible:
+    if left <= pruned <= right:
         panel.axvline(pruned, **PRUNED)
-    crowded = dense < (left + right) / 2
-    text = f"pruned, not retrained {pruned:.1f}" + ("" if visible else " (off the axis)")
-    _note(panel, text, float(crowded), "axes fraction", "right" if crowded else "left")
 
 
 def _differences(
     panel: Axes, report: Report, arms: Sequence[ArmResult], looks: dict[str, Look]
 ) -> None:
     rows(panel, [arm.schedule for arm in arms], labels=False)
-    panel.axvline(0, color="#222222", linewidth=0.8)
+    panel.axvline(0, color=INK, linewidth=0.8)
     for position, arm in enumerate(arms):
         color, difference = looks[arm.schedule].color, report.to_baseline(arm)
         if difference is None:
@@ -136,14 +127,22 @@ def _mean(report: Report, arm: ArmResult) -> Estimate:
     return estimate(last_test(arm), report.settings.confidence)
 
 
-def _note(panel: Axes, text: str, x: float, unit: str, side: str) -> None:
-    panel.annotate(
-        text,
-        (x, 1),
-        (0, 2),
-        xycoords=(unit, "axes fraction"),
-        textcoords="offset points",
-        ha=side,
-        fontsize=7,
-        color=GREY,
+def _untrained(report: Report, method: str) -> tuple[float, float]:
+    """Return the mean test accuracies of the dense networks, and as a method pruned them."""
+    pruned = pruned_test(report.results.pruned[method])
+    return float(dense_test(report.results.dense).mean()), float(pruned.mean())
+
+
+def _head(panel: Axes, text: str) -> None:
+    """Write a title that may be wider than its panel, for which only its height is kept free."""
+    panel.set_title(" ")
+    title = panel.annotate(
+        text, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points"
     )
+    title.set(fontsize=RULES["axes.titlesize"], fontweight=RULES["axes.titleweight"])
+    title.set_in_layout(False)
+
+
+def _title(report: Report, method: str) -> str:
+    dense, pruned = _untrained(report, method)
+    return f"{method}: pruned {pruned:.1f} %, dense {dense:.1f} %"

@@ -110,6 +110,21 @@ def training_cost(arm: ArmResult, dense: DenseResult) -> float:
     return 100 * arm.training_macs / (dense.epochs * dense.macs)
 
 
+def total_cost(arm: ArmResult, dense: DenseResult) -> float:
+    """MACs spent on dense training and retraining together, in percent of dense training's."""
+    return 100 + training_cost(arm, dense)
+
+
+def moved_distance(arm: ArmResult) -> pd.Series:
+    """Relative distance of the weights from the dense network's (`evaluation.moved`)."""
+    return _by_seed(arm, lambda run: run.distance)
+
+
+def moved_signs(arm: ArmResult) -> pd.Series:
+    """Weights whose sign is not the dense network's, in percent of those that are left."""
+    return _by_seed(arm, lambda run: None if run.sign_flips is None else 100 * run.sign_flips)
+
+
 def _by_seed(arm: ArmResult, measure: Callable[[Retrained], float | None]) -> pd.Series:
     values = {run.seed: measure(run) for run in arm.replicates}
     return pd.Series(values, index=arm.seeds, name=_name(arm), dtype=float)

@@ -14,16 +14,21 @@ from stages.reporting.sections import (
     answer,
     arms,
     budgets,
+    calibration,
     claims,
+    classes,
     crossed,
     environment,
     epochs,
+    heat,
     learning_rates,
     metrics,
+    moved,
     networks,
     rankings,
     recommendation,
     replicates,
+    tradeoffs,
 )
 from stages.reporting.style import svg
 from stages.reporting.tables import as_csv
@@ -31,16 +36,21 @@ from stages.reporting.words import code, count, level, listed
 
 SECTIONS: tuple[Section[Any], ...] = (
     recommendation.SECTION,
-    answer.SECTION,
     arms.SECTION,
     arms.PAIRED,
-    metrics.SECTION,
+    answer.SECTION,
     ablation.SECTION,
     budgets.SECTION,
+    tradeoffs.SECTION,
+    heat.SECTION,
     crossed.SECTION,
     rankings.SECTION,
     claims.SECTION,
     networks.SECTION,
+    metrics.SECTION,
+    calibration.SECTION,
+    classes.SECTION,
+    moved.SECTION,
     epochs.SECTION,
     learning_rates.SECTION,
     environment.SECTION,
@@ -51,8 +61,11 @@ Difference = tuple[str, str, str]
 """A key of params.yaml, its default and its value in this study as text, a dash for none."""
 
 
-def page(report: Report, differences: Sequence[Difference] = ()) -> str:
-    """The whole page as Markdown; `differences` are those from the default settings."""
+def page(report: Report, differences: Sequence[Difference] = (), timed: Sequence[str] = ()) -> str:
+    """The whole page as Markdown; `differences` are those from the default settings.
+
+    `timed` are the methods of which a stage of its own writes latency/<method>.csv.
+    """
     templates = Environment(  # noqa: S701, the page is Markdown
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -66,6 +79,7 @@ def page(report: Report, differences: Sequence[Difference] = ()) -> str:
     return templates.get_template(TEMPLATE).render(
         scope=_scope(report),
         differences=differences,
+        latency=_latency(timed),
         sections=[(section, section.text(found)) for section, found in sections if section.text],
         tables=[section.name for section, _ in sections if section.table],
         confidence=level(report.settings.confidence),
@@ -109,6 +123,11 @@ def _scope(report: Report) -> str:
         f"{count(len(results.schedules), 'retraining schedule')}, "
         f"{number} {'replicate' if runs == [1] else 'replicates'} each.{diverged}"
     )
+
+
+def _latency(methods: Sequence[str]) -> str:
+    links = ", ".join(f"[{method}](latency/{method}.csv)" for method in methods)
+    return f" Latency, measured by itself: {links}." if methods else ""
 
 
 def _cell(text: str) -> str:

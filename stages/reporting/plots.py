@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stages.reporting.report import Report
-from stages.reporting.style import DENSE, WIDTH, Look, looks
+from stages.reporting.style import DENSE, PAPER, SIZE, WIDTH, Look, looks
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
 
@@ -98,14 +98,14 @@ def legend_height(names: Sequence[str]) -> float:
 
 def _legend_rows(names: Sequence[str]) -> int:
     lengths = [len(name) for name in [*names, "dense network"]]
-    column = 0.6 + 0.0375 * (max(lengths) + sum(lengths) / len(lengths))
+    column = 0.6 + 0.04 * (max(lengths) + sum(lengths) / len(lengths))
     return math.ceil((len(names) + 1) / max(int(WIDTH / column), 1))
 
 
 def label(figure: Figure, x: str, y: str) -> None:
     """Name the axes that all panels share."""
-    figure.supxlabel(x, fontsize=8.5, color="#333333")
-    figure.supylabel(y, fontsize=8.5, color="#333333")
+    figure.supxlabel(x, fontsize=SIZE)
+    figure.supylabel(y, fontsize=SIZE)
 
 
 def rows(panel: Axes, names: Sequence[str], labels: bool = True) -> None:
@@ -122,7 +122,7 @@ def interval(panel: Axes, position: int, value: Estimate, color: str) -> None:
     """Draw an interval into a row, with arrows where it leaves the panel."""
     if not value.has_interval:
         return
-    panel.plot([value.low, value.high], [position] * 2, color=color, linewidth=1.6, alpha=0.55)
+    panel.plot([value.low, value.high], [position] * 2, color=color, linewidth=1.2)
     left, right = panel.get_xlim()
     for edge, cut, marker in ((left, value.low < left, "<"), (right, value.high > right, ">")):
         if cut:
@@ -137,7 +137,7 @@ def replicate_dots(panel: Axes, position: int, values: Sequence[float], color: s
         linestyle="",
         marker="o",
         markersize=4,
-        markerfacecolor="white",
+        markerfacecolor=PAPER,
         markeredgecolor=color,
         markeredgewidth=0.8,
     )

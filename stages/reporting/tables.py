@@ -48,6 +48,11 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, marks, *rows])
 
 
+def folded(summary: str, body: str) -> str:
+    """Markdown that a git host shows as one line until it is opened; `summary` is plain text."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
 def mean_sd(values: pd.Series, decimals: int = 2) -> str:
     """A mean and its sample standard deviation, or the one value; a dash when there is none."""
     summary = estimate(values, 0.95)

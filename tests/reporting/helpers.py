@@ -43,3 +43,33 @@ def diverge(folder, method, schedule, seeds=None, *, epoch=2, lr=100.0, loss=Non
         for run in gone
     ]
     path.write_text(json.dumps(arm))
+
+
+def count_images(folder, images=(100, 100, 0)):
+    """Give all records of a study classes (cat, dog, and owl, without images), bins and distances.
+
+    Each replicate has its accuracy in each class. Half of its images have a confidence of 0.6, the
+    others one of 0.9; it is right in those first.
+    """
+    path = folder / "dense.json"
+    dense = json.loads(path.read_text())
+    dense |= {"classes": ["cat", "dog", "owl"], "class_images": images, "file_bytes": 4000}
+    for run in dense["replicates"]:
+        run |= _counted(run["test"]["accuracy"], images)
+    path.write_text(json.dumps(dense))
+    for path in folder.glob("arms/*/*.json"):
+        arm = json.loads(path.read_text()) | {"file_bytes": 1000}
+        for run in arm["replicates"]:
+            run |= _counted(run["last"]["test"]["accuracy"], images)
+            run |= {"distance": 0.25 + run["seed"] / 100, "sign_flips": 0.05}
+        path.write_text(json.dumps(arm))
+
+
+def _counted(accuracy, images):
+    right, half = round(accuracy * sum(images)), sum(images) // 2
+    bins = {name: [0] * 15 for name in ("images", "confidence", "correct")}
+    sure = min(right, half)
+    for at, confidence, correct in ((8, 0.6, right - sure), (13, 0.9, sure)):
+        bins["images"][at], bins["correct"][at] = half, correct
+        bins["confidence"][at] = half * confidence
+    return {"class_correct": [round(accuracy * number) for number in images], "bins": bins}

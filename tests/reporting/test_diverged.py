@@ -9,7 +9,7 @@ import pytest
 from stages.reporting.crossing import choose, cross
 from stages.reporting.measures import best_test, last_test, mean_test, selected_test
 from stages.reporting.page import page, write_figures, write_tables
-from stages.reporting.sections import ablation, answer, claims, crossed, rankings
+from stages.reporting.sections import ablation, answer, claims, crossed, rankings, recommendation
 from stages.reporting.sections.epochs import epoch_table, write_curves
 from stages.statistics.estimates import estimate, paired
 from tests.reporting.helpers import change, diverge, report_of
@@ -272,6 +272,7 @@ def test_weak_evidence_is_called_so(seeds, dense, warnings, make_study):
         report.results.pruned,
         record.model_copy(update={"replicates": tuple(runs)}),
     )
-    text = answer.text(answer.find(report.__class__(results, report.settings, report.schedules)))
+    again = report.__class__(results, report.settings, report.schedules)
+    text = recommendation.text(recommendation.find(again))
     assert ("Weak evidence" in text) == bool(warnings)
     assert all(warning in text for warning in warnings)

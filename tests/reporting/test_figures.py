@@ -1,16 +1,19 @@
+import re
 import subprocess
 import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from stages.reporting.page import SECTIONS, write_figures
 from stages.reporting.plots import SampledCurve, sampled
 from stages.reporting.sections.learning_rates import lr_figure
-from stages.reporting.style import looks
-from tests.reporting.helpers import report_of
-from tests.results.study import SCHEDULES
+from stages.reporting.style import COLORS, DARK, WIDTH, contrast, looks, settle, svg
+from tests.reporting.helpers import change, count_images, report_of
+from tests.results.study import SCHEDULES, write_study
 
 
 def draw(report):
@@ -40,8 +43,8 @@ def test_a_schedule_has_one_colour_in_every_study(make_study, monkeypatch, other
     monkeypatch.setitem(SCHEDULES, "mine", SCHEDULES["cosine"])
     schedules = [*others, "onecycle"]
     figures = draw(report_of(make_study(["l1"], schedules), ["l1"], schedules))
-    assert colors(figures["learning_rates"].axes[-1]) == ["#E69F00"]
-    assert colors(figures["epochs"].axes[0])[len(others)] == "#E69F00"
+    assert colors(figures["learning_rates"].axes[-1]) == [COLORS["orange"]]
+    assert colors(figures["epochs"].axes[0])[len(others)] == COLORS["orange"]
 
 
 def test_dots_show_every_replicate(make_study):
@@ -144,3 +147,88 @@ def test_a_report_is_equal_bytes_in_two_processes_without_torch_or_pyplot(make_s
     )
     assert first == second
     assert sum(name.endswith(".svg") for name in first) == 3
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    """Every figure there is, laid out, of a study whose names are as long as they may well be."""
+    methods = ["l1", "random", "taylor"]
+    schedules = ["finetune", "scaled", "onecycle", "onecycle_low_peak", "onecycle_high_momentum"]
+    folder = write_study(tmp_path_factory.mktemp("study"), methods, schedules)
+    count_images(folder)
+    for method, macs in zip(methods, (9e7, 6e7, 3e7), strict=True):
+        for name, epochs in zip(schedules, (72, 72, 72, 40, 72), strict=True):
+            size = {"parameters": int(macs) // 120, "macs": macs}
+            change(folder, method, name, epochs=epochs, training_macs=epochs * macs, **size)
+    entries = {name: {"curve": name} for name in schedules}
+    entries["onecycle_low_peak"] = {**entries["onecycle"], "epochs": 40}
+    path = ["finetune", "scaled", "onecycle"]
+    found = draw(report_of(folder, methods, schedules, entries, path=path))
+    for figure in found.values():
+        settle(figure)
+    return found
+
+
+NARROW = 400
+"""Pixels of a figure on a telephone."""
+
+
+def test_all_figures_are_drawn(figures):
+    assert figures.keys() == {section.name for section in SECTIONS if section.figure}
+
+
+def test_text_is_readable_where_a_figure_is_narrow(figures):
+    for name, figure in figures.items():
+        assert figure.get_figwidth() == WIDTH
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert texts
+        for text in texts:
+            assert text.get_fontsize() * NARROW / (72 * WIDTH) >= 9, (name, text.get_text())
+            assert "mathdefault" not in text.get_text(), (name, text.get_text())  # small exponents
+
+
+def test_no_text_leaves_its_figure(figures):
+    for name, figure in figures.items():
+        shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        for text in shown:
+            box = text.get_window_extent()
+            inside = min(box.x0, box.y0) >= -1 and box.x1 <= figure.bbox.x1 + 1
+            assert inside or text.axes is None or not on_axis(text), (name, text.get_text())
+
+
+def on_axis(text):
+    """Whether a tick's label is in the range that its axes show."""
+    ticks = [*text.axes.get_xticklabels(), *text.axes.get_yticklabels()]
+    return text not in ticks or text.axes.bbox.padded(2).contains(*text.get_window_extent().p0)
+
+
+def test_every_colour_is_one_whose_contrast_is_tested(figures):
+    """But for the cells of the map, whose letters go by the cell that is behind them."""
+    known = {color.lower() for color in (*COLORS.values(), *DARK)}
+    for name, figure in figures.items():
+        text = re.sub("<style.*?</style>", "", svg(figure), flags=re.DOTALL)
+        found = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", text))
+        assert found
+        assert name == "heat" or found <= known, name
+
+
+def test_paper_and_ink_turn_around_on_a_dark_screen(figures):
+    text = svg(figures["arms"])
+    (rules,) = re.findall(r"@media\(prefers-color-scheme:dark\)\{(.*?)\}</style>", text)
+    turned = set(re.findall(r'\[style\*="(fill|stroke): (#\w+)"\]\{\1:(#\w+)!important\}', rules))
+    assert turned == {(kind, *pair) for pair in DARK.items() for kind in ("fill", "stroke")}
+
+
+def test_a_schedule_has_its_colour_in_the_figures_of_all_arms(figures):
+    color = looks(["onecycle"])["onecycle"].color
+    for name in ("arms", "epochs", "budgets", "tradeoffs", "calibration"):
+        assert color in {line.get_color() for panel in figures[name].axes for line in panel.lines}
+
+
+def test_letters_of_the_map_stand_out_from_their_cells(figures):
+    figure = figures["heat"]
+    (panel,) = figure.axes
+    cells = [to_hex(color) for color in panel.collections[0].get_facecolors()]
+    assert len(cells) == len(panel.texts) == 3 * 5
+    for text, cell in zip(panel.texts, cells, strict=True):
+        assert contrast(to_hex(text.get_color()), cell) >= 4.5

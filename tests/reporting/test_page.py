@@ -222,6 +222,27 @@ def test_fresh_arms_are_called_controls(make_study):
     )
 
 
+def test_the_times_of_a_method_are_linked_where_they_are_asked_for(two):
+    report = report_of(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "(latency/" not in render(report)
+    asked = render(report, timed=["l1", "random"])
+    assert "by itself: [l1](latency/l1.csv), [random](latency/random.csv).\n" in asked
+
+
+def test_the_page_has_what_to_do_then_the_arms_then_why(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert titles[:3] == ["Recommendation", "Every arm", "Answer"]
+
+
+def test_what_is_folded_can_be_opened(two):
+    text = page(two, ["l1", "random"], ["finetune", "onecycle"])
+    folds = re.findall(
+        r"<details>\n<summary>[^<`]+</summary>\n\n.+?\n\n</details>", text, re.DOTALL
+    )
+    assert len(folds) == text.count("<details>") == text.count("</details>") >= 2
+
+
 def test_there_are_no_gaps_in_the_page(two):
     text = page(two, ["l1", "random"], ["finetune", "onecycle"])
     assert "\n\n\n" not in text
@@ -266,6 +287,7 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     tree = {
         "compare": {"baseline": "finetune", "informed": "l1", "random": "random"},
         "prune": {"methods": {"l1": {}, "random": {}}, "iterative": {}},
+        "latency": {},
         "retrain": {"schedules": {"finetune": {"curve": "a"}, "onecycle": {"curve": "b"}}},
     }
 

@@ -143,6 +143,22 @@ def test_the_section_has_a_line_a_method_and_the_command_that_writes_the_network
     assert table(advice)["use"].tolist() == ["onecycle", "onecycle"]
 
 
+def test_a_method_has_three_sentences_and_the_others_are_folded(study):
+    report, found = study(finetune=LOW, tuned=MIDDLE, onecycle=HIGH, scaled=WIDE)
+    said = sentences(report, found)
+    assert len(said) == 4
+    open_part, _, folded = text(find(report)).partition("<details>")
+    assert f"parameters kept): {' '.join(said[:3])}\n" in open_part
+    assert f"\n\n- `l1`: {said[3]}\n\n</details>" in folded
+    assert said[3] not in open_part
+
+
+def test_where_three_sentences_say_all_nothing_is_folded(study):
+    report, found = study(finetune=LOW, onecycle=HIGH)
+    assert len(sentences(report, found)) <= 3
+    assert "<details>" not in text(find(report))
+
+
 def test_the_interval_for_new_images_stands_beside_that_of_the_seeds(make_study):
     """It is wider where some images are hard for all, and there only where they are known."""
     folder = make_study(["l1"], ["finetune", "onecycle"], 4)

@@ -10,7 +10,7 @@ from stages.reporting import page as pages
 from stages.reporting import sections
 from stages.reporting.page import SECTIONS, page, write_figures, write_tables
 from stages.reporting.report import Section
-from tests.reporting.helpers import report_of
+from tests.reporting.helpers import change, count_images, report_of
 
 METHODS, SCHEDULES = ["l1", "random", "hrank"], ["finetune", "onecycle"]
 FILES = {path.stem for path in Path(sections.__path__[0]).glob("*.py")} - {"__init__"}
@@ -25,7 +25,10 @@ def report(make_study):
         "onecycle": {"curve": "b"},
         "scaled": {"curve": "b", "epochs": 40},
     }
-    return report_of(make_study(METHODS, schedules), METHODS, schedules, entries, path=SCHEDULES)
+    folder = make_study(METHODS, schedules)
+    count_images(folder)
+    change(folder, "hrank", "scaled", parameters=500_000)
+    return report_of(folder, METHODS, schedules, entries, path=SCHEDULES)
 
 
 def test_every_file_of_sections_is_in_the_list_and_has_the_same_names():
@@ -60,7 +63,8 @@ def test_every_table_and_figure_of_the_list_is_written_and_linked(report, tmp_pa
 def test_a_section_without_anything_to_show_leaves_nothing(make_study, tmp_path):
     report = report_of(make_study(METHODS[:2], SCHEDULES), METHODS[:2], SCHEDULES)
     write_tables(tmp_path, report)
-    gone = {"ablation", "budgets", "rankings"}
+    gone = {"ablation", "budgets", "rankings", "tradeoffs", "heat"}
+    gone |= {"calibration", "classes", "moved"}  # of records that do not count them
     assert {section.name for section in SECTIONS if section.find(report) is None} == gone
     assert gone.isdisjoint(path.stem for path in tmp_path.iterdir())
     assert not any(f"/{name}." in page(report) for name in gone)

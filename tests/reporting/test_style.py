@@ -5,7 +5,7 @@ import pytest
 
 from stages.presets.preset import preset_files, read_params
 from stages.reporting.report import lines_of
-from stages.reporting.style import COLORS, KNOWN, looks
+from stages.reporting.style import COLORS, DARK, EDGE, GREY, INK, KNOWN, PAPER, contrast, looks
 
 STUDIES = {
     "digits": ["finetune", "weight_rewind", "lr_rewind", "scaled", "onecycle"],
@@ -91,4 +91,26 @@ def lab(color, vision):
 def test_colour_blind_readers_tell_the_colours_apart(vision):
     seen = [lab(color, np.array(VISION[vision])) for color in COLORS.values()]
     # a difference of 2.3 is just noticeable
-    assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 15
+    assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 16
+
+
+def test_contrast_is_that_of_the_published_examples():
+    """WCAG 2.2: black on white is 21, and #767676 the lightest grey of 4.5 on white."""
+    assert contrast("#000000", "#ffffff") == pytest.approx(21, rel=1e-12)
+    assert contrast("#ffffff", "#ffffff") == 1
+    assert contrast("#ffffff", "#777777") < 4.5 <= contrast("#767676", "#ffffff")
+
+
+@pytest.mark.parametrize("paper", [PAPER, DARK[PAPER]])
+@pytest.mark.parametrize("color", COLORS.values(), ids=COLORS)
+def test_every_colour_of_data_stands_out_on_white_and_on_a_dark_screen(color, paper):
+    assert contrast(color, paper) >= 3
+
+
+@pytest.mark.parametrize(
+    ("light", "least"), [(INK, 4.5), (GREY, 4.5), (EDGE, 3)], ids=["text", "notes", "axes"]
+)
+def test_text_and_axes_stand_out_on_white_and_turned_around_on_a_dark_screen(light, least):
+    assert contrast(light, PAPER) >= least
+    assert contrast(DARK[light], DARK[PAPER]) >= least
+    assert light not in COLORS.values()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,14 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import last_test
 from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
-from stages.reporting.style import COLORS, RULES, WIDTH
+from stages.reporting.style import COLORS, EDGE, INK, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
 from stages.reporting.words import code, level, listed
 from stages.statistics.estimates import Estimate, bonferroni, paired
 
-CHANGE, WHOLE = COLORS["blue"], "#222222"
+MOST = 30
+"""Letters of a line of a row's name."""
+CHANGE, WHOLE = COLORS["blue"], INK
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def table(found: Sequence[Ablation]) -> pd.DataFrame:
 
 def figure(found: Sequence[Ablation]) -> Figure:
     """Draw every method's changes: each replicate's difference, the mean and its interval."""
-    height = sum(0.24 * (len(ablation.changes) + 1) + 0.35 for ablation in found) + 0.4
+    height = sum(0.3 * (len(ablation.changes) + 1) + 0.35 for ablation in found) + 0.4
     with rc_context(RULES):
-        chart = Figure(figsize=(0.75 * WIDTH, height))
+        chart = Figure(figsize=(WIDTH, height))
         chart.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04)
         panels = chart.subplots(len(found), 1, squeeze=False, sharex=True).ravel()
         shown = [change for ablation in found for change in (*ablation.changes, ablation.whole)]
@@ -194,10 +197,11 @@ def _numbers(change: Change) -> list[str]:
 
 
 def _draw(panel: Axes, ablation: Ablation) -> None:
-    rows(panel, [*("; ".join(change.settings) for change in ablation.changes), "all of these"])
+    names = ["; ".join(change.settings) for change in ablation.changes]
+    rows(panel, [*(fill(name, MOST) for name in names), "all of these"])
     panel.set_title(ablation.method)
-    panel.axvline(0, color="#222222", linewidth=0.8)
-    panel.axhline(len(ablation.changes) - 0.5, color="#cccccc", linewidth=0.7)
+    panel.axvline(0, color=INK, linewidth=0.8)
+    panel.axhline(len(ablation.changes) - 0.5, color=EDGE, linewidth=0.7)
     for position, change in enumerate((*ablation.changes, ablation.whole)):
         color = WHOLE if change is ablation.whole else CHANGE
         interval(panel, position, change.difference, color)

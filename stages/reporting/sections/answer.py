@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stages.reporting.cautions import diverged, weak
+from stages.reporting.cautions import diverged
 from stages.reporting.claims.evidence import Claim
 from stages.reporting.crossing import Crossed, cross
 from stages.reporting.measures import kept_by, last_test
@@ -60,8 +60,7 @@ def text(found: Answer) -> str:
     if found.crossed:
         lines.append(crossed.sentence(found.crossed, report.settings.confidence))
     lines.append(f"{claims.summary(found.claims)} [Why](#{claims.ANCHOR}).")
-    parts = [f"**{_summary(found)}**", *weak(report), "\n".join(f"- {line}" for line in lines)]
-    return "\n\n".join(parts)
+    return f"**{_summary(found)}**\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def table(found: Answer) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from stages.reporting.measures import (
     macs_kept,
     parameters_kept,
     selected_test,
+    total_cost,
     training_cost,
 )
 from stages.reporting.report import Report, Section
@@ -51,7 +52,8 @@ def text(report: Report) -> str:
     )
     caption = (
         "Left: the learning rate over the arm's own run. Middle: test accuracy; open dots are "
-        "replicates, ticks their means. Right: the paired difference to "
+        "replicates, ticks their means, the dashed line is the dense network, a dotted one the "
+        "pruned network, where it is in range. Right: the paired difference to "
         f"{code(report.baseline)} of the same method{budget}. {capital(bars)}."
     )
     methods = report.results.methods
@@ -109,7 +111,10 @@ def _record(report: Report, arm: ArmResult) -> dict[str, object]:
         **interval_columns("difference_to_dense_points", report.to_dense(arm)),
         "parameters_kept_percent": parameters_kept(arm, pruned, dense),
         "macs_kept_percent": macs_kept(arm, dense),
+        "file_bytes": arm.file_bytes,
         "retraining_macs_percent_of_dense_training": training_cost(arm, dense),
+        "total_macs_percent_of_dense_training": total_cost(arm, dense),
+        "total_epochs": dense.epochs + arm.rounds * arm.epochs,
     }
 
 

@@ -119,7 +119,7 @@ def _line(panel: Axes, points: Mapping[int, Estimate], look: Look, shift: float)
     for at, value in zip(x, points.values(), strict=True):
         if value.has_interval:
             ends = [value.low, value.high]
-            panel.plot([at, at], ends, color=look.color, linewidth=0.8, alpha=0.6)
+            panel.plot([at, at], ends, color=look.color, linewidth=0.8)
 
 
 SECTION = Section("budgets", "Accuracy against budget", find, text, table, figure)

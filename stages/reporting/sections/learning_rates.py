@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from stages.reporting.plots import SampledCurve, grid, label, lr_axis, sampled, styles
 from stages.reporting.report import Report, Section
-from stages.reporting.style import GREY, RULES, Look, looks
+from stages.reporting.style import GREY, RULES, SIZE, Look, looks
 from stages.reporting.words import code, momentum_in_brief
 
 
@@ -54,25 +54,26 @@ def lr_figure(
     logarithmic, low, high = lr_axis(curves.values())
     same_length = len({round(curve.epoch[-1]) for curve in curves.values()}) == 1
     with rc_context(RULES):
-        chart, panels = grid(len(curves), 4, 1.45, sharey=True, sharex=same_length)
+        chart, panels = grid(len(curves), 2, 1.25, sharey=True, sharex=same_length)
         for panel, (name, curve) in zip(panels, curves.items(), strict=True):
             rates = np.maximum(curve.lr, low / 10) if logarithmic else curve.lr
             panel.plot(curve.epoch, rates, color=styles[name].color)
-            panel.set_title(f"{name}\n", fontsize=8.5, pad=0)
+            panel.set_title(f"{name}\n", fontsize=SIZE, pad=0)
             panel.annotate(
                 _note(curve, high),
                 (0, 1),
                 (0, 3),
                 xycoords="axes fraction",
                 textcoords="offset points",
-                fontsize=7,
+                fontsize=SIZE,
                 color=GREY,
             )
             panel.set_xlim(0, math.ceil(curve.epoch[-1]))
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         if logarithmic:
             panels[0].set_yscale("log")
-            panels[0].yaxis.set_major_locator(LogLocator(numticks=7))
+            panels[0].yaxis.set_major_locator(LogLocator(numticks=5))
+            panels[0].yaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
         panels[0].set_ylim(low, high)
         label(chart, "epoch", "learning rate")
     return chart

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stages.reporting.report import Report, Section
-from stages.reporting.tables import markdown, mean_sd
+from stages.reporting.tables import folded, markdown, mean_sd
 from stages.reporting.words import code
 from stages.results.files import Results
 from stages.results.records import Scores, Splits
@@ -21,7 +21,7 @@ MEANING = {
     "nll": "the negative log-likelihood in nats, lower is better",
     "brier": "the Brier score, lower is better",
     "ece": "the expected calibration error over 15 bins of equal width, lower is better",
-    "adaptive_ece": "the same over bins of equally many images",
+    "adaptive_ece": "the same over bins of equally many images, lower is better",
     "agreement": "the fraction of images for which it predicts what the dense network predicts",
 }
 """What the page says of metrics in common use, in its order; others follow by name."""
@@ -57,13 +57,11 @@ def find(report: Report) -> list[Values] | None:
 
 
 def text(found: Sequence[Values]) -> str:
-    """One table per metric: networks down, pruning methods across."""
+    """One table per metric, folded: networks down, pruning methods across."""
     there = dict.fromkeys(item.metric for item in found if item.metric != "accuracy")
     names = [*(name for name in MEANING if name in there), *(n for n in there if n not in MEANING)]
-    known = [f"{code(name)} is {MEANING[name]}" for name in names if name in MEANING]
     head = "On test data, after the last epoch where a network was retrained."
-    head += f" {'; '.join(known)}." if known else ""
-    return "\n\n".join([head, *(_rows(found, name) for name in names)])
+    return "\n\n".join([head, *(folded(_summary(name), _rows(found, name)) for name in names)])
 
 
 def table(found: Sequence[Values]) -> pd.DataFrame:
@@ -84,6 +82,10 @@ def table(found: Sequence[Values]) -> pd.DataFrame:
             for item in found
         ]
     )
+
+
+def _summary(name: str) -> str:
+    return f"{name}: {MEANING[name]}" if name in MEANING else name
 
 
 def _collect(results: Results) -> Iterator[Values]:

@@ -31,7 +31,7 @@ def find(report: Report) -> Results:
 def text(results: Results) -> str:
     """The table, and how its columns are computed."""
     header = ["Network", "Test, %", "Recalibrated, %"]
-    header += ["Parameters", "kept, %", "MACs", "kept, %", "n"]
+    header += ["Parameters", "kept, %", "MACs", "kept, %", "File, kB", "n"]
     dense = results.dense
     rows = [["dense", mean_sd(dense_test(dense)), "–", *_size(dense, dense, 100.0)]]
     for method, pruned in results.pruned.items():
@@ -61,6 +61,7 @@ def table(results: Results) -> pd.DataFrame:
                 "parameters": network.parameters,
                 "nonzero_parameters": network.nonzero,
                 "macs_per_image": round(network.macs),
+                "file_bytes": network.file_bytes,
                 "parameters_kept_percent": parameters_kept(network, pruned, dense),
                 "macs_kept_percent": macs_kept(network, dense),
             }
@@ -84,6 +85,7 @@ def _size(network: DenseResult | PrunedResult, dense: DenseResult, kept: float) 
         f"{kept:.1f}",
         f"{network.macs / 1e6:,.1f} M",
         f"{macs_kept(network, dense):.1f}",
+        "–" if network.file_bytes is None else f"{network.file_bytes / 1000:,.1f}",
         str(len(network.replicates)),
     ]
 

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stages.reporting.cautions import weak
 from stages.reporting.measures import kept_by, training_cost
 from stages.reporting.recommendation import Recommendation, recommend, sentences
 from stages.reporting.report import Report, Section
+from stages.reporting.tables import folded
 from stages.reporting.words import code
+
+MOST = 3
+"""Sentences on a method before the fold."""
+MORE = "Cheaper settings, and what more replicates would tell"
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,21 @@ def find(report: Report) -> Advice | None:
 
 
 def text(advice: Advice) -> str:
-    """A paragraph for every method, and how to get the network."""
+    """At most MOST sentences for every method, how to get the network, and the rest folded."""
     report, first = advice.report, advice.recommended[0]
-    parts = [f"- {paragraph(report, each)}" for each in advice.recommended]
+    brief, more = [], []
+    for each in advice.recommended:
+        said = sentences(report, each)
+        brief.append(f"- {_head(report, each)} {' '.join(said[:MOST])}")
+        more += [f"- {code(each.method)}: {' '.join(said[MOST:])}"] if said[MOST:] else []
     command = f"afterprune export --method {first.method} --schedule {first.best.schedule}"
-    return "\n".join(parts) + f"\n\n`{command}` writes such a network."
+    blocks = [*weak(report), "\n".join(brief), f"`{command}` writes such a network."]
+    return "\n\n".join([*blocks, *([folded(MORE, "\n".join(more))] if more else [])])
 
 
 def paragraph(report: Report, found: Recommendation) -> str:
     """Say what to use after a method."""
-    kept = f"{kept_by(report.results, found.method):.1f} % of the parameters kept"
-    return f"After {code(found.method)} ({kept}): {' '.join(sentences(report, found))}"
+    return f"{_head(report, found)} {' '.join(sentences(report, found))}"
 
 
 def table(advice: Advice) -> pd.DataFrame:
@@ -56,6 +66,11 @@ def table(advice: Advice) -> pd.DataFrame:
             for each in advice.recommended
         ]
     )
+
+
+def _head(report: Report, found: Recommendation) -> str:
+    kept = f"{kept_by(report.results, found.method):.1f} % of the parameters kept"
+    return f"After {code(found.method)} ({kept}):"
 
 
 SECTION = Section("recommendation", "Recommendation", find, text, table)
