@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from stages.reporting.sections.ablation import Ablation, Change, figure, find, sentence, table, text
+from stages.reporting.style import COLORS
 from stages.statistics.estimates import estimate
 from tests.reporting.helpers import change, report_of
 
@@ -95,3 +96,11 @@ def test_a_path_is_walked_in_consecutive_differences(make_study):
     ]
     # two changes hold together at 95 % when each holds at 97.5 %
     assert [step.confidence for step in path.changes] == pytest.approx([0.975, 0.975])
+
+
+def test_changes_have_no_colour_of_an_arm(make_study):
+    schedules = ["finetune", "onecycle"]
+    report = report_of(make_study(["l1"], schedules), ["l1"], schedules, path=schedules)
+    drawn = {line.get_color() for panel in figure(find(report)).axes for line in panel.lines}
+    assert drawn
+    assert drawn.isdisjoint(COLORS.values())

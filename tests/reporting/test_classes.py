@@ -39,8 +39,8 @@ def test_differences_to_the_dense_network_are_paired_and_hold_for_all_classes(st
 def test_the_most_harmed_class_comes_first_and_one_without_images_not_at_all(study):
     page = text(find(report_of(study, METHODS, SCHEDULES)))
     rows = [line for line in page.splitlines() if line.startswith("| `l1`")]
-    assert [row.split(" | ")[2] for row in rows] == ["dog", "cat"]
-    assert "| `l1` | `onecycle` | dog | 100 | 90.00 ± 0.00 | 88.00 ± 1.00 | −2.00 [" in rows[0]
+    assert [row.split(" | ")[2] for row in rows] == ["`dog`", "`cat`"]
+    assert "| `l1` | `onecycle` | `dog` | 100 | 90.00 ± 0.00 | 88.00 ± 1.00 | −2.00 [" in rows[0]
     assert "owl" not in page
 
 

@@ -14,14 +14,15 @@ from matplotlib.figure import Figure
 from stages.reporting.measures import last_test
 from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
-from stages.reporting.style import COLORS, EDGE, INK, RULES, WIDTH
+from stages.reporting.style import EDGE, GREY, INK, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
 from stages.reporting.words import code, level, listed
 from stages.statistics.estimates import Estimate, bonferroni, paired
 
 MOST = 30
 """Letters of a line of a row's name."""
-CHANGE, WHOLE = COLORS["blue"], INK
+CHANGE, WHOLE = GREY, INK
+"""No colour of an arm: what is drawn lies between two of them."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ def _numbers(each: OfClass) -> list[str]:
 
 
 def _cell(name: str) -> str:
-    return name.replace("|", "\\|")
+    """Return the name of a class, which may be that of any folder, as a table's cell."""
+    return code(name.replace("|", "\\|"))
 
 
 SECTION = Section("classes", "Which classes lose", find, text, table)
