@@ -79,7 +79,7 @@ def page(report: Report, differences: Sequence[Difference] = (), timed: Sequence
     return templates.get_template(TEMPLATE).render(
         scope=_scope(report),
         differences=differences,
-        latency=_latency(timed),
+        timed=timed,
         sections=[(section, section.text(found)) for section, found in sections if section.text],
         tables=[section.name for section, _ in sections if section.table],
         confidence=level(report.settings.confidence),
@@ -123,11 +123,6 @@ def _scope(report: Report) -> str:
         f"{count(len(results.schedules), 'retraining schedule')}, "
         f"{number} {'replicate' if runs == [1] else 'replicates'} each.{diverged}"
     )
-
-
-def _latency(methods: Sequence[str]) -> str:
-    links = ", ".join(f"[{method}](latency/{method}.csv)" for method in methods)
-    return f" Latency, measured by itself: {links}." if methods else ""
 
 
 def _cell(text: str) -> str:

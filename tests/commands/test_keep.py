@@ -43,6 +43,14 @@ def test_a_kept_study_is_whole(study):
     ]
 
 
+def test_times_are_kept_where_there_are_any(study):
+    times = Path("reports/latency/l1.csv")
+    times.parent.mkdir()
+    times.write_text("ms\n")
+    keep(study)
+    assert (study / "latency/l1.csv").read_text() == "ms\n"
+
+
 def test_all_that_a_page_links_to_is_kept():
     template = (ROOT / "stages/reporting/page.md.j2").read_text()
     folders = re.findall(r"\]\((\w+)[/)]", template)

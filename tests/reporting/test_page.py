@@ -226,7 +226,8 @@ def test_the_times_of_a_method_are_linked_where_they_are_asked_for(two):
     report = report_of(two, ["l1", "random"], ["finetune", "onecycle"])
     assert "(latency/" not in render(report)
     asked = render(report, timed=["l1", "random"])
-    assert "by itself: [l1](latency/l1.csv), [random](latency/random.csv).\n" in asked
+    links = "[l1](latency/l1.csv), [random](latency/random.csv)"
+    assert f" Milliseconds of a forward pass: {links}. Accuracy and" in asked
 
 
 def test_the_page_has_what_to_do_then_the_arms_then_why(two):
