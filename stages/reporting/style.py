@@ -190,7 +190,7 @@ def settle(figure: Figure) -> None:
 def _dark() -> str:
     """Return the rules of CSS that turn paper and ink around: they go by the text of styles."""
     rules = "".join(
-        f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
+        f"[style*='{kind}: {light}']{{{kind}:{dark}!important}}"
         for light, dark in DARK.items()
         for kind in ("fill", "stroke")
     )

@@ -215,7 +215,7 @@ def test_every_colour_is_one_whose_contrast_is_tested(figures):
 def test_paper_and_ink_turn_around_on_a_dark_screen(figures):
     text = svg(figures["arms"])
     (rules,) = re.findall(r"@media\(prefers-color-scheme:dark\)\{(.*?)\}</style>", text)
-    turned = set(re.findall(r'\[style\*="(fill|stroke): (#\w+)"\]\{\1:(#\w+)!important\}', rules))
+    turned = set(re.findall(r"\[style\*='(fill|stroke): (#\w+)'\]\{\1:(#\w+)!important\}", rules))
     assert turned == {(kind, *pair) for pair in DARK.items() for kind in ("fill", "stroke")}
 
 
