@@ -1,6 +1,6 @@
 """Calibration: whether a network knows what it does not know, as a reliability diagram."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +93,20 @@ def text(found: Calibration) -> str:
 
 
 def table(found: Calibration) -> pd.DataFrame:
-    """One row per network and bin."""
-    return pd.DataFrame([row for each in found.every for row in _rows(each)])
+    """One row per network; its bins are in its record."""
+    return pd.DataFrame(
+        [
+            {
+                "method": each.method,
+                "network": each.network,
+                "images": int(each.images.sum()),
+                "right_percent": each.mean(each.accuracy),
+                "mean_confidence_percent": each.mean(each.confidence),
+                "calibration_error_points": each.error,
+            }
+            for each in found.every
+        ]
+    )
 
 
 def figure(found: Calibration) -> Figure:
@@ -140,20 +152,6 @@ def _numbers(each: Reliability) -> list[str]:
         f"{each.mean(each.confidence):.2f}",
         f"{each.error:.2f}",
     ]
-
-
-def _rows(each: Reliability) -> Iterator[dict[str, object]]:
-    width = 1 / len(each.images)
-    for number, images in enumerate(each.images):
-        yield {
-            "method": each.method,
-            "network": each.network,
-            "above": number * width,
-            "up_to": (number + 1) * width,
-            "images": int(images),
-            "mean_confidence_percent": float(each.confidence[number]),
-            "right_percent": float(each.accuracy[number]),
-        }
 
 
 def _draw(panel: Axes, each: Reliability, look: Look | None) -> None:
