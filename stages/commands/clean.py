@@ -26,6 +26,7 @@ KINDS = {
     "used": "used by a process that runs",
     "lock": "lock files of what is gone",
 }
+SHARED = "\nanother {} MB stay on the disk: they are linked to the outputs or to DVC's cache"
 
 
 @app.command()
@@ -56,17 +57,27 @@ def main(
 
 
 def table(found: Collection[Kept], freed: Collection[Kept], verb: str) -> str:
-    """Lay out number and size of each kind of thing, what is freed and what is there."""
+    """Lay out number and size of each kind of thing, what is freed and what is there.
+
+    What outputs or DVC's cache share with .state by links frees no space when it goes from there.
+    """
     rows = [(f"{state_folder()}:", "number", "MB", verb, "MB")]
     for kind, words in KINDS.items():
-        here, gone = ([e for e in part if e.kind == kind] for part in (found, freed))
-        rows.append((words, f"{len(here)}", _size(here), f"{len(gone)}", _size(gone)))
-    rows.append(("all", f"{len(found)}", _size(found), f"{len(freed)}", _size(freed)))
-    return columns(rows)
+        rows.append(
+            (words, *_row(*([e for e in part if e.kind == kind] for part in (found, freed))))
+        )
+    rows.append(("all", *_row(found, freed)))
+    shared = sum(each.size - each.alone for each in freed)
+    return columns(rows) + (SHARED.format(_mb(shared)) if shared else "")
 
 
-def _size(part: Collection[Kept]) -> str:
-    return f"{sum(each.size for each in part) / 1e6:.1f}"
+def _row(here: Collection[Kept], gone: Collection[Kept]) -> tuple[str, str, str, str]:
+    size, freed = sum(each.size for each in here), sum(each.alone for each in gone)
+    return f"{len(here)}", _mb(size), f"{len(gone)}", _mb(freed)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f}"
 
 
 def _recorded() -> Callable[[Path], bool]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,18 @@ def replacing(path: Path | str) -> Iterator[Path]:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Have a file in a second place: a hard link, or a copy where the file system makes none.
+
+    Only for files that are replaced and never written in place: all links would change with them.
+    """
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def is_inside(path: Path | str, folder: Path | str = "") -> bool:

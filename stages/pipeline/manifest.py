@@ -15,12 +15,11 @@ from typing import Annotated
 from pydantic import Strict
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import replacing
+from stages.pipeline.files import link_or_copy, replacing
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
 
 FILE = "manifest.json"
-CHUNK = 1 << 20
 Entry = Annotated[tuple[int, str], Strict(False)]
 Version = tuple[int, int, int]
 
@@ -83,9 +82,10 @@ class Manifest:
         new: list[Path] = []
         for name in sorted(self.present() - skipped):
             path = self.folder / name
-            version = _version(path)
-            if self._versions.get(name) != version:
-                self._versions[name], self.entries[name] = version, _entry(path)
+            if self._versions.get(name) != _version(path):
+                self.entries[name] = _entry(path)
+                self._store_once(path, listed)
+                self._versions[name] = _version(path)
                 new.append(path)
             listed[name] = self.entries[name]
         self.entries = listed
@@ -96,20 +96,24 @@ class Manifest:
             sync([aside])
         sync([self.folder])
 
-    def copy(self, part: str, target: Path) -> None:
-        """Copy a folder of the folder; a Fault when what was read is not what is listed."""
-        shutil.copytree(
-            self.folder / part, target, dirs_exist_ok=True, copy_function=self._copy_file
-        )
+    def _store_once(self, path: Path, listed: Mapping[str, Entry]) -> None:
+        """Make a file a link to a listed one of the same content, if there is one."""
+        entry = self.entries[path.relative_to(self.folder).as_posix()]
+        for twin in (name for name in listed if listed[name] == entry):
+            link_or_copy(self.folder / twin, path)
+            break
 
-    def _copy_file(self, source: str, target: str) -> None:
-        size, digest = 0, hashlib.sha256()
-        with Path(source).open("rb") as read, Path(target).open("wb") as written:
-            while chunk := read.read(CHUNK):
-                size += written.write(chunk)
-                digest.update(chunk)
+    def publish(self, part: str, target: Path) -> None:
+        """Have the files of a folder in another one too; a Fault where one is not as listed.
+
+        They are hard links, so that they lie on the disk once, or copies where there can be none.
+        """
+        shutil.copytree(self.folder / part, target, dirs_exist_ok=True, copy_function=self._publish)
+
+    def _publish(self, source: str, target: str) -> None:
+        link_or_copy(source, target)
         name = Path(source).relative_to(self.folder).as_posix()
-        if self.entries.get(name) != (size, digest.hexdigest()):
+        if self.entries.get(name) != _entry(Path(target)):
             raise Fault(f"{source}: damaged since it was written; run `dvc repro` again")
 
     def _holds(self, folder: Path) -> bool:

@@ -4,6 +4,7 @@ It is called while no stage runs, or beside those that do: what a process holds 
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ class Kept:
     """One replicate's folder, or a lock file that is left of one.
 
     recorded: finished, and all of its files are recorded; finished: one of them is not;
-    unfinished: a run goes on from it; used: a process holds its lock.
+    unfinished: a run goes on from it; used: a process holds its lock. `alone` is how much of `size`
+    (bytes) lies on the disk for this folder only: the rest is linked to outputs or DVC's cache, and
+    stays when the folder goes.
     """
 
     path: Path
     kind: Kind
     size: int
+    alone: int
     changed: float
 
     @property
@@ -42,7 +46,7 @@ def kept(recorded: Callable[[Path], bool]) -> list[Kept]:
     paths = sorted(state_folder().iterdir())
     names = {path.stem for path in paths if path.is_dir()}
     return [
-        Kept(path, _kind(path, recorded), _size(path), path.stat().st_mtime)
+        Kept(path, _kind(path, recorded), *_sizes(path), path.stat().st_mtime)
         for path in paths
         if path.is_dir() or (path.suffix == ".lock" and path.stem not in names)
     ]
@@ -89,5 +93,10 @@ def _files(path: Path) -> list[Path]:
     return [file for file in path.rglob("*") if file.is_file() and file.name != FILE]
 
 
-def _size(path: Path) -> int:
-    return sum(file.lstat().st_size for file in [path, *path.rglob("*")] if file.is_file())
+def _sizes(path: Path) -> tuple[int, int]:
+    """Return the bytes of a folder's files, and of those with no link outside the folder."""
+    files = [file.lstat() for file in [path, *path.rglob("*")] if file.is_file()]
+    here = Counter(status.st_ino for status in files)
+    once = {status.st_ino: status for status in files}.values()
+    alone = (status.st_size for status in once if status.st_nlink == here[status.st_ino])
+    return sum(status.st_size for status in once), sum(alone)

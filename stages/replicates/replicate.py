@@ -87,7 +87,7 @@ def training(
     outputs: Outputs,
     narrowed: Mapping[str, str] | None = None,
 ) -> Iterator[Replicate]:
-    """Yield a replicate, then copy its files to the outputs; replicate 0 writes the environment.
+    """Yield a replicate, then publish its files as outputs; replicate 0 writes the environment.
 
     `narrowed` is that of `Stage.replicate`.
     """
@@ -119,5 +119,5 @@ def _shared_work(
 def _publish(work: Work, outputs: Outputs) -> None:
     if not work.finished:
         work.files.keep()
-    work.files.copy(NETWORKS, outputs.networks)
-    work.files.copy(OUTCOMES, outputs.outcomes)
+    work.files.publish(NETWORKS, outputs.networks)
+    work.files.publish(OUTCOMES, outputs.outcomes)

@@ -1,9 +1,9 @@
 """From a schedule of params.yaml to the plan of an arm."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.pipeline.files import link_or_copy
 from stages.retraining.plan import Plan, rewound_file, save_plan
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
@@ -52,4 +52,4 @@ def write_arm(folder: Path, plan: Plan, checkpoints: Path, replicates: int) -> N
         target = rewound_file(folder, number)
         target.parent.mkdir(exist_ok=True)
         source = checkpoints / f"replicate_{number}" / f"epoch_{plan.rewound_epoch:04d}.safetensors"
-        shutil.copyfile(source, target)
+        link_or_copy(source, target)

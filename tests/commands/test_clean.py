@@ -87,3 +87,17 @@ def test_what_the_cache_lost_is_not_recorded(state, capsys):
     run()
     assert row(capsys.readouterr().out, "finished, and in dvc.lock and the cache")[0] == "0"
     assert left(state) == ["train-0-now"]  # the newest
+
+
+def test_what_is_linked_elsewhere_is_not_said_to_be_freed(state, capsys):
+    for name, text in {"a": b"a" * 2_000_000, "b": b"b" * 3_000_000}.items():
+        with recoverable(f"prune-0-{name}", lambda: None) as work:
+            (work.folder / "networks").write_bytes(text)
+    (state.parent / "output").hardlink_to(state / "prune-0-a" / "networks")
+    run("--all")
+    said = capsys.readouterr().out
+    assert row(said, "all") == ["4", "5.0", "4", "3.0"]
+    assert said.endswith(
+        "another 2.0 MB stay on the disk: they are linked to the outputs or to DVC's cache\n"
+    )
+    assert (state.parent / "output").read_bytes() == b"a" * 2_000_000

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import pytest
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.recovery import recoverable, state_folder
+from tests.pipeline.disks import mounted
 
 fork = multiprocessing.get_context("fork")
 
@@ -143,17 +145,65 @@ def test_a_file_keeps_the_digest_that_it_was_listed_with(state):
     assert len(calls) == 1
 
 
-def test_a_copy_is_of_what_was_listed(state, tmp_path):
+def test_what_is_published_is_what_was_listed(tmp_path):
     with recoverable("key", lambda: None) as work:
         (work.folder / "networks").mkdir()
         path = work.folder / "networks" / "net"
         path.write_text("42")
         work.files.keep()
-        work.files.copy("networks", tmp_path / "copy")
-        assert (tmp_path / "copy" / "net").read_text() == "42"
+        work.files.publish("networks", tmp_path / "out")
+        assert (tmp_path / "out" / "net").read_text() == "42"
         path.write_text("43")
         with pytest.raises(Fault, match=r"networks/net: damaged since it was written; run `dvc"):
-            work.files.copy("networks", tmp_path / "copy")
+            work.files.publish("networks", tmp_path / "out")
+
+
+def publish(folder):
+    """Publish three files, two of the same content, in a folder."""
+    with recoverable("key", lambda: None) as work:
+        if not work.finished:
+            (work.folder / "networks").mkdir()
+            for name, text in {"first": "42", "last": "43", "selected": "43"}.items():
+                (work.folder / "networks" / name).write_text(text)
+            work.files.keep()
+        work.files.publish("networks", folder)
+
+
+def inodes(*folders):
+    return {path.stat().st_ino for folder in folders for path in folder.glob("*")}
+
+
+def test_what_is_published_lies_on_the_disk_once(state, tmp_path):
+    for name in "ab":
+        publish(tmp_path / name)
+    assert len(inodes(state / "key" / "networks", tmp_path / "a", tmp_path / "b")) == 2
+    assert (tmp_path / "b" / "selected").read_text() == "43"
+
+
+def test_what_is_published_is_copied_where_there_are_no_links(state, tmp_path, monkeypatch, capfd):
+    def refused(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    publish(tmp_path / "a")
+    assert len(inodes(state / "key" / "networks", tmp_path / "a")) == 6
+    assert (tmp_path / "a" / "selected").read_text() == "43"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_another_disk_gets_copies(state, tmp_path, capfd):
+    with mounted(tmp_path / "disk") as disk:
+        publish(disk / "out")
+        assert (disk / "out" / "last").read_text() == "43"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_published_over_a_link_leaves_its_other_names_as_they_are(tmp_path):
+    (tmp_path / "cache").write_text("old")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "first").hardlink_to(tmp_path / "cache")
+    publish(tmp_path / "out")
+    assert (tmp_path / "cache").read_text() == "old"
 
 
 def test_what_others_of_the_same_name_left_unfinished_is_dropped(state, capsys):

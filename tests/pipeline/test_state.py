@@ -64,6 +64,23 @@ def test_the_size_is_that_of_the_files(state):
     finish("train-0-a", "12345")
     (found,) = listed()
     assert found.size == 5 + (state / "train-0-a" / "manifest.json").stat().st_size
+    assert found.alone == found.size
+
+
+def test_what_is_linked_elsewhere_is_not_its_alone(state, tmp_path):
+    finish("train-0-a", "12345")
+    (tmp_path / "output").hardlink_to(state / "train-0-a/networks/file")
+    (found,) = listed()
+    assert found.size - found.alone == 5
+
+
+def test_links_inside_a_folder_count_once(state):
+    with recoverable("train-0-a", lambda: None) as work:
+        for name in ("last", "selected"):
+            (work.folder / name).write_text("12345")
+    (found,) = listed()
+    manifest = (state / "train-0-a" / "manifest.json").stat().st_size
+    assert (found.size, found.alone) == (5 + manifest, 5 + manifest)
 
 
 @pytest.mark.parametrize(

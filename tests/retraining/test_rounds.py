@@ -161,7 +161,7 @@ def test_a_round_that_diverged_is_the_last_after_a_kill_too(run, new_stage, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(Run, "advance", broken)
-        patched.setattr("stages.pipeline.manifest.Manifest.copy", killed)
+        patched.setattr("stages.pipeline.manifest.Manifest.publish", killed)
         with pytest.raises(KilledError):
             run(stage=stage)
     monkeypatch.setattr(Run, "advance", lambda run: pytest.fail("trained"))
