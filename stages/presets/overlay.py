@@ -18,6 +18,7 @@ REPLACED = frozenset(
         "prune.methods",
         "prune.iterative",
         "latency",
+        "corruptions",
         "retrain.schedules",
     }
 )

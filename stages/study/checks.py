@@ -53,8 +53,10 @@ def _names(study: Study) -> Iterator[str]:
     ):
         if name not in known:
             yield f"{key} is {shown(name)}; {nearest(name, known)}"
-    for name in study.latency.keys() - study.prune.methods.keys():
-        yield f"latency.{name}: no method of prune.methods; {nearest(name, study.prune.methods)}"
+    for section in ("latency", "corruptions"):
+        for name in getattr(study, section).keys() - study.prune.methods.keys():
+            valid = nearest(name, study.prune.methods)
+            yield f"{section}.{name}: no method of prune.methods; {valid}"
     if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
         yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
     if "dense" in methods:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stages.data.settings import DATA
 from stages.dense.settings import Train
-from stages.evaluation.settings import Timing
+from stages.evaluation.settings import Corruptions, Timing
 from stages.networks.settings import Model
 from stages.pipeline.section import Name, Section
 from stages.pruning.settings import Prune
@@ -18,7 +18,10 @@ from stages.schedules.settings import Schedule
 
 
 class Study(Section):
-    """params.yaml: replicate i of `seeds` has the seed `seed + i`; `latency` goes by method."""
+    """params.yaml: replicate i of `seeds` has the seed `seed + i`.
+
+    `latency` and `corruptions` go by method.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     seeds: Seeds
@@ -30,6 +33,7 @@ class Study(Section):
     retrain: Retrain
     compare: Compare
     latency: dict[Name, Timing] = Field(default_factory=dict)
+    corruptions: dict[Name, Corruptions] = Field(default_factory=dict)
 
 
 def rewind_epochs(study: Study) -> list[int]:

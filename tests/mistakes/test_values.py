@@ -316,6 +316,22 @@ VALUES: dict[str, dict[str, str]] = {
     "compare.informed": {"no": "is 'no'; valid: l1, random"},
     "compare.random": {"rndom": "is 'rndom'; did you mean 'random'? valid: l1, random"},
     "latency.l2": {"{}": "no method of prune.methods; valid: l1, random"},
+    "corruptions": {"[l1]": f"is ['l1']; {MAPPING}", "null": f"is None; {MAPPING}"},
+    "corruptions.l2": {"{}": "no method of prune.methods; valid: l1, random"},
+    "corruptions.l1": {
+        "null": f"is None; {MAPPING}",
+        "{kind: [jpeg]}": "kind is no known key; did you mean 'kinds'? valid: kinds, severities",
+        "{kinds: []}": "kinds is []; it should have at least 1 item after validation, not 0",
+        "{kinds: jpeg}": f"kinds is 'jpeg'; {LIST}",
+        "{kinds: [jpg]}": "kinds.0 is 'jpg'; did you mean 'jpeg'? valid: brightness, contrast,",
+        "{kinds: [jpeg, jpeg]}": "kinds is ['jpeg', 'jpeg']; it should hold each kind once",
+        "{severities: []}": "severities is []; it should have at least 1 item",
+        "{severities: 3}": f"severities is 3; {LIST}",
+        "{severities: [0]}": f"severities.0 is 0; {at_least(1)}",
+        "{severities: [6]}": f"severities.0 is 6; {at_most(5)}",
+        "{severities: [1.5]}": f"severities.0 is 1.5; {WHOLE}",
+        "{severities: [3, 1]}": f"severities is [3, 1]; {RISING}",
+    },
     "compare.confidence": {
         "1": "is 1; it should be less than 1",
         "95": "is 95; it should be less than 1",
@@ -329,7 +345,7 @@ VALUES: dict[str, dict[str, str]] = {
     },
     "compare.margin": {"-1": f"is -1; {at_least(0)}", ".nan": "is nan; it should be"},
     "sed": {"0": "is no known key; did you mean 'seed'?"},
-    "evaluate": {"{batch_size: 3}": "is no known key; valid: compare, compute, data,"},
+    "evaluate": {"{batch_size: 3}": "is no known key; valid: compare, compute, corruptions,"},
 }
 """What the line holds behind the key, by key and by the value's text in YAML."""
 CASES = [(key, text, rule) for key, told in VALUES.items() for text, rule in told.items()]

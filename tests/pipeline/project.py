@@ -188,4 +188,5 @@ def shrink(params: dict) -> dict:
         },
         "compare": {"baseline": "weight_rewind", "informed": "l1", "random": "l1"},
         "latency": {},
+        "corruptions": {},
     }

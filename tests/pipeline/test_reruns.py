@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import pytest
 
+from stages.results.files import read_arm
 from tests.pipeline.project import ran
 
 TRAINING = ("train", "checkpoint", "retrain@l1-onecycle", "retrain@l1-weight_rewind")
@@ -193,3 +195,25 @@ def test_times_are_measured_again_alone_and_nothing_follows(project):
     ]
     project.set("latency", {"l1": {"batches": [2]}})
     assert ran(project.dvc("repro")) == {"validate", "latency@l1"}
+
+
+@pytest.mark.slow
+def test_corruptions_are_tested_where_asked_and_nothing_follows(project):
+    asked = {"kinds": ["gaussian_noise", "jpeg"], "severities": [1, 5]}
+    project.set("corruptions", {"l1": asked})
+    assert ran(project.dvc("repro")) == {"validate", "corruptions@l1"}
+    file = project.folder / "reports/corruptions/l1.csv"
+    first = file.read_bytes()
+    table = pd.read_csv(file)
+    assert list(table["measure"].value_counts(sort=False)) == [4, 4 * 2, 4 * 5]
+    clean = table[table["severity"] == 0].set_index("schedule")["mean"]
+    for schedule in ("onecycle", "weight_rewind"):
+        arm = read_arm(project.folder / "reports", "l1", schedule)
+        known = [run.last.test["accuracy"] for run in arm.replicates]
+        assert clean[schedule] == pytest.approx(sum(known) / len(known), abs=1e-6)
+    project.dvc("repro", "--force", "--single-item", "corruptions@l1")
+    assert file.read_bytes() == first
+    project.set("retrain.schedules.onecycle.max_lr", 0.05)
+    assert "corruptions@l1" in ran(project.dvc("repro"))
+    project.set("corruptions", {})
+    assert ran(project.dvc("repro")) == {"validate"}
