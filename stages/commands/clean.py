@@ -12,10 +12,12 @@ import typer
 
 from stages.commands.layout import columns
 from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.declaration import names
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import read_yaml
+from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
 from stages.pipeline.recovery import state_folder
 from stages.pipeline.state import Kept, free, kept, unneeded
+from stages.replicates.settings import Seeds
 
 app = typer.Typer(add_completion=False)
 LOCK = Path("dvc.lock")
@@ -45,13 +47,12 @@ def main(
 ) -> None:
     """Say what .state holds, and free what no run of the present settings would take.
 
-    That run takes the replicates in dvc.lock, when there are more seeds, and the newest of the
-    others, which an interrupted run has finished or begun.
+    That run takes, of the stages and seeds of params.yaml, the replicates in dvc.lock, when there
+    are more seeds, and the newest of the others, which an interrupted run has finished or begun.
     """
+    needed = set() if everything else _replicates()
     found = kept(_recorded())
-    unused = (
-        [each for each in found if each.kind != "used"] if everything else list(unneeded(found))
-    )
+    unused = list(unneeded(found, needed))
     freed = unused if dry else [each for each in unused if free(each)]
     print(table(found, freed, "would be freed" if dry else "freed"))
 
@@ -78,6 +79,12 @@ def _row(here: Collection[Kept], gone: Collection[Kept]) -> tuple[str, str, str,
 
 def _mb(size: int) -> str:
     return f"{size / 1e6:.1f}"
+
+
+def _replicates() -> set[str]:
+    """Return the names of all replicates that a run of the present settings has."""
+    seeds: int = parse(Seeds, lookup(read_yaml(PARAMS), "seeds"), "seeds")
+    return {f"{name}-{number}" for name in names() for number in range(seeds)}
 
 
 def _recorded() -> Callable[[Path], bool]:

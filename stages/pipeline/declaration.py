@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from stages.pipeline.fault import Fault
@@ -53,6 +54,16 @@ def _check_names(items: Mapping[str, str]) -> None:
 def modules() -> set[str]:
     """Return the modules that the stages of dvc.yaml run."""
     return {_module(entry) for entry in read_yaml("dvc.yaml")["stages"].values()}
+
+
+def names() -> list[str]:
+    """Return the names that stages have while they run: NAME, or NAME-ITEM-ITEM of a matrix."""
+    stages, values = lookup(read_yaml("dvc.yaml"), "stages", "dvc.yaml"), read_yaml(PARAMS)
+    return [
+        "-".join([name, *items])
+        for name, entry in stages.items()
+        for items in product(*_axes(entry, values).values())
+    ]
 
 
 def _running(module: str) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def kept(recorded: Callable[[Path], bool]) -> list[Kept]:
     ]
 
 
-def unneeded(everything: Collection[Kept]) -> Iterator[Kept]:
-    """Yield all but what is recorded, and the newest of each stage and replicate.
+def unneeded(everything: Collection[Kept], names: Collection[str]) -> Iterator[Kept]:
+    """Yield all but what is recorded, and the newest of each stage and replicate, of those `names`.
 
     A run of the settings that were used last takes no more; one of earlier settings begins anew.
     """
@@ -63,7 +63,8 @@ def unneeded(everything: Collection[Kept]) -> Iterator[Kept]:
             newest[each.name] = max(each.changed, newest.get(each.name, 0.0))
     for each in everything:
         newer = each.kind != "lock" and each.changed >= newest[each.name]
-        if each.kind not in ("recorded", "used") and not newer:
+        taken = each.name in names and (each.kind == "recorded" or newer)
+        if each.kind != "used" and not taken:
             yield each
 
 

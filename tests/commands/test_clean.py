@@ -8,12 +8,27 @@ from stages.commands import clean
 from stages.pipeline.command import faults_in_one_line
 from stages.pipeline.recovery import locked, recoverable
 
+DVC = """
+stages:
+  train: {cmd: python -m stages.train}
+  retrain:
+    matrix: {method: '${prune.methods}', schedule: '${retrain.schedules}'}
+    cmd: python -m stages.retrain ${item}
+"""
+PARAMS = """
+seeds: 2
+prune: {methods: {l1: {}}}
+retrain: {schedules: {onecycle: {}, finetune: {}}}
+"""
+
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AFTERPRUNE_STATE", "state")
     monkeypatch.setattr(clean, "_cache", lambda: tmp_path / "cache")
+    (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "params.yaml").write_text(PARAMS)
     record(tmp_path, {"networks/a": b"recorded"})
     for key, text in {"old": b"old", "now": b"recorded"}.items():
         finish(f"train-0-{key}", text)
@@ -69,6 +84,23 @@ def test_a_trial_frees_nothing(state, capsys):
     run("--dry")
     assert "would be freed" in capsys.readouterr().out
     assert left(state) == ["train-0-now", "train-0-old"]
+
+
+def test_what_no_arm_or_seed_has_any_more_is_freed(state):
+    for name in ("train-1", "train-2", "retrain-l1-finetune-1", "retrain-l1-gone-0"):
+        finish(f"{name}-now", b"new")
+    run()
+    assert left(state) == ["retrain-l1-finetune-1-now", "train-0-now", "train-1-now"]
+
+
+@pytest.mark.parametrize("text", ["", "seeds: many", "seeds: 2", "seeds: ["])
+def test_nothing_is_freed_under_settings_that_cannot_be_read(state, text):
+    (state.parent / "params.yaml").write_text(text)
+    with pytest.raises(SystemExit, match=r"^params\.yaml: [^\n]*$"):
+        run()
+    assert left(state) == ["train-0-now", "train-0-old"]
+    run("--all")
+    assert left(state) == []
 
 
 def test_all_is_freed_but_what_a_process_uses(state, capsys):

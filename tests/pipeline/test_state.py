@@ -97,7 +97,28 @@ def test_what_is_recorded_and_what_is_newest_is_needed(state, recorded, ages, fr
         finish(f"train-0-{name}", name)
     finish("prune-0-d", "d")
     age(state, **ages)
-    assert {each.path.name[-1] for each in unneeded(listed(*recorded))} == freed
+    found = unneeded(listed(*recorded), {"train-0", "prune-0"})
+    assert {each.path.name[-1] for each in found} == freed
+
+
+def test_what_no_stage_or_seed_of_the_settings_is_called_is_not_needed(state):
+    for name in ("train-0-a", "train-1-b", "retrain-l1-gone-0-c"):
+        finish(name, "recorded")
+    begin("retrain-l1-gone-1-d")
+    found = unneeded(listed("recorded"), {"train-0"})
+    assert {each.name for each in found} == {"train-1", "retrain-l1-gone-0", "retrain-l1-gone-1"}
+
+
+def test_the_lock_file_of_what_is_gone_is_not_needed(state):
+    finish("train-0-a")
+    (state / "train-0-b.lock").touch()
+    assert [each.kind for each in unneeded(listed("result"), {"train-0"})] == ["lock"]
+
+
+def test_what_a_process_holds_is_needed(state):
+    finish("train-0-a")
+    with locked(state / "train-0-a", None):
+        assert list(unneeded(listed(), set())) == []
 
 
 def test_what_is_freed_is_gone_with_its_lock_and_is_computed_anew(state):
