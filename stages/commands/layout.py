@@ -1,4 +1,4 @@
-"""Columns, durations and sizes as text for a terminal."""
+"""Columns and sizes as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,14 +13,6 @@ def columns(rows: Iterable[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def in_bytes(number: float) -> str:

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from stages.commands.finished import finished_report
-from stages.commands.layout import columns, duration
+from stages.commands.layout import columns
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.reporting.pairs import Pair, pairs
 from stages.reporting.settings import Compare
+from stages.runner.times import duration
 from stages.statistics.power import difference_power, equivalence_power, replicates_needed
 from stages.study.settings import Study
 

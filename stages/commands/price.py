@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from torch import nn
 
-from stages.commands.layout import columns, duration, in_bytes
+from stages.commands.layout import columns, in_bytes
 from stages.evaluation.cost import cost
 from stages.images.prepared import ImageSet, Prepared, load
 from stages.pipeline.command import run
@@ -22,6 +22,7 @@ from stages.replicates.environment import activate
 from stages.replicates.precision import placed
 from stages.replicates.workers import workers
 from stages.reporting.words import count
+from stages.runner.times import duration
 from stages.schedules.rates import Rates, steps_per_epoch
 from stages.study.networks import (
     dense_network,

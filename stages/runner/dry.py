@@ -17,10 +17,9 @@ def preview(options: Options, future: Future) -> str:
     times = expected([each.stage for each in found], read_times(runner_folder() / TIMES))
     sure = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict == "runs"}
     most = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict != "restored"}
-    shared = options.cores, len(options.gpus or ()) * options.per_gpu
     demands = demands_of(pipeline)
     least, longest = (
-        makespan(pipeline.after, seconds, demands, *shared) for seconds in (sure, most)
+        makespan(pipeline.after, seconds, demands, *options.room) for seconds in (sure, most)
     )
     unknown = sorted({kind(name) for name in most if name not in times})
     return f"{table(found, times)}\n\n{total(least, longest, options.cores, unknown)}"

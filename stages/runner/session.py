@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from stages.pipeline.cores import Cores, side_by_side
 from stages.runner.cluster import Cluster
@@ -15,9 +16,10 @@ from stages.runner.dvc.pipeline import Pipeline, temporary
 from stages.runner.forks import Forks
 from stages.runner.local import Local
 from stages.runner.nodes import Nodes
+from stages.runner.progress import Progress
 from stages.runner.run import BROKEN, Policy, Report, Run
 from stages.runner.slots import Machine, Slots
-from stages.runner.times import longest_chains, read_times, write_times
+from stages.runner.times import longest_chains, read_times, shortest, write_times
 from stages.runner.view import say, tail, view
 from stages.runner.workers import Place, Workers
 
@@ -38,42 +40,60 @@ class Options:
     cold: bool
     ray: str | None = None
 
+    @property
+    def room(self) -> "Room":
+        """Return what there is of this machine."""
+        return Room(self.cores, len(self.gpus or ()) * self.per_gpu)
+
+
+class Room(NamedTuple):
+    """Cores, and how many stages may compute on GPUs at once: 0 where none are shared."""
+
+    cores: int
+    gpus: int
+
 
 def run(options: Options) -> int:
     """Run a pipeline, print how it went, and return the exit code."""
     folder = runner_folder()
-    place, slots = _cluster(options) if options.ray else _machine(options, folder)
+    place, slots, room = _cluster(options) if options.ray else _machine(options, folder)
     workers = Workers(place)
     try:
         with signals(workers):
-            return _run(options, workers, slots, folder)
+            return _run(options, workers, slots, room, folder)
     finally:
         workers.close()
 
 
-def _machine(options: Options, folder: Path) -> tuple[Place, Slots]:
+def _machine(options: Options, folder: Path) -> tuple[Place, Slots, Room]:
     cores = Cores.of(folder / "cores", options.cores)
     forks = None if options.cold else Forks(folder / "libraries.txt")
-    return Local(forks), Machine(cores, options.cores, options.gpus, options.per_gpu)
+    slots = Machine(cores, options.cores, options.gpus, options.per_gpu)
+    return Local(forks), slots, options.room
 
 
-def _cluster(options: Options) -> tuple[Place, Slots]:
+def _cluster(options: Options) -> tuple[Place, Slots, Room]:
     assert options.ray
     replicates = side_by_side() or 1
     cluster = Cluster(options.ray, options.cores, options.gpus or (), options.per_gpu)
-    return cluster, Nodes(cluster.nodes, options.per_gpu, replicates)
+    nodes = cluster.nodes()
+    cores = max(1, sum(node.cores for node in nodes) // replicates)
+    room = Room(cores, options.per_gpu * sum(node.gpus for node in nodes))
+    return cluster, Nodes(cluster.nodes, options.per_gpu, replicates), room
 
 
-def _run(options: Options, workers: Workers, slots: Slots, folder: Path) -> int:
+def _run(options: Options, workers: Workers, slots: Slots, room: Room, folder: Path) -> int:
     pipeline = Pipeline(options.targets, stopped=lambda: bool(workers.stopped))
     times = read_times(folder / TIMES)
+    demands = demands_of(pipeline)
+    spread = partial(shortest, pipeline.after, demands=demands, cores=room.cores, gpus=room.gpus)
     policy = Policy(
-        demands_of(pipeline),
+        demands,
         longest_chains(list(pipeline.needs), pipeline.after, times),
         options.keep_going,
         folder / "logs",
     )
-    with view(len(pipeline.needs)) as shown:
+    with view(Progress(pipeline.after, times, spread)) as shown:
         runner = Run(pipeline, workers, slots, shown, policy)
         try:
             report = runner.run()

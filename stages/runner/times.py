@@ -58,6 +58,35 @@ def longest_chains(
     return chains
 
 
+def shortest(
+    needs: Mapping[str, set[str]],
+    seconds: Mapping[str, float],
+    demands: Mapping[str, Demand],
+    cores: int,
+    gpus: int,
+) -> float:
+    """Return what `makespan` is no less than, at once: the longest chain, and the work shared out.
+
+    `needs` has every stage after those it needs.
+    """
+    names = list(needs)
+    chains = longest_chains(names, needs, {name: seconds.get(name, 0.0) for name in names})
+    on_cores = sum(
+        taken * (cores if demands[name].alone else min(demands[name].cores, cores))
+        for name, taken in seconds.items()
+    )
+    on_gpus = sum(taken * min(demands[name].gpus, gpus) for name, taken in seconds.items())
+    return max([on_cores / cores, on_gpus / max(gpus, 1), *chains.values()])
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
 def makespan(
     needs: Mapping[str, set[str]],
     seconds: Mapping[str, float],

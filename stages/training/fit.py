@@ -5,17 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Never
-
-from tqdm import tqdm
 
 from stages.replicates.ranks import from_leader, leads
+from stages.training.display import display
 from stages.training.divergence import Chance, Divergence, exploded
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.progress import Keep, Progress, resumed, saving
-
-REFRESH_SECONDS = 0.1
 
 
 def fit(
@@ -33,14 +29,17 @@ def fit(
     validation data, and on test data where it is to be `tested`.
 
     Progress is saved in `folder`, so that a call after a crash goes on from there, to the same bits
-    (`keep`: see `Saver`). On a terminal it is shown on the line `number` of those that replicates
+    (`keep`: see `Saver`). It is shown, on a terminal on the line `number` of those that replicates
     share. Ranks other than the leader only train: their history has no rows, and they do not call
     `after`.
     """
     history = resumed(run, folder)
     if not leads():
         return _trained(run)
-    with saving(folder, keep) as progress, _bar(run, f"{name} {number}", number) as bar:
+    with (
+        saving(folder, keep) as progress,
+        display(f"{name} {number}", run.rates.epochs, run.epoch, number) as show,
+    ):
         while run.epoch < run.rates.epochs:
             begun = time.monotonic()
             loss = run.advance()
@@ -50,8 +49,7 @@ def fit(
             history.add(run, loss, tested)
             if after is not None:
                 after(run)
-            bar.set_postfix_str(_shown(run, history.rows[-1], seconds), refresh=False)
-            bar.update()
+            show(_shown(run, history.rows[-1], seconds))
             progress.take(Progress.of(run, history))
     return _diverged(history, _exploded(run, history))
 
@@ -76,20 +74,6 @@ def _exploded(run: Run, history: History) -> Divergence | None:
     chance = Chance.of(run.data.validation.labels.cpu().bincount().tolist())
     epoch = exploded(losses, accuracies, run.data.classes, chance)
     return None if epoch is None else run.divergence(epoch, losses[epoch - 1])
-
-
-def _bar(run: Run, label: str, line: int) -> "tqdm[Never]":
-    return tqdm(
-        total=run.rates.epochs,
-        initial=run.epoch,
-        desc=label,
-        position=line,
-        leave=False,
-        disable=None,
-        dynamic_ncols=True,
-        mininterval=REFRESH_SECONDS,
-        bar_format="{desc}: epoch {n_fmt}/{total_fmt}{postfix}, {remaining} left",
-    )
 
 
 def _shown(run: Run, row: Mapping[str, float], seconds: float) -> str:

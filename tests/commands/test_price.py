@@ -8,10 +8,11 @@ import yaml
 from typer.testing import CliRunner
 
 from stages.commands import price
-from stages.commands.layout import duration, in_bytes
+from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
 from stages.pipeline.params import read_yaml
+from stages.runner.times import duration
 
 ROOT = Path(__file__).parents[2]
 PARTS = {"train": 40, "validation": 4, "test": 8}

@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 
 from stages.runner import leash
+from stages.runner.progress import Progress
 from stages.runner.view import Board, tail
 
 
@@ -20,14 +21,16 @@ def test_the_tail_of_a_log_shows_a_progress_bar_once(tmp_path):
 
 def test_the_board_shows_what_runs_and_counts_the_rest(tmp_path):
     console = Console(record=True, width=80, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
-    board = Board(4, console)
+    needs = {name: set() for name in ("prepare", "train", "other@[x]", "last")}
+    progress = Progress(needs, {}, lambda seconds: sum(seconds.values()), clock=lambda: 0.0)
+    board = Board(progress, console)
     (tmp_path / "log").write_text("epoch 3 [of 8]\n")
     board.start("train", tmp_path / "log", "GPU 3")
     board.settle("prepare", "unchanged", 0.0)
     board.settle("other@[x]", "ran", 1.0)
     console.print(board)
     shown = console.export_text()
-    assert "2 of 4 stages: 1 ran, 1 unchanged" in shown
+    assert "stage 3 of 4, 0 s left (rough): 1 ran, 1 unchanged" in shown
     assert "epoch 3 [of 8]" in shown
     assert "GPU 3" in shown
     assert "ran       other@[x]  1.0 s" in shown

@@ -187,7 +187,7 @@ def test_a_terminal_shows_a_line_of_progress(
 ):
     data = data if held_out else nothing_held_out
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.display.REFRESH_SECONDS", 0)
     history = fit(begin(data=data), tmp_path, "l1 onecycle", 2, tested=tested)
     last = history.rows[-1]
     shown = re.escape(
@@ -201,7 +201,7 @@ def test_a_terminal_shows_no_accuracy_where_none_is_measured(
     begin, tmp_path, nothing_held_out, monkeypatch
 ):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.display.REFRESH_SECONDS", 0)
     history = fit(begin(data=nothing_held_out), tmp_path, "dense", 2, tested=False)
     shown = f"epoch 4/4, loss {history.rows[-1]['train_loss']:.3f}, "
     assert re.search(re.escape(shown) + r"[\d,]+ images/s", sys.stderr.getvalue())
@@ -212,7 +212,7 @@ def test_the_speed_shown_is_in_images_a_second(begin, tmp_path, monkeypatch):
     ticks = iter(np.arange(0, 100, 0.5))
     monkeypatch.setattr("stages.training.fit.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.display.REFRESH_SECONDS", 0)
     fit(begin(), tmp_path, "l1 onecycle", 0)
     assert " 48 images/s" in sys.stderr.getvalue()
 
@@ -222,7 +222,7 @@ def test_the_line_goes_at_the_end_and_begins_where_a_resumed_run_does(begin, tmp
     with pytest.raises(KilledError):
         fit(begin(), tmp_path, "killed", 0, killed_at(3))
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("stages.training.fit.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("stages.training.display.REFRESH_SECONDS", 0)
     fit(begin(), tmp_path, "resumed", 0)
     shown = sys.stderr.getvalue()
     assert "resumed 0: epoch 2/4" in shown
@@ -237,7 +237,7 @@ def test_no_accuracy_is_nan_not_none(begin, data):
     assert np.isnan(history.rows[0]["test_accuracy"])
 
 
-def test_nothing_is_shown_without_a_terminal(begin, tmp_path, capsys):
+def test_nothing_is_shown_without_a_terminal_in_the_first_minute(begin, tmp_path, capsys):
     fit(begin(), tmp_path, "l1 onecycle", 0)
     assert capsys.readouterr() == ("", "")
 
