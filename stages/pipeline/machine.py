@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +24,9 @@ TORCH_FULL = re.compile(r"DefaultCPUAllocator: .*?(?:allocate (\d+) bytes|$)")
 NO_THREAD = "can't start new thread"
 WRITTEN = re.compile(r"\d+ requested and \d+ written")
 """What numpy says of a file that it could not write whole; it does not say why."""
+
+AMPLE = 16 << 30
+"""Bytes of address space in which every build of torch can be loaded."""
 
 
 @contextmanager
@@ -60,3 +65,24 @@ def _of_system(error: OSError) -> str | None:
     if error.errno in CROWDED:
         return f"{where}{why}: no room for another process; {MAKE_ROOM}"
     return None
+
+
+def check_address_space() -> None:
+    """Exit with a line where `ulimit -v` leaves no room to load torch, which would not say why.
+
+    Only trying tells, for the builds differ; below AMPLE another process does.
+    """
+    if sys.platform == "win32":
+        return
+    from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+
+    limit, _ = getrlimit(RLIMIT_AS)
+    if limit == RLIM_INFINITY or limit >= AMPLE:
+        return
+    tried = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True)
+    if tried.returncode:
+        lines = tried.stderr.strip().splitlines() or ["its process was killed"]
+        sys.exit(
+            f"address space is limited to {limit // 1024} kB (ulimit -v); torch cannot be loaded "
+            f"({lines[-1].strip()}); allow more, as `ulimit -v unlimited` does"
+        )

@@ -83,6 +83,7 @@ def files(module="train", model=MODEL):
 def test_a_module_counts_with_its_packages_and_what_these_import(tree):
     write(
         {
+            "stages/__init__.py": "",
             "stages/new/__init__.py": "from stages.other import thing\n",
             "stages/new/inner/__init__.py": "",
             "stages/new/inner/module.py": "def name(): pass\n",
@@ -98,13 +99,15 @@ def test_a_module_counts_with_its_packages_and_what_these_import(tree):
 
 
 def test_a_circle_of_imports_ends(tree):
-    write({"stages/train.py": "import stages.a", "stages/a.py": "import stages.train"})
+    circle = {"stages/train.py": "import stages.a", "stages/a.py": "import stages.train"}
+    write({"stages/__init__.py": "", **circle})
     assert files() == {"stages/__init__.py", "stages/a.py", "stages/train.py"}
 
 
 def test_other_files_of_the_folders_count(tree):
     write(
         {
+            "stages/__init__.py": "",
             "stages/train.py": "import stages.new.module\n",
             "stages/new/module.py": "",
             "stages/new/page.md.j2": "a page",
@@ -157,6 +160,7 @@ def test_plumbing_is_of_the_pipeline_and_imports_no_room():
 def test_the_network_counts_by_what_it_imports(tree):
     write(
         {
+            "stages/__init__.py": "",
             "stages/train.py": "import stages.networks.building\n",
             "stages/networks/building.py": "",
             "mynets/net.py": "from stages.models.blocks import block\nimport torch\n",

@@ -1,20 +1,24 @@
 """Full disks, missing rights and small memory, as they come: by limits, by a small disk."""
 
 import errno
+import re
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from stages.pipeline import machine
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import save_arrays, save_rows, write_json
 from stages.pipeline.machine import machine_faults
 from stages.pipeline.recovery import recoverable
 from tests.pipeline.disks import mounted
 
+ROOT = Path(__file__).parents[2]
 BIG = np.zeros(1 << 20)
 MAKE_SPACE = "what is finished is kept; make space (`afterprune clean`, `dvc gc -w`), then run it"
 WRITERS = {
@@ -135,3 +139,26 @@ def test_a_file_in_the_place_of_the_state_is_told(named, tmp_path, monkeypatch):
     subject = "AFTERPRUNE_STATE is 'file/state'" if named else f"{tmp_path}/.state"
     assert line.startswith(f"{subject}: {tmp_path / file} is no folder; move it away or set")
     assert file.is_file()
+
+
+def with_address_space(megabytes, *words):
+    """Run this Python on a module of the project with so much address space."""
+    limited = f'ulimit -v {megabytes << 10} && exec "$@"'
+    call = ["/bin/sh", "-c", limited, "sh", sys.executable, "-m", *words]
+    return subprocess.run(call, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold to this limit")
+@pytest.mark.parametrize("words", [("stages.rehearse",), ("stages.commands", "price")])
+def test_too_little_address_space_for_torch_is_one_line(words):
+    """No build of torch fits into 600 MB; whoever loads it says how much there is."""
+    done = with_address_space(600, *words)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    line = done.stderr
+    assert re.fullmatch(r"address space is limited to 614400 kB \(ulimit -v\); .*\n", line), line
+
+
+def test_without_a_limit_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(machine.subprocess, "run", None)
+    machine.check_address_space()
