@@ -1,46 +1,48 @@
 """How long the study will take and how much disk it needs, from a few steps of its networks."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import numpy as np
 import typer
-from torch import nn
 
 from stages.commands.layout import columns, in_bytes
-from stages.evaluation.cost import cost
-from stages.images.prepared import ImageSet, Prepared, load
+from stages.evaluation import latency
+from stages.networks.exporting import can_run
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import read_json, write_json
 from stages.pipeline.params import PARAMS, parse
 from stages.presets.preset import read_params
-from stages.replicates.environment import activate
-from stages.replicates.precision import placed
+from stages.replicates.processes import run_replicates
 from stages.replicates.workers import workers
 from stages.reporting.words import count
+from stages.runner.empty import empty_run
+from stages.runner.gpus import visible
 from stages.runner.times import duration
-from stages.schedules.rates import Rates, steps_per_epoch
-from stages.study.networks import (
-    dense_network,
-    prepared_form,
-    pruned_networks,
-    rounds_of,
+from stages.schedules.rates import steps_per_epoch
+from stages.study.price import (
+    Around,
+    Images,
+    Item,
+    Price,
+    bill,
+    prices,
+    seconds_of,
+    stage_seconds,
 )
-from stages.study.price import Images, Price, Speed, clock, prices, seconds_of
+from stages.study.probe import Probe, Speeds, export_seconds, together
 from stages.study.settings import Study
-from stages.training.loop import Run
-from stages.training.optimizer import Optimizer
 
 app = typer.Typer(add_completion=False)
 DESCRIPTION = Path("data/prepared/description.json")
-STEPS, TESTED = 4, 512
-"""Steps of an epoch that is timed, and images of a test: few, so that large networks take part."""
-ENOUGH_SECONDS = 1.0
-MOST = 20
+TYPICAL = "stages.retrain"
+"""A stage whose imports are those of most."""
 
 
 @app.command()
@@ -49,135 +51,197 @@ def main(
 ) -> None:
     """Time a few steps of each network on this machine; print what the whole study costs.
 
-    It takes the images of data/prepared: run `dvc repro prepare` first. It counts all that would be
-    computed from nothing; `afterprune run --dry` says what is there already.
+    It takes the images of data/prepared, which it prepares where they are not there. It counts all
+    that `afterprune run` would compute from nothing; `afterprune run --dry` says what is there.
     """
     study: Study = parse(Study, read_params(params), file=params)
-    data = prepared(study)
-    dense, pruned = speeds(study, data)
-    print(report(study, dense, pruned, data))
-    if study.train.devices > 1:
-        print("train.devices: priced as if one device took the whole batch", file=sys.stderr)
+    if params == PARAMS and not DESCRIPTION.is_file():
+        prepare()
+    found = speeds(study)
+    print(report(study, found, around(study, found), images_of(study)))
 
 
 def replicate_seconds(study: Study) -> float:
     """Return the seconds that one more replicate of the whole study adds, others beside it."""
-    data = prepared(study)
-    parts = _prices(study, *speeds(study, data), data)
+    parts = prices_of(study, speeds(study))
     return seconds_of(parts) / side_by_side(study)
 
 
-def prepared(study: Study) -> Prepared:
-    """Open the prepared images; a Fault where there are none."""
-    prepared_form(DESCRIPTION)
-    return load(DESCRIPTION.parent, activate(study.compute))
+def estimate() -> dict[str, float]:
+    """Return the seconds of every stage of params.yaml, for a run of which no times are known."""
+    study: Study = parse(Study, read_params(PARAMS), file=PARAMS)
+    found = speeds(study)
+    return stage_seconds(study, prices_of(study, found), around(study, found), side_by_side(study))
 
 
-def speeds(study: Study, data: Prepared) -> tuple[Speed, dict[str, list[Speed]]]:
-    """Time the dense network, and what each round of each method leaves of it."""
-    network, shape = dense_network(study, DESCRIPTION)
-    dense, pruned = speed(network, study, data), {}
-    for name, entry in {**study.prune.methods, **study.prune.iterative}.items():
-        try:
-            left = pruned_networks(network, entry, shape)
-            pruned[name] = [speed(each, study, data) for each in left]
-        except Fault as fault:
-            pruned[name] = [dense] * len(rounds_of(entry))
-            print(f"{name}: priced as the dense network; {fault}", file=sys.stderr)
-    return dense, pruned
+def prepare() -> None:
+    """Prepare the images, as a run of the study would."""
+    words = [sys.executable, "-m", "stages.commands", "run", "prepare"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        said = done.stdout.strip().splitlines() or ["it says nothing"]
+        raise Fault(f"{DESCRIPTION}: no such file, and `afterprune run prepare` fails: {said[-1]}")
 
 
-def speed(network: nn.Module, study: Study, data: Prepared) -> Speed:
-    """Time training steps and tests of a network on the first images of the data."""
-    recipe, compute = study.train.recipe, study.compute
-    few = min(STEPS, steps_per_epoch(len(data.train.labels), recipe.batch_size))
-    trained = _first(data.train, few * recipe.batch_size)
-    held = _first(data.test, TESTED)
-    data = replace(data, train=trained, test=held)
-    network = placed(network, data.mean.device, compute)
-    nothing = Rates(np.zeros(few * (MOST + 1)), np.zeros(few * (MOST + 1)), few)
-    optimizer = Optimizer(network, recipe.optimizer)
-    run = Run(network, optimizer, data, recipe, nothing, study.seed, 0, compute=compute)
-    tensors = network.state_dict().values()
-    return Speed(
-        step=_seconds(run.advance) / few,
-        image=_seconds(lambda: run.accuracy(held)) / len(held.labels),
-        nbytes=sum(tensor.nbytes for tensor in tensors),
-        macs=cost(network, data.shape).macs,
+def images_of(study: Study) -> Images:
+    """Return the numbers of the prepared images; a Fault where there are none."""
+    if not DESCRIPTION.is_file():
+        raise Fault(f"{DESCRIPTION}: no such file; run `afterprune run prepare`")
+    about = read_json(DESCRIPTION)
+    steps = steps_per_epoch(about["train"], study.train.recipe.batch_size)
+    tested = about["validation"] + about["test"]
+    return Images(steps, about["train"], tested, len(about["classes"]))
+
+
+def speeds(study: Study) -> Speeds:
+    """Time the networks in as many processes as the study will have side by side."""
+    images_of(study)
+    side, devices = side_by_side(study), study.train.devices
+    gpus = 0 if study.compute.device == "cpu" else len(visible())
+    with TemporaryDirectory() as name:
+        probe = Probe(study, DESCRIPTION.parent, Path(name), side * devices, gpus, time.monotonic())
+        run_replicates(probe, side, study.compute.threads, devices)
+        found = together(Path(name))
+    for method, reason in found.unknown.items():
+        print(f"{method}: priced as the dense network; {reason}", file=sys.stderr)
+    return found
+
+
+def side_by_side(study: Study) -> int:
+    """Return how many replicates compute at a time, on cores as on GPUs, which they then share."""
+    arms = len(study.retrain.schedules) * len({**study.prune.methods, **study.prune.iterative})
+    return min(study.seeds * arms, workers(study.compute.threads, study.train.devices))
+
+
+def around(study: Study, found: Speeds) -> Around:
+    """Time what is around training, each part once."""
+    opening, stage = empty_run(TYPICAL, side_by_side(study))
+    arms = len(study.retrain.schedules) * len(found.pruned)
+    return Around(opening, stage, latency_seconds(study, found), drawing_seconds(arms))
+
+
+def latency_seconds(study: Study, found: Speeds) -> float:
+    """Return what a stage `latency` takes on average: passes by each engine, and exports."""
+    seconds = []
+    for method, timing in study.latency.items():
+        image = found.dense.image + found.pruned[method][0].image
+        passes = sum(timed(image * batch) for batch in timing.batches)
+        if can_run() and not visible():
+            passes += passes + in_process(
+                partial(export_seconds, study, DESCRIPTION.parent, method)
+            )
+        seconds.append(passes)
+    return sum(seconds) / max(1, len(seconds))
+
+
+def timed(turn: float) -> float:
+    """Return how long a timing of turns of so many seconds takes."""
+    warm_up = latency.WARM_UP * turn
+    return warm_up + max(
+        latency.FEWEST * turn, min(latency.ENOUGH_SECONDS + turn, latency.MOST * turn)
     )
 
 
-def report(
-    study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], data: Prepared
-) -> str:
-    """Return the table of prices, the total, and what one more of each would cost."""
-    parts, side = _prices(study, dense, pruned, data), side_by_side(study)
-    total = clock(parts, study.seeds, side)
+def in_process(call: Callable[[Path], float]) -> float:
+    """Return what a function returns in a process of its own, given a file that it may write."""
+    with TemporaryDirectory() as name:
+        file = Path(name, "found.json")
+        run_replicates(lambda _: write_json(file, call(Path(name, "file"))), 1, 1)
+        return float(read_json(file))
+
+
+def drawing_seconds(arms: int) -> float:
+    """Return how long the figures of the report take, by one with a line for each arm."""
+    from matplotlib.figure import Figure
+
+    from stages.reporting.page import SECTIONS
+    from stages.reporting.style import svg
+
+    begun = time.perf_counter()
+    figure = Figure()
+    axes = figure.subplots()
+    for arm in range(arms):
+        axes.plot(range(10), [arm] * 10, label=f"{arm}")
+    axes.legend()
+    svg(figure)
+    return (time.perf_counter() - begun) * sum(section.figure is not None for section in SECTIONS)
+
+
+def prices_of(study: Study, found: Speeds) -> list[Price]:
+    """Return what one replicate of each part of the study costs."""
+    return prices(study, found.dense, found.pruned, found.pruning, images_of(study))
+
+
+def report(study: Study, found: Speeds, beside: Around, images: Images) -> str:
+    """Return the speeds, the bill, its total, and what one more of each would cost."""
+    parts = prices(study, found.dense, found.pruned, found.pruning, images)
+    side = side_by_side(study)
+    items = bill(study, parts, beside, side)
+    total = sum(item.seconds for item in items)
     size = study.seeds * sum(part.nbytes for part in parts)
-    networks = {"dense": dense, **{name: rounds[-1] for name, rounds in pruned.items()}}
-    head = ["", "step, ms", "image, ms", "of one replicate", f"of {study.seeds}"]
-    rows = [
-        [name, f"{1e3 * each.step:.3g}", f"{1e3 * each.image:.3g}", *_of(_own(parts, name), study)]
-        for name, each in networks.items()
-    ]
-    arms = len(study.retrain.schedules)
-    more = seconds_of(part for part in parts if part.schedule) / arms
-    methods = seconds_of(part for part in parts if part.method) / len(pruned)
-    once = {
-        f"an arm, under {count(len(pruned), 'method')}": more * study.seeds / side,
-        f"a method, under {count(arms, 'schedule')}": methods * study.seeds / side,
-        "a replicate": seconds_of(parts) / side,
-    }
-    further = ", ".join(f"{name} {duration(seconds)}" for name, seconds in once.items())
+    further = ", ".join(
+        f"{name} {duration(seconds)}" for name, seconds in more(study, parts, beside, side).items()
+    )
     return "\n\n".join(
         [
-            columns([head, *rows]),
-            f"The study: about {duration(total)} of computing, {count(side, 'replicate')} side by "
-            f"side, and {in_bytes(size)} of files, which DVC's cache and .state hold too where the "
-            "file system cannot share them.",
+            columns(speed_rows(study, found, parts)),
+            columns(rows(items, total)),
+            f"The study: about {duration(total)} by `afterprune run`, {count(side, 'replicate')} "
+            f"side by side, and {in_bytes(size)} of files, which DVC's cache and .state hold too "
+            "where the file system cannot share them.",
             f"One more costs: {further}.",
         ]
     )
 
 
-def side_by_side(study: Study) -> int:
-    """Return how many replicates compute at a time; those that share a GPU take turns."""
-    on_gpu = activate(study.compute).type == "cuda"
-    most = 1 if on_gpu else workers(study.compute.threads, study.train.devices)
-    return min(study.seeds, most)
+def speed_rows(study: Study, found: Speeds, parts: Sequence[Price]) -> list[list[str]]:
+    """Return the table of networks: their speed, and the seconds of one replicate of all parts."""
+    networks = {"": found.dense, **{name: rounds[-1] for name, rounds in found.pruned.items()}}
+    head = ["network", "step, ms", "image, ms", "once a run, s", "its parts, s a replicate"]
+    return [
+        head,
+        *(
+            [
+                name or "dense",
+                f"{1e3 * each.step:.3g}",
+                f"{1e3 * each.image:.3g}",
+                f"{each.once:.3g}",
+                f"{seconds_of(part for part in parts if part.method == name):.3g}",
+            ]
+            for name, each in networks.items()
+        ),
+    ]
 
 
-def _prices(
-    study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], data: Prepared
-) -> list[Price]:
-    steps = steps_per_epoch(len(data.train.labels), study.train.recipe.batch_size)
-    tested = len(data.validation.labels) + len(data.test.labels)
-    return prices(study, dense, pruned, Images(steps, tested, data.classes))
+def rows(items: Sequence[Item], total: float) -> list[list[str]]:
+    """Return the bill: the last column, number x each / side by side, adds up to the total."""
+    head = ["what", "number", "each, s", "side by side", "seconds"]
+    lines = [
+        [
+            item.what,
+            f"{item.number}",
+            f"{item.each:.2f}",
+            f"{item.at_once:.3g}",
+            f"{item.seconds:.1f}",
+        ]
+        for item in items
+        if item.number
+    ]
+    return [head, *lines, ["total", "", "", "", f"{total:.1f}"]]
 
 
-def _own(parts: Sequence[Price], name: str) -> list[Price]:
-    """Return the parts of a method, under all schedules; those of the dense run by "dense"."""
-    return [part for part in parts if part.method == ("" if name == "dense" else name)]
-
-
-def _of(parts: Sequence[Price], study: Study) -> list[str]:
-    seconds = seconds_of(parts)
-    return [duration(seconds), duration(study.seeds * seconds)]
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Return the median time of a call after one to warm up, for ENOUGH_SECONDS or MOST calls."""
-    call()
-    taken: list[float] = []
-    while not taken or (sum(taken) < ENOUGH_SECONDS and len(taken) < MOST):
-        begun = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begun)
-    return float(np.median(taken))
-
-
-def _first(images: ImageSet, count: int) -> ImageSet:
-    return ImageSet(images.images[:count], images.labels[:count])
+def more(study: Study, parts: Sequence[Price], beside: Around, side: int) -> Mapping[str, float]:
+    """Return the seconds of one arm, one method and one replicate more."""
+    arms, methods = len(study.retrain.schedules), len({part.method for part in parts}) - 1
+    of_arm = seconds_of(part for part in parts if part.schedule) / arms
+    of_method = seconds_of(part for part in parts if part.method) / methods
+    return {
+        f"an arm, under {count(methods, 'method')}": of_arm * study.seeds / side
+        + 2 * methods * beside.stage,
+        f"a method, under {count(arms, 'schedule')}": of_method * study.seeds / side
+        + (3 + 2 * arms) * beside.stage,
+        "a replicate": seconds_of(parts) / side,
+    }
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from stages.dense.given import given_weights
 from stages.study.settings import Study
@@ -9,25 +10,49 @@ from stages.training.optimizers.registry import OPTIMIZERS
 
 FLOAT = 4
 """Bytes of a float32."""
+ONE_BY_ONE = ("code", "validate", "prepare", "rehearse", "train", "checkpoint", "compare")
+"""Stages that have nothing beside them but short ones."""
+BESIDE = ("dense_curve", "evaluate_dense", "headline")
+OF_METHOD = ("prune", "plan", "evaluate_pruned")
+OF_ARM = ("retrain", "evaluate")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a network takes: seconds for a training step and for testing one image, bytes, MACs."""
+    """What a network takes: seconds for a training step, for testing one image, and once a run.
+
+    Once, a run starts its process, builds the network, warms up, and saves and reads its files.
+    """
 
     step: float
     image: float
+    once: float
     nbytes: int
     macs: int
 
 
 @dataclass(frozen=True)
 class Images:
-    """The steps of an epoch, the images that are tested after each, and their classes."""
+    """The steps of an epoch, its images, those that are tested after each, and their classes."""
 
     steps: int
+    trained: int
     tested: int
     classes: int
+
+
+@dataclass(frozen=True)
+class Around:
+    """The seconds of what is around training.
+
+    Of the start of a run until its first stage has ended; of a stage that does nothing, DVC's
+    bookkeeping included; of the timing in a stage `latency`; of the report.
+    """
+
+    opening: float
+    stage: float
+    latency: float
+    report: float
 
 
 @dataclass(frozen=True)
@@ -40,27 +65,46 @@ class Price:
     nbytes: int
 
 
+@dataclass(frozen=True)
+class Item:
+    """A line of the bill: `number` times something of `each` seconds, `at_once` side by side."""
+
+    what: str
+    number: int
+    each: float
+    at_once: float
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all of them take."""
+        return self.number * self.each / self.at_once
+
+
 def prices(
-    study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], images: Images
+    study: Study,
+    dense: Speed,
+    pruned: Mapping[str, Sequence[Speed]],
+    pruning: Mapping[str, float],
+    images: Images,
 ) -> list[Price]:
     """Return the price of the dense run (no method), of each pruning, and of each arm.
 
-    `pruned` has the network that each round of a method leaves. Counted are training steps and the
-    tests of networks, files of networks and of their logits; starting Python, criteria and reports
-    take seconds that do not grow with the network.
+    `pruned` has the network that each round of a method leaves, `pruning` the seconds that a method
+    takes but for images that pass through what it leaves.
     """
     every, epochs = study.train.checkpoint_every, study.train.epochs
     trained = 0 if given_weights(study.train.weights) else epochs
     state = _with_state(study, dense)
     test = images.tested * dense.image
     logits = images.tested * images.classes * FLOAT
-    run = trained * (images.steps * dense.step + test) + test
+    run = dense.once + trained * (images.steps * dense.step + test) + test
     kept = dense.nbytes + epochs // every * state + logits
     found = [Price("", "", run, kept)]
     for method, rounds in pruned.items():
         first = rounds[0]
-        both = 2 * images.tested * first.image  # as pruned, and recalibrated
-        found.append(Price(method, "", both, 2 * first.nbytes + 2 * logits))
+        passed = images.trained + 2 * images.tested  # BatchNorm's statistics; both as they are
+        seconds = pruning[method] + passed * first.image
+        found.append(Price(method, "", seconds, 2 * first.nbytes + 2 * logits))
         for name, schedule in study.retrain.schedules.items():
             budget = schedule.budget(study.retrain.epochs, epochs, dense.macs / first.macs)
             seconds = sum(_retraining(each, budget, images) for each in rounds)
@@ -70,26 +114,75 @@ def prices(
     return found
 
 
+def bill(study: Study, parts: Sequence[Price], around: Around, workers: int) -> list[Item]:
+    """Return what the seconds of a study consist of, where `workers` replicates run side by side.
+
+    Stages are counted as dvc.yaml has them. `latency` runs alone, the report comes last.
+    """
+    dense, *others = parts
+    prunings = [part.seconds for part in others if not part.schedule]
+    arms = [part.seconds for part in others if part.schedule]
+    stage = around.stage * workers
+    beside = len(BESIDE) + len(OF_METHOD) * len(prunings) + len(OF_ARM) * len(arms)
+    alone = len(ONE_BY_ONE) + len(study.latency)
+    return [
+        Item("start of the run", 1, around.opening, 1),
+        Item("stages one by one: their start", alone, stage, 1),
+        Item("stages side by side: their start", beside, stage, workers),
+        replicates("dense runs", [dense.seconds], study.seeds, workers),
+        replicates("prunings", prunings, study.seeds, workers),
+        replicates("retrainings", arms, study.seeds, workers),
+        Item("timing of latency, alone", len(study.latency), around.latency, 1),
+        Item("report", 1, around.report, 1),
+    ]
+
+
+def stage_seconds(
+    study: Study, parts: Sequence[Price], around: Around, workers: int
+) -> dict[str, float]:
+    """Return the seconds of every stage by DVC's name, each on a core where others are beside it.
+
+    The dense runs and the prunings have none beside them: their replicates fill all workers.
+    """
+    found = dict.fromkeys((*ONE_BY_ONE, *BESIDE), around.stage * workers)
+    found["compare"] += around.report
+    for part in parts:
+        work = study.seeds * part.seconds
+        several = "_iterative" if part.method in study.prune.iterative else ""
+        once = around.stage * workers
+        if part.schedule:
+            name = f"{part.method}-{part.schedule}"
+            found[f"{'iterate' if several else 'retrain'}@{name}"] = once + work
+            found[f"evaluate{several}@{name}"] = once
+        elif part.method:
+            shared = replicates("", [part.seconds], study.seeds, workers).seconds
+            found[f"prune{several}@{part.method}"] = once + shared
+            for stage in ("plan", "evaluate_pruned"):
+                found[f"{stage}{several}@{part.method}"] = once
+        else:
+            found["train"] += replicates("", [part.seconds], study.seeds, workers).seconds
+    found |= dict.fromkeys((f"latency@{m}" for m in study.latency), once + around.latency)
+    return found
+
+
+def replicates(what: str, seconds: Sequence[float], seeds: int, workers: int) -> Item:
+    """Return the line of parts of the study, all their replicates on `workers`.
+
+    They take no less than the longest part, as often as its replicates fill all workers.
+    """
+    number, work = seeds * len(seconds), seeds * sum(seconds)
+    clock = max(work / workers, ceil(seeds / workers) * max(seconds))
+    return Item(what, number, work / number, work / clock if clock else 1)
+
+
 def seconds_of(parts: Iterable[Price]) -> float:
     """Return the seconds of one replicate of these parts."""
     return sum(part.seconds for part in parts)
 
 
-def clock(parts: Sequence[Price], replicates: int, workers: int) -> float:
-    """Return the seconds that a study takes where `workers` replicates compute side by side.
-
-    No less than the longest chain: the dense run, a pruning, and an arm of its method.
-    """
-    dense, *others = parts
-    arms = [part for part in others if part.schedule]
-    pruning = {part.method: part.seconds for part in others if not part.schedule}
-    chain = dense.seconds + max(pruning[arm.method] + arm.seconds for arm in arms)
-    return max(replicates * seconds_of(parts) / workers, chain)
-
-
 def _retraining(network: Speed, epochs: int, images: Images) -> float:
     test = images.tested * network.image
-    return epochs * (images.steps * network.step + test) + 2 * test
+    return network.once + epochs * (images.steps * network.step + test) + 2 * test
 
 
 def _with_state(study: Study, dense: Speed) -> int:

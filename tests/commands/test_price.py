@@ -11,8 +11,11 @@ from stages.commands import price
 from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
-from stages.pipeline.params import read_yaml
+from stages.pipeline.params import parse, read_yaml
 from stages.runner.times import duration
+from stages.study import probe
+from stages.study.price import Around
+from stages.study.settings import Study
 
 ROOT = Path(__file__).parents[2]
 PARTS = {"train": 40, "validation": 4, "test": 8}
@@ -22,7 +25,9 @@ PARTS = {"train": 40, "validation": 4, "test": 8}
 def project(tmp_path, monkeypatch):
     """A folder with prepared images and the default settings, of small batches."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(price, "ENOUGH_SECONDS", 0.0)
+    monkeypatch.setattr(probe, "ENOUGH_SECONDS", 0.0)
+    monkeypatch.setattr(price, "around", lambda *_: Around(5.0, 0.25, 9.0, 2.0))
+    monkeypatch.setenv("AFTERPRUNE_WORKERS", "2")
     Path("data/prepared").mkdir(parents=True)
     Path("data/weights").mkdir()
     Path("data/weights/none").touch()
@@ -45,25 +50,61 @@ def run(tree):
 
 
 def test_a_study_is_priced_by_network_in_total_and_by_what_one_more_costs(project):
-    done = run(project)
-    assert done.exit_code == 0, done.output
-    assert re.search(r"^dense .*\n^l1 .*\n^random ", done.stdout, re.MULTILINE)
-    assert re.search(r"The study: about \d+ s of computing, .* of files", done.stdout)
-    assert "One more costs: an arm, under 2 methods" in done.stdout
-
-
-def test_what_needs_training_is_priced_as_the_dense_network(project):
     everywhere = {"kind": "global", "ratio": 0.5}
     project["prune"]["methods"]["l1"]["allocation"] = everywhere
     done = run(project)
     assert done.exit_code == 0, done.output
+    assert re.search(r"^dense .*\n^l1 .*\n^random ", done.stdout, re.MULTILINE)
+    assert re.search(r"The study: about \d+ (s|min) by `afterprune run`, 2 replicates", done.stdout)
+    assert "One more costs: an arm, under 2 methods" in done.stdout
+    assert_adds_up(done.stdout)
     assert "l1: priced as the dense network; " in done.stderr
+
+
+def assert_adds_up(said):
+    """Number x each / side by side is the last column, to rounding, and this adds up."""
+    _, bill, *_ = said.split("\n\n")
+    *lines, total = [line.split("  ") for line in bill.splitlines()[1:]]
+    found = []
+    for line in lines:
+        number, each, side, seconds = [float(cell) for cell in line[1:] if cell.strip()]
+        found.append(seconds)
+        assert number * each / side == pytest.approx(seconds, abs=0.06 + number * 0.005 / side)
+    assert float(total[-1]) == pytest.approx(sum(found), abs=0.05 * len(found))
+
+
+def test_several_devices_time_their_steps_together(project, monkeypatch):
+    monkeypatch.setenv("AFTERPRUNE_WORKERS", "1")
+    project["train"]["devices"] = 2
+    del project["prune"]["methods"]["l1"]
+    found = price.speeds(parse(Study, project))
+    assert found.dense.step > 0
+    assert found.pruning["random"] >= 0
 
 
 def test_images_must_be_prepared(project):
     Path("data/prepared/description.json").unlink()
     done = run(project)
-    assert "run `dvc repro prepare`" in str(done.exception)
+    said = str(done.exception)
+    assert said.startswith("data/prepared/description.json: no such file, and `afterprune run ")
+    assert "\n" not in said
+
+
+def test_a_preset_does_not_prepare_the_images_of_params(project):
+    Path("data/prepared/description.json").unlink()
+    Path("other.yaml").write_text(yaml.safe_dump(project))
+    done = CliRunner().invoke(app, ["--params", "other.yaml"])
+    assert "no such file; run `afterprune run prepare`" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("turn", "seconds"),
+    [(0.001, 0.005 + 0.3), (0.01, 0.05 + 1.01), (1.0, 5.0 + 20.0)],
+    ids=["most turns", "enough seconds", "fewest turns"],
+)
+def test_the_timing_of_latency_by_hand(turn, seconds):
+    """Five turns to warm up; then 300, or a second and the turn that ends it, or 20."""
+    assert price.timed(turn) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

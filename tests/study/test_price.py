@@ -4,14 +4,24 @@ from pathlib import Path
 import pytest
 
 from stages.pipeline.params import parse, read_yaml
-from stages.study.price import Images, Price, Speed, clock, prices
+from stages.study.price import (
+    Around,
+    Images,
+    Item,
+    Price,
+    Speed,
+    bill,
+    prices,
+    replicates,
+    stage_seconds,
+)
 from stages.study.settings import Study
 
 ROOT = Path(__file__).parents[2]
-DENSE = Speed(step=2.0, image=0.01, nbytes=1000, macs=600)
-SMALL = Speed(step=1.0, image=0.005, nbytes=400, macs=200)
-SMALLER = Speed(step=0.5, image=0.001, nbytes=100, macs=100)
-IMAGES = Images(steps=10, tested=100, classes=3)
+DENSE = Speed(step=2.0, image=0.01, once=3.0, nbytes=1000, macs=600)
+SMALL = Speed(step=1.0, image=0.005, once=2.0, nbytes=400, macs=200)
+SMALLER = Speed(step=0.5, image=0.001, once=1.0, nbytes=100, macs=100)
+IMAGES = Images(steps=10, trained=640, tested=100, classes=3)
 LOGITS = 100 * 3 * 4
 
 
@@ -27,14 +37,18 @@ def study(**schedules):
     return parse(Study, tree)
 
 
+def priced(study, rounds=(SMALL,)):
+    return prices(study, DENSE, {"l1": list(rounds)}, {"l1": 7.0}, IMAGES)
+
+
 def by_arm(parts):
     return {(part.method, part.schedule): part for part in parts}
 
 
 def test_the_dense_run_by_hand():
-    """20 epochs of 10 steps of 2 s and a test of 1 s, one test more; four checkpoints with SGD."""
-    dense, *_ = prices(study(a={"curve": "replay"}), DENSE, {"l1": [SMALL]}, IMAGES)
-    assert dense == Price("", "", 20 * (10 * 2.0 + 1.0) + 1.0, 1000 + 4 * 2000 + LOGITS)
+    """3 s once, 20 epochs of 10 steps of 2 s and a test of 1 s, a test more; four checkpoints."""
+    dense, *_ = priced(study(a={"curve": "replay"}))
+    assert dense == Price("", "", 3.0 + 20 * (10 * 2.0 + 1.0) + 1.0, 1000 + 4 * 2000 + LOGITS)
 
 
 def test_given_weights_are_tested_once(tmp_path):
@@ -43,41 +57,107 @@ def test_given_weights_are_tested_once(tmp_path):
     given = given.model_copy(
         update={"train": given.train.model_copy(update={"weights": f"{tmp_path}/net.pt"})}
     )
-    assert prices(given, DENSE, {"l1": [SMALL]}, IMAGES)[0].seconds == 1.0
+    assert priced(given)[0].seconds == 3.0 + 1.0
 
 
 def test_an_arm_by_hand():
-    """8 epochs of 10 steps of 1 s and a test of 0.5 s; both networks are tested once more."""
-    parts = by_arm(prices(study(a={"curve": "replay"}), DENSE, {"l1": [SMALL]}, IMAGES))
-    assert parts["l1", ""].seconds == pytest.approx(1.0)
-    assert parts["l1", "a"].seconds == pytest.approx(8 * 10.5 + 1.0)
+    """2 s once, 8 epochs of 10 steps of 1 s and a test of 0.5 s; both networks are tested again.
+
+    Pruning takes 7 s, and 640 training and twice 100 held out images pass through what is left.
+    """
+    parts = by_arm(priced(study(a={"curve": "replay"})))
+    assert parts["l1", ""].seconds == pytest.approx(7.0 + 840 * 0.005)
+    assert parts["l1", "a"].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0)
     assert parts["l1", "a"].nbytes == 2 * 400 + 2 * LOGITS
 
 
 def test_a_rewound_arm_keeps_a_checkpoint_more():
-    parts = prices(study(a={"curve": "replay", "start": "rewound"}), DENSE, {"l1": [SMALL]}, IMAGES)
+    parts = priced(study(a={"curve": "replay", "start": "rewound"}))
     assert parts[-1].nbytes == 2 * 400 + 2 * LOGITS + 2000
 
 
 def test_rounds_add_up_at_their_own_sizes():
-    found = prices(study(a={"curve": "replay"}), DENSE, {"l1": [SMALL, SMALLER]}, IMAGES)
-    assert found[-1].seconds == pytest.approx(8 * 10.5 + 1.0 + 8 * 5.1 + 0.2)
+    found = priced(study(a={"curve": "replay"}), (SMALL, SMALLER))
+    assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 1.0 + 8 * 5.1 + 0.2)
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
 @pytest.mark.parametrize(("epochs", "budget"), [(3, 3), ("dense", 20), ("dense_macs", 60)])
 def test_an_arm_has_its_own_budget(epochs, budget):
     arm = {"curve": "constant", "lr": 0.1, "start": "fresh", "epochs": epochs}
-    found = prices(study(a=arm), DENSE, {"l1": [SMALL]}, IMAGES)
-    assert found[-1].seconds == pytest.approx(budget * 10.5 + 1.0)
-
-
-PARTS = [Price("", "", 10, 0), Price("a", "", 1, 0), Price("a", "x", 5, 0), Price("a", "y", 8, 0)]
+    found = priced(study(a=arm))
+    assert found[-1].seconds == pytest.approx(2.0 + budget * 10.5 + 1.0)
 
 
 @pytest.mark.parametrize(
-    ("replicates", "workers", "seconds"),
-    [(1, 1, 24), (4, 2, 48), (4, 4, 24), (1, 4, 19), (4, 100, 19)],
+    ("seconds", "seeds", "workers", "clock"),
+    [([5], 12, 2, 30), ([5], 12, 8, 10), ([5], 4, 100, 5), ([5, 8], 4, 2, 26), ([5, 8], 1, 4, 8)],
 )
-def test_the_clock_is_no_shorter_than_the_longest_chain(replicates, workers, seconds):
-    assert clock(PARTS, replicates, workers) == seconds
+def test_replicates_take_no_less_than_the_longest_as_often_as_it_fills_the_workers(
+    seconds, seeds, workers, clock
+):
+    item = replicates("arms", seconds, seeds, workers)
+    assert item.seconds == pytest.approx(clock)
+    assert item.number * item.each == pytest.approx(seeds * sum(seconds))
+
+
+PARTS = [
+    Price("", "", 10, 0),
+    Price("l1", "", 1, 0),
+    Price("l1", "x", 5, 0),
+    Price("l1", "y", 8, 0),
+]
+AROUND = Around(opening=4.0, stage=0.2, latency=9.0, report=2.0)
+
+
+def small_study():
+    """Two arms of one method, four replicates, and a latency stage."""
+    found = study(x={"curve": "replay"}, y={"curve": "replay"})
+    only = found.prune.model_copy(update={"methods": {"l1": found.prune.methods["l1"]}})
+    return found.model_copy(update={"seeds": 4, "prune": only})
+
+
+def test_a_bill_by_hand():
+    """Eight stages have nothing beside them: seven and latency; ten have, 0.4 s of a core each."""
+    items = {item.what: item for item in bill(small_study(), PARTS, AROUND, 2)}
+    assert {name: round(item.seconds, 6) for name, item in items.items()} == {
+        "start of the run": 4.0,
+        "stages one by one: their start": 3.2,
+        "stages side by side: their start": 2.0,
+        "dense runs": 20.0,
+        "prunings": 2.0,
+        "retrainings": 26.0,
+        "timing of latency, alone": 9.0,
+        "report": 2.0,
+    }
+    assert items["retrainings"] == Item("retrainings", 8, 6.5, 2.0)
+
+
+def test_the_stages_of_a_bill_are_those_of_dvc():
+    """dvc.lock has every stage of the default study, whose bill counts as many."""
+    default = parse(Study, read_yaml(ROOT / "stages/presets/default.yaml"))
+    methods, arms = default.prune.methods, default.retrain.schedules
+    parts = [Price("", "", 1, 0)]
+    for method in methods:
+        parts += [Price(method, "", 1, 0), *(Price(method, arm, 1, 0) for arm in arms)]
+    names = set(read_yaml(ROOT / "dvc.lock")["stages"])
+    assert set(stage_seconds(default, parts, AROUND, 2)) == names
+    starts = [item.number for item in bill(default, parts, AROUND, 2) if "their start" in item.what]
+    assert sum(starts) == len(names)
+
+
+def test_the_seconds_of_stages_by_hand():
+    """Of two cores, dense runs and prunings have both; each arm has one, beside another."""
+    found = stage_seconds(small_study(), PARTS, AROUND, 2)
+    shown = ("code", "train", "prune@l1", "retrain@l1-x", "evaluate@l1-x", "latency@l1", "compare")
+    assert [round(found[name], 6) for name in shown] == [0.4, 20.4, 2.4, 20.4, 0.4, 9.4, 2.4]
+
+
+def test_an_iterative_method_has_stages_of_its_own():
+    found = small_study()
+    rounds = found.prune.model_copy(update={"methods": {}, "iterative": found.prune.methods})
+    found = found.model_copy(update={"prune": rounds, "latency": {}})
+    names = set(stage_seconds(found, PARTS, AROUND, 2))
+    assert {"prune_iterative@l1", "plan_iterative@l1", "iterate@l1-x"} <= names
+    assert {"evaluate_pruned_iterative@l1", "evaluate_iterative@l1-y"} <= names
+    assert not any(name.startswith(("retrain", "prune@", "latency")) for name in names)
