@@ -1,6 +1,8 @@
 """What `dvc repro` would run, and why, before anything runs."""
 
 import hashlib
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -55,7 +57,18 @@ def future() -> Future:
     except Fault as fault:
         print(f"{fault}\n`validate` stops on this. What would run once it is mended:\n")
     digests = code_digests(model_code)
-    return Future({str(CODE): digests}, edits(digests, model_code), outputs)
+    return Future({str(CODE): digests}, edits(digests, model_code), outputs, seconds)
+
+
+def seconds(cores: int) -> Mapping[str, float]:
+    """Return what `price` says that stages take; nothing, and why, where it cannot."""
+    from stages.commands import price  # torch, for this alone
+
+    try:
+        return price.estimate(cores)
+    except Fault as fault:
+        print(f"times are not known: {fault}", file=sys.stderr)
+        return {}
 
 
 def _warn_of_false_records() -> None:

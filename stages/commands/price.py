@@ -57,21 +57,23 @@ def main(
     study: Study = parse(Study, read_params(params), file=params)
     if params == PARAMS and not DESCRIPTION.is_file():
         prepare()
-    found = speeds(study)
-    print(report(study, found, around(study, found), images_of(study)))
+    side = side_by_side(study)
+    found = speeds(study, side)
+    print(report(study, found, around(study, found, side), side))
 
 
 def replicate_seconds(study: Study) -> float:
     """Return the seconds that one more replicate of the whole study adds, others beside it."""
-    parts = prices_of(study, speeds(study))
-    return seconds_of(parts) / side_by_side(study)
+    side = side_by_side(study)
+    return seconds_of(prices_of(study, speeds(study, side))) / side
 
 
-def estimate() -> dict[str, float]:
-    """Return the seconds of every stage of params.yaml, for a run of which no times are known."""
+def estimate(cores: int) -> dict[str, float]:
+    """Return the seconds of every stage of params.yaml in a run that has so many cores."""
     study: Study = parse(Study, read_params(PARAMS), file=PARAMS)
-    found = speeds(study)
-    return stage_seconds(study, prices_of(study, found), around(study, found), side_by_side(study))
+    side = side_by_side(study, cores)
+    found = speeds(study, side)
+    return stage_seconds(study, prices_of(study, found), around(study, found, side), side)
 
 
 def prepare() -> None:
@@ -93,10 +95,10 @@ def images_of(study: Study) -> Images:
     return Images(steps, about["train"], tested, len(about["classes"]))
 
 
-def speeds(study: Study) -> Speeds:
-    """Time the networks in as many processes as the study will have side by side."""
+def speeds(study: Study, side: int) -> Speeds:
+    """Time the networks for `side` replicates at a time, as the study will have them."""
     images_of(study)
-    side, devices = side_by_side(study), study.train.devices
+    devices = study.train.devices
     gpus = 0 if study.compute.device == "cpu" else len(visible())
     with TemporaryDirectory() as name:
         probe = Probe(study, DESCRIPTION.parent, Path(name), side * devices, gpus, time.monotonic())
@@ -107,15 +109,19 @@ def speeds(study: Study) -> Speeds:
     return found
 
 
-def side_by_side(study: Study) -> int:
-    """Return how many replicates compute at a time, on cores as on GPUs, which they then share."""
+def side_by_side(study: Study, cores: int | None = None) -> int:
+    """Return how many replicates compute at a time, on a GPU too; `cores` are those of the run."""
+    threads, devices = study.compute.threads, study.train.devices
     arms = len(study.retrain.schedules) * len({**study.prune.methods, **study.prune.iterative})
-    return min(study.seeds * arms, workers(study.compute.threads, study.train.devices))
+    room = workers(threads, devices)
+    if cores is not None:
+        room = min(room, max(1, cores // threads))
+    return min(study.seeds * arms, room)
 
 
-def around(study: Study, found: Speeds) -> Around:
+def around(study: Study, found: Speeds, side: int) -> Around:
     """Time what is around training, each part once."""
-    opening, stage = empty_run(TYPICAL, side_by_side(study))
+    opening, stage = empty_run(TYPICAL, side)
     arms = len(study.retrain.schedules) * len(found.pruned)
     return Around(opening, stage, latency_seconds(study, found), drawing_seconds(arms))
 
@@ -172,10 +178,9 @@ def prices_of(study: Study, found: Speeds) -> list[Price]:
     return prices(study, found.dense, found.pruned, found.pruning, images_of(study))
 
 
-def report(study: Study, found: Speeds, beside: Around, images: Images) -> str:
+def report(study: Study, found: Speeds, beside: Around, side: int) -> str:
     """Return the speeds, the bill, its total, and what one more of each would cost."""
-    parts = prices(study, found.dense, found.pruned, found.pruning, images)
-    side = side_by_side(study)
+    parts = prices_of(study, found)
     items = bill(study, parts, beside, side)
     total = sum(item.seconds for item in items)
     size = study.seeds * sum(part.nbytes for part in parts)

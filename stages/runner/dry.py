@@ -15,6 +15,10 @@ def preview(options: Options, future: Future) -> str:
     if not found:
         return "nothing to run"
     times = expected([each.stage for each in found], read_times(runner_folder() / TIMES))
+    untimed = {each.stage for each in found if each.verdict != "restored"} - times.keys()
+    guessed = future.seconds(options.cores) if untimed else {}
+    guessed = {name: guessed[name] for name in guessed.keys() & untimed}
+    times |= guessed
     sure = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict == "runs"}
     most = {each.stage: times.get(each.stage, 0.0) for each in found if each.verdict != "restored"}
     demands = demands_of(pipeline)
@@ -22,7 +26,9 @@ def preview(options: Options, future: Future) -> str:
         makespan(pipeline.after, seconds, demands, *options.room) for seconds in (sure, most)
     )
     unknown = sorted({kind(name) for name in most if name not in times})
-    return f"{table(found, times)}\n\n{total(least, longest, options.cores, unknown)}"
+    return (
+        f"{table(found, times)}\n\n{total(least, longest, options.cores, unknown, bool(guessed))}"
+    )
 
 
 def table(found: Sequence[Forecast], times: Mapping[str, float] | None = None) -> str:
@@ -45,12 +51,18 @@ def _rows(each: Forecast, times: Mapping[str, float] | None) -> Iterator[tuple[s
         yield ("", "", "", reason) if number else (each.stage, each.verdict, seconds, reason)
 
 
-def total(least: float, most: float, cores: int, unknown: Sequence[str]) -> str:
-    """Return how long a run takes, and of which kinds of stages that is not known."""
+def total(
+    least: float, most: float, cores: int, unknown: Sequence[str], guessed: bool = False
+) -> str:
+    """Return how long a run takes, and of which kinds of stages that is not known.
+
+    `guessed` says that some of it was timed now, since no earlier run did.
+    """
     span = f"{most:.0f} s" if round(least) == round(most) else f"{least:.0f} to {most:.0f} s"
     lines = []
     if most or not unknown:
-        lines.append(f"about {span} with --workers {cores}, by the times of earlier runs")
+        source = "what was timed now and by " if guessed else ""
+        lines.append(f"about {span} with --workers {cores}, by {source}the times of earlier runs")
     if unknown:
         lines.append(f"not known: the time of {', '.join(unknown)}")
     return "\n".join(lines)

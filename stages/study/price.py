@@ -145,6 +145,7 @@ def stage_seconds(
     The dense runs and the prunings have none beside them: their replicates fill all workers.
     """
     found = dict.fromkeys((*ONE_BY_ONE, *BESIDE), around.stage * workers)
+    found["code"] += around.opening
     found["compare"] += around.report
     for part in parts:
         work = study.seeds * part.seconds

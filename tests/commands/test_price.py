@@ -7,7 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands import price
+from stages.commands import explain, price
 from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
@@ -77,7 +77,7 @@ def test_several_devices_time_their_steps_together(project, monkeypatch):
     monkeypatch.setenv("AFTERPRUNE_WORKERS", "1")
     project["train"]["devices"] = 2
     del project["prune"]["methods"]["l1"]
-    found = price.speeds(parse(Study, project))
+    found = price.speeds(parse(Study, project), 1)
     assert found.dense.step > 0
     assert found.pruning["random"] >= 0
 
@@ -95,6 +95,33 @@ def test_a_preset_does_not_prepare_the_images_of_params(project):
     Path("other.yaml").write_text(yaml.safe_dump(project))
     done = CliRunner().invoke(app, ["--params", "other.yaml"])
     assert "no such file; run `afterprune run prepare`" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("threads", "seeds", "cores", "side"),
+    [(1, 12, None, 8), (1, 12, 3, 3), (2, 12, 3, 1), (1, 12, 64, 8), (4, 12, 2, 1), (1, 1, 64, 8)],
+)
+def test_replicates_side_by_side(project, monkeypatch, threads, seeds, cores, side):
+    """Eight processors; of one replicate there are twelve arms."""
+    monkeypatch.setattr(price, "workers", lambda threads, devices: max(1, 8 // threads))
+    project["compute"]["threads"], project["seeds"] = threads, seeds
+    assert price.side_by_side(parse(Study, project), cores) == side
+
+
+def test_a_dry_run_takes_the_times_of_stages_from_the_price(project):
+    Path("params.yaml").write_text(yaml.safe_dump(project))
+    found = explain.seconds(2)
+    assert found["evaluate@l1-scaled"] == 0.5
+    assert found["latency@l1"] == 9.5
+    assert found["retrain@l1-scaled"] > 0.5
+
+
+def test_a_dry_run_says_why_the_price_is_not_known(project, capsys):
+    Path("params.yaml").write_text(yaml.safe_dump(project))
+    Path("data/prepared/description.json").unlink()
+    assert explain.seconds(2) == {}
+    said = capsys.readouterr().err
+    assert said.startswith("times are not known: data/prepared/description.json: no such file; run")
 
 
 @pytest.mark.parametrize(

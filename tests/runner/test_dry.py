@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from stages.runner.dry import table, total
-from stages.runner.dvc.forecast import Forecast
+from stages.runner.dry import preview, table, total
+from stages.runner.dvc.forecast import Forecast, Future
+from stages.runner.session import Options, runner_folder
 from tests.runner.pipelines import FAN
 from tests.runner.twins import runner
 
@@ -43,6 +44,30 @@ def test_the_table_has_a_line_for_each_reason():
 )
 def test_the_time_of_all_says_what_is_not_known(least, most, unknown, said):
     assert total(least, most, 3, unknown) == said
+
+
+def test_the_time_of_all_says_that_some_was_timed_now():
+    assert total(2.0, 2.0, 3, (), guessed=True) == (
+        "about 2 s with --workers 3, by what was timed now and by the times of earlier runs"
+    )
+
+
+def test_what_no_run_has_timed_is_asked_of_those_who_know(project, monkeypatch):
+    """part@a is known of an earlier run, zero and last from elsewhere: 5 + 20 | 20 | 20 + 1."""
+    monkeypatch.chdir(project.folder)
+    (runner_folder() / "times.json").write_text('{"part@a": 20}')
+    asked = []
+
+    def seconds(cores):
+        asked.append(cores)
+        return {"zero": 5.0, "last": 1.0, "part@b": 1000.0}
+
+    said = preview(Options((), 3, None, 1, False, False), Future(seconds=seconds))
+    assert asked == [3]
+    assert said.splitlines()[-1] == (
+        "about 26 s with --workers 3, by what was timed now and by the times of earlier runs"
+    )
+    assert "part@b  runs  20.0 s" in said
 
 
 def stages(said):

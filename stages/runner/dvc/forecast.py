@@ -4,7 +4,7 @@ Behind a stage that runs, another runs only if what it depends on changes. A pip
 what some stages will write (`Future`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -41,12 +41,14 @@ class Future:
     """What is known of outputs before the stages run that write them.
 
     The values of files of parameters, by path and key, and what to say of a key that changes; the
-    MD5 of other outputs, by path.
+    MD5 of other outputs, by path. `seconds` returns how long stages would take, by name, on so many
+    cores; it is asked where earlier runs do not tell.
     """
 
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     causes: Mapping[str, list[str]] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    seconds: Callable[[int], Mapping[str, float]] = lambda cores: {}
 
 
 def forecasts(pipeline: Pipeline, future: Future) -> list[Forecast]:
