@@ -126,7 +126,7 @@ class Probe:
         compact.save(file, network, self._spec(data))
         measure({"last": file}, data, self.study.compute)
 
-    def _pruning(self, number: int, name: str, entry: Entry, left: Speed) -> float:
+    def _pruning(self, number: int, name: str, entry: Entry, after: Speed) -> float:
         """Return the seconds of pruning and of its files, without images through what it leaves."""
         compute, folder = on_gpu(self.study.compute, 0, self.gpus), self.folder / f"{number}"
         data = load(self.images, activate(compute))
@@ -152,7 +152,7 @@ class Probe:
         except Fault:
             return 0.0  # `rehearse` says so
         passed = len(few.train.labels) + 2 * _tested(few)
-        return max(0.0, time.perf_counter() - begun - passed * left.image)
+        return max(0.0, time.perf_counter() - begun - passed * after.image)
 
     def _spec(self, data: Prepared) -> Spec:
         model = self.study.model

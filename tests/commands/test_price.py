@@ -12,9 +12,10 @@ from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
 from stages.pipeline.params import parse, read_yaml
-from stages.runner.times import duration
+from stages.runner.demands import Demand
+from stages.runner.times import duration, makespan
 from stages.study import probe
-from stages.study.price import Around
+from stages.study.price import Around, Images, Speed, bill, prices, stage_seconds
 from stages.study.settings import Study
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,45 @@ def test_a_dry_run_takes_the_times_of_stages_from_the_price(project):
     assert found["evaluate@l1-scaled"] == 0.5
     assert found["latency@l1"] == 9.5
     assert found["retrain@l1-scaled"] > 0.5
+
+
+def needs(study):
+    """Return what the stages of a study run after."""
+    found = {"code": set(), "validate": {"code"}, "prepare": {"validate"}, "rehearse": {"prepare"}}
+    found |= {"dense_curve": {"prepare"}, "train": {"rehearse", "dense_curve"}}
+    found |= {"checkpoint": {"train"}, "evaluate_dense": {"train"}}
+    arms = [(m, s) for m in study.prune.methods for s in study.retrain.schedules]
+    for m in study.prune.methods:
+        found |= {f"prune@{m}": {"train"}, f"plan@{m}": {f"prune@{m}", "checkpoint"}}
+        found |= {f"evaluate_pruned@{m}": {f"prune@{m}"}}
+    found |= {f"latency@{m}": {f"prune@{m}"} for m in study.latency}
+    for m, s in arms:
+        found |= {f"retrain@{m}-{s}": {f"plan@{m}"}, f"evaluate@{m}-{s}": {f"retrain@{m}-{s}"}}
+    last = {f"evaluate@{m}-{s}" for m, s in arms}
+    return found | {"headline": set(last), "compare": last}
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4])
+@pytest.mark.parametrize("step", [0.002, 0.05])
+def test_the_bill_and_a_dry_run_agree(project, cores, step):
+    """What the runner would do with the stages' times takes what the bill says, to 15 %."""
+    study = parse(Study, project)
+    speed = Speed(step, step / 100, 0.3, 1000, 1000)
+    methods = study.prune.methods
+    found = prices(
+        study,
+        speed,
+        {name: [speed] for name in methods},
+        dict.fromkeys(methods, 0.2),
+        Images(22, 1400, 400, 10),
+    )
+    costs = Around(4.0, 0.4 / cores, 9.0, 2.0)
+    stages = stage_seconds(study, found, costs, cores)
+    order = needs(study)
+    assert order.keys() == stages.keys()
+    demands = {name: Demand(gpus=0, alone=name.startswith("latency")) for name in order}
+    total = sum(item.seconds for item in bill(study, found, costs, cores))
+    assert makespan(order, stages, demands, cores, 0) == pytest.approx(total, rel=0.15)
 
 
 def test_a_dry_run_says_why_the_price_is_not_known(project, capsys):
