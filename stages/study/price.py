@@ -33,12 +33,18 @@ class Speed:
 
 @dataclass(frozen=True)
 class Images:
-    """The steps of an epoch, its images, those that are tested after each, and their classes."""
+    """The steps of an epoch, its images, those held out, those of the test, and their classes."""
 
     steps: int
     trained: int
-    tested: int
+    validation: int
+    test: int
     classes: int
+
+    @property
+    def tested(self) -> int:
+        """Return the images that every saved network is tested on."""
+        return self.validation + self.test
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,8 @@ def prices(
     state = _with_state(study, dense)
     test = images.tested * dense.image
     logits = images.tested * images.classes * FLOAT
-    run = dense.once + trained * (images.steps * dense.step + test) + test
+    held_out = images.validation * dense.image  # all that a dense epoch is tested on
+    run = dense.once + trained * (images.steps * dense.step + held_out) + test
     kept = dense.nbytes + epochs // every * state + logits
     found = [Price("", "", run, kept)]
     for method, rounds in pruned.items():

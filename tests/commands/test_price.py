@@ -145,7 +145,7 @@ def test_the_bill_and_a_dry_run_agree(project, cores, step):
         speed,
         {name: [speed] for name in methods},
         dict.fromkeys(methods, 0.2),
-        Images(22, 1400, 400, 10),
+        Images(22, 1400, 200, 200, 10),
     )
     costs = Around(4.0, 0.4 / cores, 9.0, 2.0)
     stages = stage_seconds(study, found, costs, cores)

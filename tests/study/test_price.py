@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DENSE = Speed(step=2.0, image=0.01, once=3.0, nbytes=1000, macs=600)
 SMALL = Speed(step=1.0, image=0.005, once=2.0, nbytes=400, macs=200)
 SMALLER = Speed(step=0.5, image=0.001, once=1.0, nbytes=100, macs=100)
-IMAGES = Images(steps=10, trained=640, tested=100, classes=3)
+IMAGES = Images(steps=10, trained=640, validation=20, test=80, classes=3)
 LOGITS = 100 * 3 * 4
 
 
@@ -46,9 +46,9 @@ def by_arm(parts):
 
 
 def test_the_dense_run_by_hand():
-    """3 s once, 20 epochs of 10 steps of 2 s and a test of 1 s, a test more; four checkpoints."""
+    """3 s once, 20 epochs of 10 steps of 2 s and 20 images held out, a test; four checkpoints."""
     dense, *_ = priced(study(a={"curve": "replay"}))
-    assert dense == Price("", "", 3.0 + 20 * (10 * 2.0 + 1.0) + 1.0, 1000 + 4 * 2000 + LOGITS)
+    assert dense == Price("", "", 3.0 + 20 * (10 * 2.0 + 0.2) + 1.0, 1000 + 4 * 2000 + LOGITS)
 
 
 def test_given_weights_are_tested_once(tmp_path):
