@@ -91,8 +91,8 @@ def images_of(study: Study) -> Images:
         raise Fault(f"{DESCRIPTION}: no such file; run `afterprune run prepare`")
     about = read_json(DESCRIPTION)
     steps = steps_per_epoch(about["train"], study.train.recipe.batch_size)
-    parts = (about[part] for part in ("train", "validation", "test"))
-    return Images(steps, *parts, len(about["classes"]))
+    train, validation, test = (about[part] for part in ("train", "validation", "test"))
+    return Images(steps, train, validation, test, len(about["classes"]))
 
 
 def speeds(study: Study, side: int) -> Speeds:

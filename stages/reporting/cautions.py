@@ -1,12 +1,19 @@
 """What a reader must know before the answer: where evidence is weak, which arms diverged."""
 
+import math
+
 from stages.reporting.measures import dense_test
 from stages.reporting.report import Report
 from stages.reporting.words import capital, code, count, listed
 from stages.results.records import ArmResult
+from stages.statistics.contests import Contest
+from stages.statistics.estimates import Estimate
+from stages.statistics.power import repeat
 
 FEW = 4
 """Replicates below which a page says that its verdicts are weak."""
+CLOSE = 0.8
+"""A verdict that a repeat would reach with a lower chance is a close call."""
 
 
 def weak(report: Report) -> list[str]:
@@ -29,6 +36,41 @@ def weak(report: Report) -> list[str]:
         )
     text = capital("; ".join(reasons))
     return [f"> [!WARNING]\n> Weak evidence. {text}."] if reasons else []
+
+
+def close_call(report: Report, difference: Estimate) -> str:
+    """Say that a verdict is a close call, where it is decided and is one; else nothing."""
+    chance = report.repeats(difference)
+    if report.verdict(difference) == "undecided" or chance >= CLOSE:
+        return ""
+    return f"a close call: {_again('this')} with a chance of {chance:.2f}"
+
+
+def close_win(report: Report, contest: Contest) -> str:
+    """The same of a winner, whose lead over the least sure rival must come again."""
+    rival, chance = least_sure(report, contest)
+    if not contest.winner or chance >= CLOSE:
+        return ""
+    lead = f"a lead over {code(rival)}"
+    return f"a close call: {_again(lead)} with a chance of {chance:.2f}"
+
+
+def least_sure(report: Report, contest: Contest) -> tuple[str, float]:
+    """The rival that a repeat is least likely to find behind again, and the chance that it does.
+
+    Without a winner there is none: an empty name, and NaN.
+    """
+    if not contest.winner:
+        return "", math.nan
+    chances = {
+        name: repeat(lead, 0, report.levels)["better"] for name, lead in contest.margins.items()
+    }
+    rival = min(chances, key=lambda name: chances[name])
+    return rival, chances[rival]
+
+
+def _again(what: str) -> str:
+    return f"a repeat with as many new replicates would find {what} again"
 
 
 def diverged(report: Report) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stages.reporting.cautions import close_call, close_win
 from stages.reporting.measures import last_test, training_cost
 from stages.reporting.report import Report
 from stages.reporting.tables import with_interval
@@ -133,6 +134,7 @@ def _use(report: Report, found: Recommendation) -> str:
         margin = found.contest.margins[found.contest.runner_up or ""]
         small = ", too little to matter" if report.verdict(margin) == "same" else ""
         why = f"ahead of every rival, the closest by {_plain(margin)} points{small}"
+        why += _semicolon(close_win(report, found.contest))
     elif len(arm.seeds) < 2:
         why = "highest, but one replicate decides nothing"
     elif len(names) == 1:
@@ -147,12 +149,17 @@ def _loses(report: Report, found: Recommendation) -> str:
     name, lost = f"baseline {code(found.baseline.schedule)}", _plain(found.gain)
     match report.verdict(found.gain):
         case "better":
-            return f"The {name} loses {lost} points{_also(found.gain_for_new_images)}."
+            close = _semicolon(close_call(report, found.gain))
+            return f"The {name} loses {lost} points{_also(found.gain_for_new_images)}{close}."
         case "same":
             return f"The {name} is as good, to within {report.settings.margin:g} points ({lost})."
         case "worse":
             return f"The {name} is better: the loss is {lost} points."
     return f"Whether the {name} loses anything is undecided ({lost} points)."
+
+
+def _semicolon(text: str) -> str:
+    return f"; {text}" if text else ""
 
 
 def _also(wider: TwoLevel | None) -> str:

@@ -19,6 +19,7 @@ from stages.results.records import ArmResult
 from stages.statistics.contests import Contest, contest
 from stages.statistics.estimates import Estimate, paired
 from stages.statistics.images import TwoLevel, two_level
+from stages.statistics.power import repeat
 from stages.statistics.verdicts import Levels, Verdict, verdict
 
 F = TypeVar("F")
@@ -80,8 +81,20 @@ class Report:
 
     def verdict(self, difference: Estimate) -> Verdict:
         """Judge a paired difference by the one rule: better, same, worse or undecided."""
-        error = 1 - self.settings.confidence
-        return verdict(difference, self.settings.margin, Levels(error, error))
+        return verdict(difference, self.settings.margin, self.levels)
+
+    @property
+    def levels(self) -> Levels:
+        """How often a verdict may be wrong."""
+        return Levels(1 - self.settings.confidence, 1 - self.settings.confidence)
+
+    def repeats(self, difference: Estimate) -> float:
+        """The chance that as many new replicates give the same verdict."""
+        return self.repeat(difference)[self.verdict(difference)]
+
+    def repeat(self, difference: Estimate) -> dict[Verdict, float]:
+        """The chances of each verdict in a study of as many new replicates."""
+        return repeat(difference, self.settings.margin, self.levels)
 
     @cached_property
     def cells(self) -> list[Cell]:

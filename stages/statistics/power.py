@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, ndtr, stdtrit
+from scipy.special import chdtri, ndtr, ndtri, stdtrit
+
+from stages.statistics.estimates import Estimate
+from stages.statistics.verdicts import Levels, Verdict, verdicts
 
 POINTS = 2000
 """Quantiles of the sample standard deviation over which power is averaged."""
+GRID = 400
+"""The same, where they are crossed with as many quantiles of the mean."""
 
 
 def difference_power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
@@ -42,6 +48,22 @@ def equivalence_power(
     room = margin - float(stdtrit(n - 1, 1 - alpha)) * _errors(error, n)
     inside = ndtr((room - effect) / error) - ndtr((-room - effect) / error)
     return float(np.maximum(inside, 0).mean())
+
+
+def repeat(value: Estimate, margin: float, levels: Levels) -> dict[Verdict, float]:
+    """The chances of each verdict in a study of as many new replicates.
+
+    The replication probability of Goodman (1992), with mean and standard deviation as they look:
+    a p-value that just reaches its level comes again in half of all repeats. NaN from one
+    replicate.
+    """
+    if not value.has_interval:
+        return dict.fromkeys(get_args(Verdict), math.nan)
+    part = quantiles(GRID)
+    mean = value.mean + value.sd / math.sqrt(value.n) * ndtri(part)
+    sd = value.sd * np.sqrt(chdtri(value.n - 1, part) / (value.n - 1))
+    found = verdicts(mean[:, None], sd, value.n, margin, levels)
+    return {each: float((found == each).mean()) for each in get_args(Verdict)}
 
 
 def replicates_needed(power: Callable[[int], float], target: float, most: int) -> int | None:

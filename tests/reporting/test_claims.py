@@ -1,4 +1,5 @@
 import pytest
+from scipy import stats
 
 from stages.reporting.report import Report
 from stages.reporting.sections.claims import ANCHOR, TITLE, find, summary, table, text
@@ -16,6 +17,8 @@ from stages.results.records import (
     Splits,
     Untrained,
 )
+from stages.statistics.power import repeat
+from stages.statistics.verdicts import Levels
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be decided"
 NOISE = (0.01, -0.02, 0.02, -0.01)
@@ -339,3 +342,25 @@ def test_every_part_has_its_rows_in_the_table():
     assert rows.loc[3, "verdict"] == HOLDS
     assert rows.loc[2, "verdict"].str.startswith("cannot be decided: it takes").any()
     assert rows["replicates"].dropna().tolist() == [4] * 6
+
+
+def test_a_close_call_says_so():
+    """`tail` - `low`: 1.0 above, sd 31 * 0.01826 = 0.566, so t = 3.53 against 3.18."""
+    found = claims({("low", 9): 90.0, ("tail", 9): 91.0}, scatter=32)
+    item = found.claims[0].parts[0].evidence[0]
+    chance = stats.nct.sf(stats.t.ppf(0.975, 3), 3, item.difference.mean / item.difference.sd * 2)
+    assert item.repeat_chance == pytest.approx(chance, abs=0.005)
+    again = f"a repeat would find it again with a chance of {chance:.2f}"
+    assert f"`tail` − `low` +1.00 [+0.10, +1.90] (9 epochs; a close call: {again})" in text(found)
+    assert table(found).repeat_chance[0] == item.repeat_chance
+    assert "close call" not in text(claims(FOUR))
+
+
+def test_a_repeat_says_the_same_when_the_claim_fares_as_before():
+    """Nothing gained: the same and worse both say so, each alone with less than all chance."""
+    found = claims({("tail", 9): 90.0, ("back", 9): 89.6}, scatter=12)
+    [item] = found.claims[0].parts[2].evidence
+    chances = repeat(item.difference, 0.5, Levels())
+    assert item.verdict == HOLDS
+    assert min(chances["same"], chances["worse"]) > 0.01
+    assert item.repeat_chance == pytest.approx(chances["same"] + chances["worse"])

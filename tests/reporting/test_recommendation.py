@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from stages.reporting.recommendation import recommend, sentences
 from stages.reporting.sections.recommendation import find, table, text
@@ -181,3 +182,36 @@ def test_the_interval_for_new_images_stands_beside_that_of_the_seeds(make_study)
     diverge(folder, "l1", "finetune", [0])
     report = report_of(folder, ["l1"], ["finetune", "onecycle"])
     assert report.for_new_images(*report.results.of("l1")) is None
+
+
+CLOSE = [0.913, 0.920, 0.923, 0.930]
+"""1.0 above LOW, sd 0.594: t = 3.365 against 3.182 of three degrees of freedom."""
+
+
+def test_a_close_call_says_the_chance_that_a_repeat_finds_it_again(study):
+    report, found = study(finetune=LOW, onecycle=CLOSE)
+    use, loses = sentences(report, found)
+    shift = np.mean(leads := np.subtract(CLOSE, LOW)) / np.std(leads, ddof=1) * 2
+    chance = stats.nct.sf(stats.t.ppf(0.975, 3), 3, shift)
+    assert 0.5 < chance < 0.8
+    again = f"would find a lead over `finetune` again with a chance of {chance:.2f}."
+    assert use.endswith(f"; a close call: a repeat with as many new replicates {again}")
+    assert "; a close call: " in loses
+    rows = table(find(report))
+    assert rows.least_sure_rival[0] == "finetune"
+    assert rows.repeat_chance[0] == pytest.approx(chance, abs=0.005)
+
+
+def test_what_is_sure_or_not_decided_is_no_close_call(study):
+    for arms in ({"finetune": LOW, "onecycle": HIGH}, {"finetune": WIDE, "onecycle": HIGH}):
+        report, found = study(**arms)
+        assert "close call" not in " ".join(sentences(report, found))
+
+
+def test_the_rival_that_scatters_is_less_sure_than_the_closest(study):
+    """`scaled` is behind by 2.05 on average, but less surely than `lr_rewind` by 1.0."""
+    wavy = [0.9185, 0.9405, 0.9205, 0.9445]
+    report, found = study(finetune=LOW, onecycle=HIGH, lr_rewind=MIDDLE, scaled=wavy)
+    assert found.contest.winner == "onecycle"
+    assert found.contest.runner_up == "lr_rewind"
+    assert table(find(report)).least_sure_rival[0] == "scaled"

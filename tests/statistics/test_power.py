@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from stages.statistics.power import difference_power, equivalence_power, replicates_needed
+from stages.statistics.estimates import Estimate, estimate
+from stages.statistics.power import (
+    difference_power,
+    equivalence_power,
+    repeat,
+    replicates_needed,
+)
+from stages.statistics.verdicts import Levels, verdict, verdicts
 
 
 def test_power_as_published():
@@ -64,3 +71,44 @@ def test_power_grows_with_replicates_and_effect():
     by_effect = [difference_power(effect, 1.0, 8) for effect in np.linspace(0, 3, 20)]
     assert by_n == sorted(by_n)
     assert by_effect == sorted(by_effect)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "n", "margin"),
+    [
+        (0.63, 0.94, 12, 0.5),  # better, by little
+        (0.45, 0.25, 12, 0.5),  # better, though nearly the same
+        (0.05, 0.6, 12, 0.5),  # the same
+        (-1.0, 1.9, 12, 0.5),  # undecided
+        (-3.0, 1.2, 4, 0.5),  # worse
+    ],
+)
+def test_a_repeat_finds_the_same_as_often_as_in_simulation(mean, sd, n, margin):
+    levels = Levels()
+    value = Estimate(mean, sd, n, 0, 0)
+    drawn = np.random.default_rng(0).normal(mean, sd, (100_000, n))
+    found = verdicts(drawn.mean(1), drawn.std(1, ddof=1), n, margin, levels)
+    said = verdict(value, margin, levels)
+    expected = float((found == said).mean())
+    assert 0.1 < expected < 0.999
+    assert repeat(value, margin, levels)[said] == pytest.approx(expected, abs=0.006)
+
+
+@pytest.mark.parametrize("mean", [0.63, -0.63])
+def test_without_a_margin_a_repeat_has_the_power_of_one_tail(mean):
+    value = Estimate(mean, 0.94, 12, 0, 0)
+    power = difference_power(0.63, 0.94, 12)
+    found = repeat(value, 0, Levels())["better" if mean > 0 else "worse"]
+    assert found == pytest.approx(power, abs=0.003)
+
+
+def test_what_just_reaches_its_level_comes_again_in_half_of_all_repeats():
+    """Goodman (1992): p = 0.05 is repeated with 0.50; p = 0.001 with 0.91, for large n."""
+    for p, chance in ((0.05, 0.5), (0.01, 0.73), (0.001, 0.91)):
+        mean = stats.norm.isf(p / 2) / 2000**0.5 * 1.0001
+        found = repeat(Estimate(mean, 1.0, 2000, 0, 0), 0, Levels())
+        assert found["better"] == pytest.approx(chance, abs=0.01)
+
+
+def test_one_replicate_repeats_nothing_known():
+    assert np.isnan(repeat(estimate([1.0], 0.95), 0.5, Levels())["same"])

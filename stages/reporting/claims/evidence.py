@@ -21,13 +21,15 @@ SAME_CURVES = "at every budget that both have, their curves are the same"
 class Evidence:
     """A paired difference in points, the budgets it is averaged over, and what it says.
 
-    `diverged` names the arms that did, for which there is no difference.
+    `repeat_chance` is that of a study of as many new replicates saying the same. `diverged` names
+    the arms that did, for which there is no difference.
     """
 
     what: str
     epochs: Sequence[int]
     difference: Estimate
     verdict: Verdict
+    repeat_chance: float
     diverged: Sequence[str] = ()
 
 
@@ -92,7 +94,9 @@ class Judge:
     ) -> Evidence:
         """Judge a difference between `arms`."""
         gone = [f"{code(arm.schedule)} on {code(arm.method)}" for arm in arms if arm.diverged]
-        return Evidence(what, epochs, value, relation(self.report.verdict(value)), gone)
+        said, chances = relation(self.report.verdict(value)), self.report.repeat(value)
+        again = sum(chance for found, chance in chances.items() if relation(found) == said)
+        return Evidence(what, epochs, value, said, again, gone)
 
     def gap(
         self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, what: str = ""

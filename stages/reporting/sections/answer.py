@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stages.reporting.cautions import diverged
+from stages.reporting.cautions import close_win, diverged
 from stages.reporting.claims.evidence import Claim
 from stages.reporting.crossing import Crossed, cross
 from stages.reporting.measures import kept_by, last_test
@@ -161,7 +161,8 @@ def _outcome(report: Report, contest: Contest, result: str) -> str:
         )
         small = ", too little to matter" if report.verdict(margin) == "same" else ""
         lead = f"by {margin.mean:.2f} points ({interval}){small}"
-        return f"{best} **wins** with {result}. {ahead} {lead}."
+        close = close_win(report, contest)
+        return f"{best} **wins** with {result}. {ahead} {lead}{'; ' if close else ''}{close}."
     if not margin.has_interval:
         return (
             f"{best} is highest with {result}, {margin.mean:.2f} points above {code(closest)}, "

@@ -128,7 +128,7 @@ def _comparisons(report: Report) -> pd.DataFrame:
     """Every arm against its baseline, paired by seed, not adjusted."""
     name = "difference_points"
     columns = ["method", "schedule", "baseline", "replicates", *interval_names(name)]
-    columns += [f"{name}_sd", *NEW_IMAGES, "confidence_percent", "verdict"]
+    columns += [f"{name}_sd", *NEW_IMAGES, "confidence_percent", "verdict", "repeat_chance"]
     rows = [
         {
             "method": arm.method,
@@ -140,6 +140,7 @@ def _comparisons(report: Report) -> pd.DataFrame:
             **_for_new_images(report, arm),
             "confidence_percent": 100 * report.settings.confidence,
             "verdict": report.verdict(difference),
+            "repeat_chance": report.repeats(difference),
         }
         for arm in report.results.arms.values()
         if (difference := report.to_baseline(arm))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stages.reporting.cautions import CLOSE
 from stages.reporting.claims.evidence import Claim, Evidence, Part, Verdict
 from stages.reporting.claims.published import published_claims
 from stages.reporting.report import Report, Section
@@ -53,7 +54,7 @@ def text(found: Judged) -> str:
 def table(found: Judged) -> pd.DataFrame:
     """Every difference that a claim rests on, and what it says; one row for a part without any."""
     columns = ["claim", "part", "comparison", "epochs", "replicates"]
-    columns += [*interval_names("difference_points"), "verdict"]
+    columns += [*interval_names("difference_points"), "verdict", "repeat_chance"]
     rows = [
         {"claim": number, "part": part.text, **row}
         for number, claim in enumerate(found.claims, 1)
@@ -85,6 +86,7 @@ def _rows(part: Part) -> list[dict[str, object]]:
             "replicates": item.difference.n,
             **interval_columns("difference_points", item.difference),
             "verdict": item.verdict,
+            "repeat_chance": item.repeat_chance,
         }
         for item in part.evidence
     ]
@@ -111,9 +113,15 @@ def _why(part: Part) -> str:
 
 def _listing(evidence: Sequence[Evidence]) -> str:
     return "; ".join(
-        f"{item.what} {with_interval(item.difference)} ({_epochs(item.epochs)})"
+        f"{item.what} {with_interval(item.difference)} ({_epochs(item.epochs)}{_close(item)})"
         for item in evidence
     )
+
+
+def _close(item: Evidence) -> str:
+    if item.verdict == "cannot be decided" or item.repeat_chance >= CLOSE:
+        return ""
+    return f"; a close call: a repeat would find it again with a chance of {item.repeat_chance:.2f}"
 
 
 def _epochs(numbers: Sequence[int]) -> str:

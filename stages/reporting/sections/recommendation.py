@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stages.reporting.cautions import weak
+from stages.reporting.cautions import least_sure, weak
 from stages.reporting.measures import kept_by, training_cost
 from stages.reporting.recommendation import Recommendation, recommend, sentences
 from stages.reporting.report import Report, Section
@@ -62,6 +62,8 @@ def table(advice: Advice) -> pd.DataFrame:
                 "retraining_macs_percent_of_dense_training": training_cost(each.best, dense),
                 "cheapest_within_max_drop": (each.cheapest or each.best).schedule,
                 "max_drop_points": each.max_drop,
+                "least_sure_rival": least_sure(advice.report, each.contest)[0],
+                "repeat_chance": least_sure(advice.report, each.contest)[1],
             }
             for each in advice.recommended
         ]
