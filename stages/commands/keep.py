@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.joined import REPORTS, STUDIES, join
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
@@ -18,23 +19,25 @@ from stages.pipeline.params import PARAMS, shown
 from stages.pipeline.section import NAME
 
 app = typer.Typer(add_completion=False)
-REPORTS = Path("reports")
-PARTS = ("headline.json", "curves", "figures", "tables", "latency")
-"""Of the report; `latency` is there where times were asked for."""
+LINK = re.compile(r"\]\((?![a-z]+:|#|\.\.)([^)#]+)")
 
 
 @app.command()
 def main(
     name: Annotated[str, typer.Argument(help="The name of the study, such as its preset's.")],
 ) -> None:
-    """Copy the finished report and params.yaml to reports/studies/NAME, for git."""
+    """Copy the finished report and params.yaml to reports/studies/NAME, for git.
+
+    Then write reports/studies/README.md, which joins all studies, again.
+    """
     if not re.fullmatch(NAME, name):
         raise Fault(f"the study's name is {shown(name)}; it should match {NAME}")
     if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"]).returncode:
         raise Fault("the report is not that of params.yaml; run `dvc repro` first")
     check_made()
-    folder = REPORTS / "studies" / name
+    folder = STUDIES / name
     keep(folder)
+    join()
     print(f"{folder}/README.md is the report to add to git")
 
 
@@ -44,21 +47,25 @@ def keep(folder: Path) -> None:
     The page's links are relative, so they work from there too.
     """
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    for part in PARTS:
-        source, target = REPORTS / part, aside / part
-        if part == "latency" and not source.exists():
-            continue
-        if source.is_dir():
-            shutil.copytree(source, target)
+    page = (REPORTS / "README.md").read_text(encoding="utf-8")
+    for part in linked(page):
+        target = aside / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (REPORTS / part).is_dir():
+            shutil.copytree(REPORTS / part, target, dirs_exist_ok=True)
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            shutil.copyfile(REPORTS / part, target)
     shutil.copyfile(PARAMS, aside / PARAMS.name)
-    head, _, body = (REPORTS / "README.md").read_text(encoding="utf-8").partition("\n")
+    head, _, body = page.partition("\n")
     note = f"The study `{folder.name}`: the settings are in [params.yaml]({PARAMS.name})."
     write_text(aside / "README.md", f"{head}\n\n{note}\n{body}")
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
+
+
+def linked(page: str) -> list[str]:
+    """Return the files and folders beside a page that it links to."""
+    return sorted(set(LINK.findall(page)))
 
 
 if __name__ == "__main__":

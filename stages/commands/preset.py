@@ -44,7 +44,7 @@ def main(
         print(columns([("key", f"{PARAMS}", f"preset {name}"), *rows]) if rows else "no difference")
     else:
         if not force:
-            _refuse_loss(presets)
+            refuse_loss(presets)
         write_text(PARAMS, params_text(presets[name]))
         print(f"{PARAMS} is now the preset {name}. Next: dvc repro, then read reports/README.md")
 
@@ -58,7 +58,7 @@ def overview(presets: dict[str, Path]) -> str:
     return columns(rows)
 
 
-def _refuse_loss(presets: dict[str, Path]) -> None:
+def refuse_loss(presets: dict[str, Path]) -> None:
     """Raise a Fault where params.yaml is neither a preset nor what the last commit holds."""
     if not PARAMS.exists():
         return

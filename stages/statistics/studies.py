@@ -1,13 +1,63 @@
 """Many studies as one number, as Agarwal et al. (2021) recommend for few runs of many tasks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.statistics.verdicts import Verdict
+
 Runs = Sequence[NDArray[np.float64]]
 """The scores of an arm, one array of runs per study."""
+Interval = tuple[float, float]
 DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Two arms over all studies: the interquartile mean of their paired differences, in points.
+
+    `improvement` is the probability that a run of the first is better. Both with intervals.
+    """
+
+    difference: float
+    interval: Interval
+    improvement: float
+    improvement_interval: Interval
+    verdict: Verdict
+
+
+def aggregate(
+    first: Runs,
+    second: Runs,
+    confidence: float,
+    margin: float,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Aggregate:
+    """Judge `first` - `second`, paired by run within every study.
+
+    Better or worse: neither interval holds what no difference would give, 0 and one half. By one
+    of them alone two equal arms would differ in 10 % of cases with few runs, as percentile
+    intervals are too short then; by both they do in 5 %. Same: the interval of the difference lies
+    within `margin` of 0. Undecided otherwise, and where a study has a single run.
+    """
+    gaps = [ours - theirs for ours, theirs in zip(first, second, strict=True)]
+    interval = partial(bootstrap_interval, confidence=confidence, seed=seed, draws=draws)
+    low, high = interval(interquartile_mean, gaps)
+    chance = interval(improvement, first, second)
+    found: Verdict = "undecided"
+    if min(map(len, gaps)) > 1:
+        if -margin < low and high < margin:
+            found = "same"
+        elif low > 0 and chance[0] > 0.5:
+            found = "better"
+        elif high < 0 and chance[1] < 0.5:
+            found = "worse"
+    value, won = interquartile_mean(gaps), improvement(first, second)
+    return Aggregate(value, (low, high), won, chance, found)
 
 
 def interquartile_mean(scores: Runs) -> float:
@@ -35,7 +85,7 @@ def bootstrap_interval(
     confidence: float,
     seed: int,
     draws: int = DRAWS,
-) -> tuple[float, float]:
+) -> Interval:
     """The percentile interval of a statistic of one or several arms.
 
     Stratified: each draw takes as many runs of every arm and study as there are, with
@@ -43,9 +93,7 @@ def bootstrap_interval(
     """
     rng = np.random.default_rng(seed)
 
-    def drawn(runs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return rng.choice(runs, len(runs))
-
-    values = [statistic(*([drawn(runs) for runs in arm] for arm in arms)) for _ in range(draws)]
+    drawn = [[rng.choice(runs, (draws, len(runs))) for runs in arm] for arm in arms]
+    values = [statistic(*([runs[i] for runs in arm] for arm in drawn)) for i in range(draws)]
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

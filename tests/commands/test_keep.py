@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stages.commands.keep import PARTS, app, keep
+from stages.commands.keep import app, keep, linked
 from stages.pipeline.fault import Fault
 
 ROOT = Path(__file__).parents[2]
-PAGE = "# Title\n\nText with ![a figure](figures/arms.svg) and [a table](tables/arms.csv).\n"
+LINKS = "![a figure](figures/arms.svg), [a table](tables/arms.csv) and [curves](curves)"
+PAGE = f"# Title\n\nText with {LINKS}.\n"
 
 
 @pytest.fixture
@@ -30,14 +31,18 @@ def test_a_kept_study_is_whole(study):
     keep(study)
     text = (study / "README.md").read_text()
     links = re.findall(r"\]\(([^)]+)\)", text)
-    assert links == ["params.yaml", "figures/arms.svg", "tables/arms.csv"]
-    assert all((study / link).is_file() for link in links)
+    assert links == ["params.yaml", "figures/arms.svg", "tables/arms.csv", "curves"]
+    assert all((study / link).exists() for link in links)
     assert (study / "params.yaml").read_text() == "seeds: 3\n"
+    assert (study / "curves/l1-a.csv").read_text() == "epoch\n"
+
+
+def test_nothing_is_kept_that_the_page_does_not_link_to(study):
+    keep(study)
     assert sorted(path.name for path in study.iterdir()) == [
         "README.md",
         "curves",
         "figures",
-        "headline.json",
         "params.yaml",
         "tables",
     ]
@@ -52,9 +57,15 @@ def test_times_are_kept_where_there_are_any(study):
 
 
 def test_all_that_a_page_links_to_is_kept():
-    template = (ROOT / "stages/reporting/page.md.j2").read_text()
-    folders = re.findall(r"\]\((\w+)[/)]", template)
-    assert {"curves", "figures", "tables"} <= {*folders} <= {*PARTS}
+    page = (ROOT / "reports/README.md").read_text()
+    parts = linked(page)
+    assert {"curves", "figures/arms.svg", "tables/replicates.csv"} <= {*parts}
+    assert all((ROOT / "reports" / part).exists() for part in parts)
+
+
+def test_links_to_elsewhere_are_left_as_they_are():
+    page = "[a](#b) [c](https://d.e/f) [g](../h) [i](j.csv) [k](l.svg#m) ![n](o/p.svg)"
+    assert linked(page) == ["j.csv", "l.svg", "o/p.svg"]
 
 
 def test_keeping_again_replaces_all(study):

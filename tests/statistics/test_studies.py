@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.statistics.studies import bootstrap_interval, improvement, interquartile_mean
+from stages.statistics.studies import aggregate, bootstrap_interval, improvement, interquartile_mean
 
 FIRST = np.array(
     [[0.3, 0.4, 0.0], [0.8, -0.5, 0.5], [0.3, 0.6, -0.7], [-1.3, 0.4, -0.2], [0.9, 0.3, -0.5]]
@@ -56,3 +56,29 @@ def test_the_interval_has_the_width_of_a_bootstrap_of_a_mean():
         lambda arm: float(arm[0].mean()), runs, confidence=0.95, seed=0, draws=4000
     )
     assert (low, high) == pytest.approx((0.5 - 0.098, 0.5 + 0.098), abs=0.011)
+
+
+def test_a_pair_is_decided_where_both_intervals_say_so():
+    rng = np.random.default_rng(3)
+    base = [rng.normal(90, 0.3, 8), rng.normal(70, 0.3, 6)]
+    far, near = ([runs + gap for runs in base] for gap in (2.0, 0.01))
+    assert aggregate(far, base, 0.95, 0.5).verdict == "better"
+    assert aggregate(base, far, 0.95, 0.5).verdict == "worse"
+    assert aggregate(near, base, 0.95, 0.5).verdict == "same"
+    assert aggregate(near, base, 0.95, 0.0).verdict == "undecided"  # ahead, but in half of pairs
+    single = [runs[:1] for runs in far], [runs[:1] for runs in base]
+    assert aggregate(*single, 0.95, 0.5).verdict == "undecided"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("studies", "runs", "shared"), [(2, 8, 0.0), (2, 8, 0.6), (4, 8, 0.0)])
+def test_equal_arms_differ_in_about_five_percent_of_cases(studies, runs, shared):
+    rng = np.random.default_rng(1)
+
+    def drawn():
+        base = rng.normal(0, shared**0.5, (studies, runs))
+        rest = (1 - shared) ** 0.5
+        return [base + rng.normal(0, rest, base.shape) for _ in range(2)]
+
+    found = [aggregate(*drawn(), 0.95, 0.0, draws=400).verdict for _ in range(600)]
+    assert np.mean([each != "undecided" for each in found]) < 0.08  # 0.05 and three errors

@@ -1,6 +1,6 @@
 """The claims of the literature, each a pure function of the arms and their roles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stages.reporting.claims.evidence import (
     Claim,
@@ -30,12 +30,11 @@ CROSSED = "The crossed comparison, of two changes at once"
 
 def published_claims(report: Report) -> list[Claim]:
     """Judge every claim by a study."""
-    claims = (large_rate, longer_budgets, random_filters, same_configuration, recovery)
     judge = Judge(report, {method: roles(report, method) for method in report.results.methods})
-    return [claim(judge) for claim in claims]
+    return [Claim(text, parts(judge)) for text, parts in CLAIMS.items()]
 
 
-def large_rate(judge: Judge) -> Claim:
+def large_rate(judge: Judge) -> list[Part]:
     """Claim 1: it is the large learning rate, not the rewinding (Renda 2020; Le & Hua 2021)."""
     ours = judge.informed
     replayed = judge.part(
@@ -56,51 +55,50 @@ def large_rate(judge: Judge) -> Claim:
         no_gain,
         "it takes an arm that only replays learning rates",
     )
-    return Claim(
-        "Learning-rate rewinding beats fine-tuning because its learning rate is large, not because "
-        "it rewinds",
-        [replayed, restarted, *([rewound] if ours.weight_rewind else [])],
-    )
+    return [replayed, restarted, *([rewound] if ours.weight_rewind else [])]
 
 
-def longer_budgets(judge: Judge) -> Claim:
+def longer_budgets(judge: Judge) -> list[Part]:
     """Claim 2: what more epochs give (Le & Hua 2021, on CIFAR-10)."""
-    return Claim(
-        "Fine-tuning does not improve with more epochs; one-cycle is best in nearly every cell and "
-        "passes the dense network when trained long",
-        [_flat(judge), _best(judge), _passes_dense(judge)],
-    )
+    return [_flat(judge), _best(judge), _passes_dense(judge)]
 
 
-def random_filters(judge: Judge) -> Claim:
+def random_filters(judge: Judge) -> list[Part]:
     """Claim 3: the crossed comparison, those under one schedule beside it (Le & Hua 2021)."""
-    text = "Random pruning with a large learning rate beats informed pruning with fine-tuning"
     ours, random = judge.informed, judge.random
     if ours.pair is None or random is None:
-        return Claim(text, [Part(CROSSED, missing=NO_PAIR if random else ONE_METHOD)])
+        return [Part(CROSSED, missing=NO_PAIR if random else ONE_METHOD)]
     fast, slow = ours.pair
     epochs = shared(fast, slow)
     crossed = _methods(judge, random.lines[fast.name], slow, epochs, above)
     beside = [_methods(judge, random.lines[line.name], line, epochs, nonzero) for line in ours.pair]
-    return Claim(text, [Part(CROSSED, [crossed], beside=beside)])
+    return [Part(CROSSED, [crossed], beside=beside)]
 
 
-def same_configuration(judge: Judge) -> Claim:
+def same_configuration(judge: Judge) -> list[Part]:
     """Claim 4: what unequal schedules add to a comparison of methods (Le & Hua 2021)."""
     text = "The schedule alone moves every method, and so any comparison across schedules"
-    return Claim(
-        "Pruning methods should be compared in the same retraining configurations",
-        [Part(text, _moves(judge), NO_PAIR if len(judge.roles) > 1 else ONE_METHOD)],
-    )
+    return [Part(text, _moves(judge), NO_PAIR if len(judge.roles) > 1 else ONE_METHOD)]
 
 
-def recovery(judge: Judge) -> Claim:
+def recovery(judge: Judge) -> list[Part]:
     """Claim 5: large rates recover faster, small ones catch up (Wang 2023)."""
-    return Claim(
-        "A large learning rate speeds the recovery of a pruned network; with enough epochs a small "
-        "one catches up; at very high sparsity the order can reverse",
-        [_faster(judge), _catches_up(judge), _reverses(judge)],
-    )
+    return [_faster(judge), _catches_up(judge), _reverses(judge)]
+
+
+CLAIMS: Mapping[str, Callable[[Judge], list[Part]]] = {
+    "Learning-rate rewinding beats fine-tuning because its learning rate is large, not because it "
+    "rewinds": large_rate,
+    "Fine-tuning does not improve with more epochs; one-cycle is best in nearly every cell and "
+    "passes the dense network when trained long": longer_budgets,
+    "Random pruning with a large learning rate beats informed pruning with fine-tuning": (
+        random_filters
+    ),
+    "Pruning methods should be compared in the same retraining configurations": same_configuration,
+    "A large learning rate speeds the recovery of a pruned network; with enough epochs a small one "
+    "catches up; at very high sparsity the order can reverse": recovery,
+}
+"""The claims in their order, and what judges the parts of each."""
 
 
 def _flat(judge: Judge) -> Part:

@@ -1,0 +1,1 @@
+"""The page that joins all kept studies, computed from their files alone."""

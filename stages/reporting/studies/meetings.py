@@ -1,0 +1,113 @@
+"""Schedules against each other, over all studies in which two of them meet."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.reporting.studies.kept import Kept
+from stages.reporting.tables import markdown
+from stages.reporting.words import code, level, listed, signed
+from stages.statistics.studies import Aggregate, aggregate, interquartile_mean
+
+TITLE = "Schedules against each other, over all studies"
+VERDICTS = {"better": "better", "same": "the same", "worse": "worse", "undecided": "open"}
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two lines, `first` the higher, in the studies that have both, and what these say together."""
+
+    first: str
+    second: str
+    studies: int
+    runs: int
+    found: Aggregate
+
+
+def meetings(studies: Sequence[Kept], confidence: float, margin: float) -> list[Meeting]:
+    """Hold each line against each other that it meets in at least two studies."""
+    lines = dict.fromkeys(line for study in studies for line in study.scores.columns)
+    found = []
+    for pair in combinations(lines, 2):
+        both = [study for study in studies if len(_scores(study, pair))]
+        if len(both) < 2:
+            continue
+        runs = [_runs(family, pair) for family in families(both)]
+        if interquartile_mean([run[:, 0] - run[:, 1] for run in runs]) < 0:
+            pair, runs = pair[::-1], [run[:, ::-1] for run in runs]
+        ours, theirs = ([run[:, side] for run in runs] for side in (0, 1))
+        value = aggregate(ours, theirs, confidence, margin)
+        found.append(Meeting(*pair, len(both), sum(map(len, runs)), value))
+    return sorted(found, key=lambda each: -each.found.difference)
+
+
+def families(studies: Sequence[Kept]) -> list[list[Kept]]:
+    """Group the studies that train the same dense networks, seed by seed.
+
+    Their runs are no independent ones, however many studies they are in.
+    """
+    alike: dict[str, list[Kept]] = {}
+    for study in studies:
+        alike.setdefault(json.dumps(study.dense, sort_keys=True), []).append(study)
+    return list(alike.values())
+
+
+def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
+    """The pairs that meet in several studies, and what the numbers are."""
+    found = meetings(studies, confidence, margin)
+    if not found:
+        return "No two schedules meet in two studies or more."
+    sure = level(confidence)
+    header = ["Pair", "Studies", "Runs", f"Difference, points [{sure}]"]
+    header += [f"Better in a random pair of runs, % [{sure}]", "Verdict"]
+    how = (
+        "Differences are interquartile means over runs (the middle half of all), paired by seed. A "
+        "run is a seed: the mean over all methods and budgets of a study that have both schedules. "
+        "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
+        "if both intervals say so, the same if the difference lies within "
+        f"{margin:g} points of 0; else the pair is open."
+    )
+    return "\n\n".join([how, markdown(header, map(_row, found)), *_dependent(studies)])
+
+
+def _scores(study: Kept, lines: tuple[str, str]) -> pd.DataFrame:
+    """Return the scores of lines by seed, over the cells that are complete for all of them."""
+    both = study.scores.reindex(columns=[*lines])
+    whole = both.notna().all(axis=1).groupby(level=["method", "epochs"]).transform("all")
+    return both[whole].groupby(level="seed").mean()
+
+
+def _runs(family: Sequence[Kept], lines: tuple[str, str]) -> NDArray[np.float64]:
+    """Return the scores of lines [seed, line], averaged over the studies of a family."""
+    by_study = pd.concat([_scores(study, lines) for study in family])
+    return by_study.groupby(level="seed").mean().to_numpy(float)
+
+
+def _row(meeting: Meeting) -> list[str]:
+    found = meeting.found
+    low, high = found.interval
+    chances = [f"{100 * chance:.0f}" for chance in (found.improvement, *found.improvement_interval)]
+    return [
+        f"{code(meeting.first)} − {code(meeting.second)}",
+        str(meeting.studies),
+        str(meeting.runs),
+        f"{signed(found.difference)} [{signed(low)}, {signed(high)}]",
+        f"{chances[0]} [{chances[1]}, {chances[2]}]",
+        VERDICTS[found.verdict],
+    ]
+
+
+def _dependent(studies: Sequence[Kept]) -> Iterator[str]:
+    """Name the studies that count as one."""
+    for family in families(studies):
+        if len(family) > 1:
+            yield (
+                f"{listed([code(study.name) for study in family])} train the same dense networks, "
+                "seed by seed, so they are averaged by seed and count as one study here: what they "
+                "say together is said of one network on one data set."
+            )

@@ -1,0 +1,91 @@
+"""The page that joins all studies: what each is, what they say of the claims, who wins."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stages.reporting.studies import claims, meetings, wins
+from stages.reporting.studies.kept import Kept
+from stages.reporting.tables import markdown, mean_sd
+from stages.reporting.words import code, level, listed
+
+HEAD = """# All studies together
+
+Written by `afterprune studies`, and by `afterprune keep`, from the tables of the studies alone. \
+Accuracies are top-1 on test data after the last epoch, in percent; differences are in points."""
+
+
+def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
+    """The page as Markdown; `left_out` are the reasons why studies are not on it."""
+    parts = [HEAD]
+    if left_out:
+        parts.append("\n".join(["Left out:", "", *(f"- {reason}" for reason in left_out)]))
+    if not studies:
+        return "\n\n".join([*parts, "There is no study to join.\n"])
+    confidence = max(study.compare.confidence for study in studies)
+    margin = min(study.compare.margin for study in studies)
+    return (
+        "\n\n".join(
+            [
+                *parts,
+                f"**{wins.summary(studies)}**",
+                "## The studies",
+                _overview(studies),
+                f"## {wins.TITLE}",
+                wins.text(studies),
+                f"## {meetings.TITLE}",
+                meetings.text(studies, confidence, margin),
+                "## Claims of the literature",
+                claims.text(studies),
+                "## How to read this",
+                _how(studies),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _overview(studies: Sequence[Kept]) -> str:
+    header = ["Study", "What it is", "Data", "Network", "Methods", "Kept, %", "Epochs", "n"]
+    return markdown([*header, "Dense, %"], map(_row, studies), left=5)
+
+
+def _row(study: Kept) -> list[str]:
+    arms, runs = study.tables["arms"], study.tables["replicates"]
+    methods = list(dict.fromkeys(arms.method))
+    dense = runs.drop_duplicates("seed").dense_test_top1_percent
+    return [
+        f"[{study.name}]({study.page})",
+        study.title.replace("|", "\\|"),
+        study.data,
+        study.network,
+        listed([code(name) for name in methods]) if len(methods) < 4 else str(len(methods)),
+        _span(arms.parameters_kept_percent, 1),
+        _span(arms.epochs, 0),
+        str(runs.seed.nunique()),
+        mean_sd(dense),
+    ]
+
+
+def _span(values: "pd.Series[float]", decimals: int) -> str:
+    """Return the lowest and the highest of some numbers, or the one that all are."""
+    ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (values.min(), values.max()))
+    return " to ".join(ends)
+
+
+def _how(studies: Sequence[Kept]) -> str:
+    confidence = sorted({study.compare.confidence for study in studies})
+    margins = sorted({study.compare.margin for study in studies})
+    return "\n".join(
+        [
+            "- **Studies** are joined as they were kept: each verdict is the one that its study "
+            f"reached, with its own {listed([level(c) for c in confidence])} intervals and its "
+            f"own margin ({listed([f'{m:g}' for m in margins])} points), paired by seed.",
+            "- **Repeat** is the chance that a study of as many new replicates says the same of "
+            "that difference, if its mean and scatter are as they look.",
+            "- **Wins**: the paired interval lies above 0 against every rival of the contest. "
+            "**Highest**: of the highest mean, winner or not. **In the best set**: the winner, or "
+            "one of the arms among which the best is.",
+            "- Schedules are joined by name, those that differ in their epochs alone under one.",
+        ]
+    )

@@ -1,0 +1,77 @@
+"""Which schedule wins how often."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from stages.reporting.studies.kept import Kept
+from stages.reporting.tables import markdown
+from stages.reporting.words import code, count, listed
+
+CONTEST = ["study", "method", "epochs"]
+ROLES = ("contests", "wins", "highest", "in the best set")
+TITLE = "Which schedule wins"
+
+
+def summary(studies: Sequence[Kept]) -> str:
+    """Who wins how many contests, in one sentence."""
+    found = joined(studies)
+    contests = found.groupby(CONTEST).wins.sum()
+    if contests.empty:
+        return "No study has two schedules of equal epochs."
+    by_line = found.groupby("line", sort=False).wins.sum().sort_values(ascending=False)
+    won = [f"{code(str(line))} wins {number}" for line, number in by_line.items() if number]
+    lost = len(contests) - int(contests.sum())
+    rest = [f"no schedule wins {lost}"] if lost else []
+    return f"Of {count(len(contests), 'contest')}, {listed([*won, *rest])}."
+
+
+def text(studies: Sequence[Kept]) -> str:
+    """How many contests each schedule wins, and which names mean several schedules."""
+    by_line = joined(studies).groupby("line", sort=False)
+    table = by_line[list(ROLES)].sum().assign(studies=by_line.study.nunique())
+    table = table.sort_values(["wins", "highest", "contests"], ascending=False, kind="stable")
+    rows = [
+        [code(str(line)), str(row["studies"]), *(str(row[role]) for role in ROLES)]
+        for line, row in table.iterrows()
+    ]
+    head = "A contest is one method and one budget under several schedules."
+    header = ["Schedule", "Studies", *(role.capitalize() for role in ROLES)]
+    return "\n\n".join([head, markdown(header, rows), *_ambiguous(studies)])
+
+
+def joined(studies: Sequence[Kept]) -> pd.DataFrame:
+    """The entries of all studies."""
+    return pd.concat([entries(study) for study in studies], ignore_index=True)
+
+
+def entries(study: Kept) -> pd.DataFrame:
+    """One row for each contest and each line that takes part in it, its roles as 0 or 1.
+
+    Arms that diverged take no part, nor do contests of a single arm.
+    """
+    arms, winners = study.tables["arms"], study.tables["winners"]
+    arms = arms[arms.diverged == 0].assign(study=study.name, contests=1)
+    joined = arms.merge(winners[winners.arms > 1], on=["method", "epochs"])
+    best_sets = joined.best_set.str.split(" ")
+    joined["wins"] = (joined.schedule == joined.winner).astype(int)
+    joined["highest"] = (joined.schedule == joined.highest_mean).astype(int)
+    joined["in the best set"] = [
+        int(name in best) for name, best in zip(joined.schedule, best_sets, strict=True)
+    ]
+    return joined.assign(line=joined.schedule.map(study.line_of))
+
+
+def _ambiguous(studies: Sequence[Kept]) -> Iterator[str]:
+    """Name the lines that are set differently in different studies."""
+    settings: dict[str, dict[str, list[str]]] = {}
+    for study in studies:
+        for name, entry in study.schedules.items():
+            rest = {key: value for key, value in entry.items() if key != "epochs"}
+            users = settings.setdefault(study.line_of[name], {})
+            users.setdefault(json.dumps(rest, sort_keys=True), []).append(study.name)
+    for line, variants in settings.items():
+        if len(variants) > 1:
+            groups = [listed([code(n) for n in dict.fromkeys(v)]) for v in variants.values()]
+            yield f"{code(line)} has other settings in {', others in '.join(groups[1:])}."

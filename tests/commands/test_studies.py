@@ -1,0 +1,126 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.commands import studies
+from stages.commands.joined import finished, join, kept, sources
+from stages.pipeline.fault import Fault
+from tests.mistakes.harness import afterprune
+
+PARAMS = {"seeds": 3, "retrain": {"epochs": 8}}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose report is that of its params.yaml, with two kept studies; be in it."""
+    monkeypatch.chdir(tmp_path)
+    write("params.yaml", PARAMS)
+    recorded = {"seeds": 3, "retrain.epochs": 8}
+    write("dvc.lock", {"stages": {"compare": {"params": {"params.yaml": recorded}}}})
+    for name, epochs in (("short", 4), ("long", 20)):
+        write(f"reports/studies/{name}/params.yaml", PARAMS | {"retrain": {"epochs": epochs}})
+    return tmp_path
+
+
+def write(path, value):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(yaml.safe_dump(value))
+
+
+def names():
+    return [name for name, *_ in sources()]
+
+
+def test_the_study_of_the_project_takes_part_with_all_that_are_kept(project):
+    assert [path.name for path in kept()] == ["long", "short"]
+    assert names() == ["this", "long", "short"]
+    _, tables, params, page = next(sources())
+    assert (tables, params, page) == (Path("reports/tables"), Path("params.yaml"), "../README.md")
+
+
+def test_it_takes_no_part_when_its_report_is_another_s_or_when_it_is_kept(project):
+    write("params.yaml", PARAMS | {"seeds": 4})
+    assert names() == ["long", "short"]
+    write("params.yaml", PARAMS)
+    write("reports/studies/short/params.yaml", PARAMS)
+    assert names() == ["long", "short"]
+
+
+def test_a_report_is_that_of_the_settings_in_the_lock(project):
+    assert finished(PARAMS)
+    assert not finished(PARAMS | {"retrain": {"epochs": 9}})
+    assert not finished({"seeds": 3})
+    Path("dvc.lock").unlink()
+    assert not finished(PARAMS)
+
+
+def test_studies_of_another_version_are_named_in_a_line_each(project, capsys):
+    join()
+    out, err = capsys.readouterr()
+    assert out == "reports/studies/README.md joins no study\n"
+    lines = err.splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("left out: reports/studies/long/params.yaml: ")
+    assert lines[1].endswith("; `afterprune studies --rerun long` makes it again")
+    page = Path("reports/studies/README.md").read_text()
+    assert all(line.removeprefix("left out: ") in page for line in lines)
+
+
+@pytest.fixture
+def runs(project, monkeypatch):
+    """Run nothing: note the budget of each run, and write into dvc.lock as a run does."""
+    noted = []
+
+    def run(what):
+        epochs = yaml.safe_load(Path("params.yaml").read_text())["retrain"]["epochs"]
+        noted.append((what, epochs))
+        if epochs == 666:
+            raise Fault("it failed")
+        Path("dvc.lock").write_text(json.dumps({"stages": {}}))
+
+    monkeypatch.setattr(studies, "_run", run)
+    monkeypatch.setattr(studies, "refuse_loss", lambda presets: None)
+    monkeypatch.setattr(studies, "keep", lambda folder: noted.append(("keep", folder.name)))
+    return noted
+
+
+def test_all_studies_run_again_by_their_own_settings_and_then_the_project_s(runs):
+    before = Path("dvc.lock").read_text()
+    studies.run_again(["long", "short"])
+    assert runs == [("long", 20), ("keep", "long"), ("short", 4), ("keep", "short"),
+                    ("params.yaml", 8)]  # fmt: skip
+    assert yaml.safe_load(Path("params.yaml").read_text()) == PARAMS
+    assert Path("dvc.lock").read_text() != before  # by the last run alone, which starts from it
+
+
+def test_what_fails_leaves_the_settings_as_they_were(runs):
+    before = {path: Path(path).read_text() for path in ("params.yaml", "dvc.lock")}
+    write("reports/studies/short/params.yaml", PARAMS | {"retrain": {"epochs": 666}})
+    with pytest.raises(Fault, match="it failed"):
+        studies.run_again(["long", "short"])
+    assert {path: Path(path).read_text() for path in before} == before
+
+
+def test_a_file_that_was_not_there_is_removed_again(project):
+    with studies.put_back(Path("new"), Path("dvc.lock")):
+        Path("new").write_text("")
+        Path("dvc.lock").unlink()
+    assert not Path("new").exists()
+    assert Path("dvc.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("studies lon --rerun", "no study 'lon' in reports/studies; did you mean 'long'? valid:"),
+        ("studies long", "long: the page joins all studies; --rerun runs some of them again"),
+        ("studies --again", "no option --again; valid:"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(project, line, told):
+    ended = afterprune(*line.split())
+    assert ended.code in (1, 2)
+    [only] = ended.err
+    assert told in only

@@ -1,0 +1,48 @@
+import pytest
+import yaml
+
+from stages.reporting.page import write_tables
+from stages.reporting.studies.kept import read_kept
+from tests.reporting.helpers import change, report_of
+from tests.results.study import write_study
+
+DENSE = {"seed": 0, "data": {"source": "digits"}, "model": {"factory": "resnet8"}, "train": {}}
+
+
+@pytest.fixture
+def keep_study(tmp_path):
+    """Return a function that keeps an invented study and returns its folder.
+
+    `arms` are test accuracies by (method, schedule); `entries` the schedules' settings.
+    """
+
+    def kept(name, arms, epochs=None, entries=None, diverging=lambda folder: None, **dense):
+        methods, schedules = (list(dict.fromkeys(key[side] for key in arms)) for side in (0, 1))
+        seeds = len(next(iter(arms.values())))
+        reports = write_study(tmp_path / f"reports_{name}", methods, schedules, seeds)
+        for (method, schedule), values in arms.items():
+            own = {"epochs": epochs[schedule]} if epochs else {}
+            change(reports, method, schedule, values, values, **own)
+        diverging(reports)
+        entries = entries or {schedule: {"curve": schedule} for schedule in schedules}
+        report = report_of(reports, methods, schedules, entries)
+        folder = tmp_path / "studies" / name
+        write_tables(folder / "tables", report)
+        settings = DENSE | dense | {"retrain": {"schedules": entries}}
+        settings["compare"] = report.settings.model_dump(mode="json")
+        text = yaml.safe_dump(settings, sort_keys=False)
+        (folder / "params.yaml").write_text(f"# What `{name}` is.\n# What it asks.\n{text}")
+        return folder
+
+    return kept
+
+
+@pytest.fixture
+def read_study(keep_study):
+    """Return a function that keeps an invented study and reads it back."""
+
+    def read(name, *args, **options):
+        folder = keep_study(name, *args, **options)
+        return read_kept(folder / "tables", folder / "params.yaml", name, f"{name}/README.md")
+
+    return read

@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.reporting.studies.kept import read_kept
+from stages.statistics.contests import contest
+from stages.statistics.estimates import paired
+from stages.statistics.verdicts import Levels, verdict
+from tests.reporting.helpers import diverge
+
+ARMS = {
+    ("l1", "finetune"): [0.91, 0.912, 0.911, 0.915],
+    ("l1", "onecycle"): [0.95, 0.951, 0.952, 0.953],
+    ("random", "finetune"): [0.90, 0.921, 0.911, 0.913],
+    ("random", "onecycle"): [0.951, 0.949, 0.952, 0.9551],
+}
+
+
+def read(folder):
+    return read_kept(folder / "tables", folder / "params.yaml", "mine", "mine/README.md")
+
+
+def test_a_study_comes_back_from_its_files(keep_study):
+    study = read(keep_study("mine", ARMS))
+    assert (study.title, study.data, study.network) == ("What `mine` is", "digits", "resnet8")
+    assert study.compare.baseline == "finetune"
+    runs = study.tables["replicates"]
+    dense = runs.dense_test_top1_percent[runs.seed == 1].iloc[0]
+    row = study.scores.loc["l1", 72, 1] + dense
+    assert row.to_dict() == pytest.approx({"finetune": 91.2, "onecycle": 95.1}, abs=0.001)
+
+
+def test_schedules_that_differ_in_epochs_alone_are_one_line(keep_study):
+    entries = {name: {"curve": name.rstrip("_0123456789")} for name in ("finetune", "scaled")}
+    entries["lr_rewind"] = {"curve": "finetune", "epochs": 9}
+    arms = {("l1", name): [0.9, 0.91] for name in entries}
+    folder = keep_study("mine", arms, {"finetune": 5, "scaled": 5, "lr_rewind": 9}, entries)
+    assert [*read(folder).scores.columns] == ["finetune", "scaled"]
+    assert read(folder).scores.finetune.notna().all()
+
+
+def test_a_replicate_that_diverged_has_no_score(keep_study):
+    gone = lambda reports: diverge(reports, "l1", "onecycle", [2])  # noqa: E731
+    scores = read(keep_study("mine", ARMS, diverging=gone)).scores
+    assert np.isnan(scores.onecycle["l1", 72, 2])
+    assert scores.onecycle.isna().sum() == 1
+
+
+def test_every_verdict_can_be_computed_again_from_the_replicates(keep_study):
+    """By those of replicates.csv and the arms' budgets alone, with scipy's rules of the report."""
+    study = keep_study("mine", ARMS | {("l1", "scaled"): [0.9502, 0.9508, 0.9521, 0.9531]}
+                       | {("random", "scaled"): [0.9402, 0.9608, 0.9421, 0.9601]})  # fmt: skip
+    tables = {
+        path.stem: pd.read_csv(path, keep_default_na=False) for path in study.glob("tables/*.csv")
+    }
+    runs = tables["replicates"].set_index(["method", "schedule", "seed"])
+    runs = runs.test_top1_percent.astype(float)
+    found = 0
+    for row in tables["paired"].itertuples():
+        value = paired(runs[row.method, row.schedule], runs[row.method, row.baseline], 0.95)
+        assert row.verdict == verdict(value, 0.5, Levels())
+        found += 1
+    for row in tables["crossed"].itertuples():
+        ours, theirs = (runs[tuple(arm.split("-"))] for arm in (row.first, row.second))
+        assert row.verdict == verdict(paired(ours, theirs, 0.95), 0.5, Levels())
+        found += 1
+    for row in tables["winners"].itertuples():
+        scores = {name: runs[row.method, name] for name in ("finetune", "onecycle", "scaled")}
+        held = contest(scores, 0.95)
+        assert (row.highest_mean, row.winner) == (held.best, held.winner or "none")
+        assert row.best_set.split() == ([held.winner] if held.winner else [*held.best_set])
+        found += 1
+    assert found == 4 + 3 + 2
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "told"),
+    [
+        ("tables/replicates.csv", None, "tables/replicates.csv: missing; another version wrote it"),
+        ("tables/winners.csv", ("best_set", "not_beaten"), "has no column best_set; another"),
+        ("tables/arms.csv", (",72,", ",many,"), "tables/arms.csv: not such a table (invalid"),
+        ("tables/claims.csv", ("\n5,", "\n6,"), "claims are 1 to 5; another version wrote it"),
+        ("tables/claims.csv", ("claim,", "<<<<<<< HEAD\nclaim,"), "claims.csv: "),
+        ("tables/arms.csv", ("l1,onecycle", "l1,twocycle"), "twocycle is no schedule of "),
+        ("params.yaml", None, "params.yaml: no such file"),
+        ("params.yaml", ("seed: 0", "seed: ["), "params.yaml: not valid YAML"),
+        ("params.yaml", ("source:", "sourced:"), "params.yaml: data.source is missing"),
+        ("params.yaml", ("factory: resnet8", "factory: 8"), "params.yaml: model.factory is 8"),
+        ("params.yaml", ("confidence: 0.95", "confidence: 2"), "compare.confidence is 2"),
+        ("params.yaml", ("margin:", "margins:"), "compare.margins is no known key"),
+        ("params.yaml", ("schedules:", "schedule:"), "retrain.schedules is missing"),
+    ],
+)
+def test_what_is_missing_or_damaged_or_older_is_one_line(keep_study, file, edit, told):
+    path = keep_study("mine", ARMS) / file
+    text = path.read_text()
+    path.unlink()
+    if edit:
+        assert edit[0] in text
+        path.write_text(text.replace(*edit))
+    with pytest.raises(Fault) as fault:
+        read(path.parents[len(file.split("/")) - 1])
+    assert told in str(fault.value)
+    assert "\n" not in str(fault.value)
