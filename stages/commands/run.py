@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.commands.blame import settings_blamed
+from stages.commands.moved import moved
+from stages.commands.stale import remove_stale_results
 from stages.pipeline.command import run
 from stages.pipeline.digests import CODE, code_digests
 from stages.pipeline.fault import Fault
@@ -29,7 +31,8 @@ def ready() -> Iterator[None]:
     """Be ready for a run: name what is wrong with params.yaml where DVC would not.
 
     Heal what `dvc commit -f` recorded of code, and refuse what it recorded of settings: where it
-    recorded the old digests for new code, DVC has nothing to run.
+    recorded the old digests for new code, DVC has nothing to run. After it, say whether another
+    environment moved the report.
     """
     with settings_blamed():
         check_made()
@@ -38,7 +41,10 @@ def ready() -> Iterator[None]:
                 _digest()
             else:
                 CODE.touch()
+        remove_stale_results()
         yield
+        if line := moved():
+            print(line)
 
 
 def _digest() -> None:
