@@ -80,13 +80,14 @@ class Run:
     def _start(self) -> None:
         """Settle or start what is ready, as far as there are slots; the longest chain first.
 
-        What lacks cores waits for them before all others; what lacks a GPU, before others with one.
+        What runs alone comes last: cores stand idle until all others have ended. What lacks cores
+        waits for them before all others; what lacks a GPU, before others with one.
         """
         self._lacking = set()
         self._ready += self._sorter.get_ready()
         waiting = []
         while self._ready and "cores" not in self._lacking and self._open():
-            name = max(self._ready, key=self._policy.priority.__getitem__)
+            name = max(self._ready, key=self._rank)
             self._ready.remove(name)
             if not self._begin(name):
                 waiting.append(name)
@@ -94,6 +95,9 @@ class Run:
         self._ready = waiting + self._ready
         if "cores" not in self._lacking or not self._workers.running:
             self._slots.relax()  # with none to come from here, two runs would wait for each other
+
+    def _rank(self, name: str) -> tuple[bool, float]:
+        return not self._policy.demands[name].alone, self._policy.priority[name]
 
     def _open(self) -> bool:
         stops = bool(self.report.reasons) and not self._policy.keep_going

@@ -169,9 +169,10 @@ APART = {name: set() for name in "abcd"}
 FALLING = {"a": 4, "b": 3, "c": 2, "d": 1}
 
 
-def test_a_stage_that_runs_alone_has_nothing_beside_it():
+def test_a_stage_that_runs_alone_comes_last_and_has_nothing_beside_it():
     workers = FakeWorkers()
     run(FakePipeline(APART), workers, 3, chains=FALLING, demands={"b": Demand(1, 0, alone=True)})
+    assert workers.started == ["a", "c", "d", "b"]
     assert workers.beside["b"] == set()
     assert all("b" not in beside for beside in workers.beside.values())
 
