@@ -114,7 +114,8 @@ def prices(
         found.append(Price(method, "", seconds, 2 * first.nbytes + 2 * logits))
         for name, schedule in study.retrain.schedules.items():
             budget = schedule.budget(study.retrain.epochs, epochs, dense.macs / first.macs)
-            seconds = sum(_retraining(each, budget, images) for each in rounds)
+            again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
+            seconds = again + sum(_retraining(each, budget, images) for each in rounds)
             rewound = state if schedule.start == "rewound" else 0
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + rewound
             found.append(Price(method, name, seconds, nbytes))

@@ -78,7 +78,7 @@ def test_a_rewound_arm_keeps_a_checkpoint_more():
 
 def test_rounds_add_up_at_their_own_sizes():
     found = priced(study(a={"curve": "replay"}), (SMALL, SMALLER))
-    assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 1.0 + 8 * 5.1 + 0.2)
+    assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 7.0 + 1.0 + 8 * 5.1 + 0.2)
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
