@@ -79,9 +79,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any, digits: int | None = None) -> None:
-    """Write canonical JSON: sorted keys, floats rounded to `digits` decimals (None: exact)."""
-    rounded = value if digits is None else _rounded(value, digits)
-    write_text(path, json.dumps(rounded, sort_keys=True, indent=1, allow_nan=False) + "\n")
+    """Write canonical JSON: sorted keys, floats rounded to `digits` decimals (None: exact).
+
+    Each key of an object and each object of a list has a line, and numbers of a list share one, so
+    that git compares what belongs together.
+    """
+    write_text(path, _laid_out(value if digits is None else _rounded(value, digits)) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
@@ -212,6 +215,22 @@ def _of_system(error: SafetensorError, path: Path | str) -> Exception:
     """Return the system's error that safetensors tells of in words, a full disk say."""
     number = re.search(r"(?:code:|os error) (\d+)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
+
+
+def _laid_out(value: Any, margin: str = "\n") -> str:
+    """Return JSON in lines; `margin` begins those of its level."""
+    inner = margin + " "
+    if isinstance(value, Mapping) and value:
+        lines = (f"{json.dumps(key)}: {_laid_out(value[key], inner)}" for key in sorted(value))
+        return "{" + inner + f",{inner}".join(lines) + margin + "}"
+    items = value if isinstance(value, list | tuple) else ()
+    if any(isinstance(item, Mapping) for item in items):
+        return "[" + inner + f",{inner}".join(map(_in_line, items)) + margin + "]"
+    return _in_line(value)
+
+
+def _in_line(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def _rounded(value: Any, digits: int) -> Any:

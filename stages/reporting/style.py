@@ -11,6 +11,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from stages.reporting.drawing import tidy
+
 WIDTH = 5.5
 """Inches: of a figure that is shown 400 pixels wide, text of SIZE points is at least 9 high."""
 SIZE = 9.0
@@ -203,5 +205,4 @@ def svg(figure: Figure) -> str:
     settle(figure)
     with rc_context(RULES):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    lines = buffer.getvalue().replace("</style>", f"{_dark()}</style>", 1).splitlines()
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return tidy(buffer.getvalue().replace("</style>", f"{_dark()}</style>", 1))

@@ -87,8 +87,31 @@ def test_the_metadata_is_one_key_of_sorted_json(tmp_path):
 def test_json_is_sorted_rounded_and_ends_its_last_line(tmp_path):
     write_json(tmp_path / "a.json", {"b": [1 / 3, 2], "a": {"c": (1e-9, None)}}, digits=3)
     assert (tmp_path / "a.json").read_bytes() == (
-        b'{\n "a": {\n  "c": [\n   0.0,\n   null\n  ]\n },\n "b": [\n  0.333,\n  2\n ]\n}\n'
+        b'{\n "a": {\n  "c": [0.0, null]\n },\n "b": [0.333, 2]\n}\n'
     )
+
+
+def test_json_has_a_line_for_each_key_and_each_object_of_a_list(tmp_path):
+    value = {"runs": [{"seed": 1, "loss": [0.5, 0.25]}, {"seed": 2, "loss": []}], "a": {}, "b": []}
+    write_json(tmp_path / "a.json", value)
+    lines = [
+        "{",
+        ' "a": {},',
+        ' "b": [],',
+        ' "runs": [',
+        '  {"loss": [0.5, 0.25], "seed": 1},',
+        '  {"loss": [], "seed": 2}',
+        " ]",
+        "}",
+    ]
+    assert (tmp_path / "a.json").read_text().splitlines() == lines
+    assert read_json(tmp_path / "a.json") == value
+
+
+@pytest.mark.parametrize("value", [3, "x", None, [[1, 2], [3]], {"é": {"b": [None, True]}}, []])
+def test_json_reads_as_it_was_written(tmp_path, value):
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
 
 
 def test_json_is_exact_unless_it_is_rounded(tmp_path):
