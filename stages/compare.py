@@ -5,13 +5,14 @@ from pathlib import Path
 import typer
 
 from stages.pipeline.command import command_line
-from stages.pipeline.files import write_text
+from stages.pipeline.files import write_json, write_text
 from stages.pipeline.guard import guarded
 from stages.pipeline.made import check_made
 from stages.pipeline.params import lookup, read_yaml
+from stages.reporting.curves import write_curves
+from stages.reporting.headline import arm_accuracies
 from stages.reporting.page import page, write_figures, write_tables
 from stages.reporting.report import Report
-from stages.reporting.sections.epochs import write_curves
 from stages.reporting.settings import Compare
 from stages.results.files import read_results, remove_stale
 from stages.study.differences import differences
@@ -40,6 +41,7 @@ def main() -> None:
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)
+        write_json(stage.output("reports/accuracy.json"), arm_accuracies(results))
         differing = differences(stage.params, {key: lookup(default, key) for key in stage.params})
         write_text(stage.output("reports/README.md"), page(report, differing, timed))
 

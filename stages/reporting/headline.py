@@ -1,4 +1,4 @@
-"""The headline: about ten numbers of one arm, in percent."""
+"""The numbers that `dvc metrics` and `dvc exp` show: the headline, and every arm's accuracy."""
 
 import math
 
@@ -12,6 +12,7 @@ from stages.reporting.measures import (
     pruned_test,
     selected_test,
 )
+from stages.results.files import Results
 from stages.results.records import ArmResult, DenseResult, PrunedResult
 from stages.statistics.estimates import estimate, paired
 
@@ -37,6 +38,13 @@ def headline(arm: ArmResult, pruned: PrunedResult, dense: DenseResult) -> dict[s
     }
     rounded = {name: _rounded(value) for name, value in values.items()}
     return {**rounded, "diverged": len(arm.diverged)}
+
+
+def arm_accuracies(results: Results) -> dict[str, float | None]:
+    """Mean test accuracy in percent of every arm by its label; None where a replicate diverged."""
+    arms = results.arms.values()
+    values = {f"{arm.method}-{arm.schedule}": last_test(arm).mean(skipna=False) for arm in arms}
+    return {label: _rounded(value) for label, value in values.items()}
 
 
 def _pair(name: str, values: pd.Series) -> list[tuple[str, float]]:

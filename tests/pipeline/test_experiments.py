@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.pipeline.columns import ARMS, HEADLINE, show
 from tests.pipeline.project import ran, restored, wait_until
 
+SCHEDULES = ["weight_rewind", "onecycle"]
 MINE = "+retrain.schedules.mine={curve: onecycle, max_lr: 0.05}"
 
 
@@ -72,19 +74,51 @@ def test_an_arm_is_added_and_removed(meanwhile):
 
 @pytest.mark.slow
 def test_a_queue_of_experiments_can_be_compared(project):
-    schedules = ("onecycle", "weight_rewind")
-    names = f"retrain.schedule={','.join(schedules)}"
-    project.dvc("exp", "run", "--queue", "--set-param", names)
+    project.dvc(
+        "exp", "run", "--queue", "--set-param", "retrain.schedules.onecycle.max_lr=0.05,0.2"
+    )
     project.dvc("queue", "start")
     wait_until(lambda: "Queued" not in (now := queue(project)) and "Running" not in now, 120)
     assert queue(project).count("Success") == 2
-    table = project.dvc("exp", "show", "--only-changed", "--drop", "reports/.*", "--csv")
-    rows = list(csv.DictReader(table.splitlines()))
-    assert {"retrained", "retrain.schedule"} <= rows[0].keys()
-    assert {row["retrain.schedule"] for row in rows if row["State"] == "Success"} == {*schedules}
-    project.dvc("plots", "diff", "HEAD")
+    rows = list(csv.DictReader(show(project, *HEADLINE, "--csv").splitlines()))
+    assert {"retrained", "retrain.schedules.onecycle.max_lr"} <= rows[0].keys()
+    done = [row for row in rows if row["State"] == "Success"]
+    assert {row["retrain.schedules.onecycle.max_lr"] for row in done} == {"0.05", "0.2"}
+    arms = list(csv.DictReader(show(project, *ARMS, "--csv").splitlines()))
+    assert [name for name in arms[0] if name.startswith("l1-")] == ["l1-onecycle"]
+    project.dvc("plots", "diff", "HEAD", done[0]["rev"])
+    (values,) = drawn(project)
+    assert {(row["schedule"], row["rev"]) for row in values} == {
+        (schedule, rev) for schedule in SCHEDULES for rev in ("HEAD", done[0]["rev"])
+    }
+
+
+def test_plots_show_the_arms_of_a_method_and_the_figures(project):
+    project.dvc("plots", "show")
+    (values,) = drawn(project)
+    assert [(row["schedule"], row["epoch"]) for row in values] == [
+        (schedule, f"{epoch}") for schedule in SCHEDULES for epoch in (1, 2)
+    ]
+    for row in values:
+        assert float(row["lowest"]) <= float(row["test_accuracy"]) <= float(row["highest"])
     page = (project.folder / "dvc_plots/index.html").read_text()
-    assert all(f"reports/curves/l1-{schedule}.csv" in page for schedule in schedules)
+    figures = sorted(path.name for path in (project.folder / "reports/figures").iterdir())
+    assert figures
+    assert all(f"static/workspace_reports_figures_{name}" in page for name in figures)
+
+
+def test_the_network_of_the_headline_is_an_artifact(project, tmp_path):
+    project.run("git", "tag", "--annotate", "headline@v1.0.0", "--message", "first")
+    project.dvc("artifacts", "get", ".", "headline", "--out", str(tmp_path / "network"))
+    folder = project.folder / "models/retrained/l1/onecycle/replicate_0"
+    assert (tmp_path / "network").read_bytes() == (folder / "last.safetensors").read_bytes()
+
+
+def drawn(project):
+    """Return the rows of each plot of the page that `dvc plots` wrote."""
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    specs = re.findall(r"var spec = (.*?);\s+vegaEmbed", page, re.DOTALL)
+    return [json.loads(spec)["data"]["values"] for spec in specs]
 
 
 def queue(project):

@@ -1,8 +1,8 @@
 import pytest
 
-from stages.reporting.headline import headline
-from stages.results.files import read_arm, read_dense, read_pruned
-from tests.reporting.helpers import diverge
+from stages.reporting.headline import arm_accuracies, headline
+from stages.results.files import read_arm, read_dense, read_pruned, read_results
+from tests.reporting.helpers import change, diverge
 
 
 def metrics(folder):
@@ -46,3 +46,13 @@ def test_an_arm_of_which_a_replicate_diverged_has_no_accuracy(make_study):
     unknown = dict.fromkeys(["retrained", "retrained_sd", "selected", "drop"])
     assert metrics(folder) == before | unknown | {"diverged": 1}
     assert before["diverged"] == 0
+
+
+def test_every_arm_has_one_accuracy_by_its_label(make_study):
+    methods, schedules = ["l1", "random"], ["finetune", "onecycle"]
+    folder = make_study(methods, schedules)
+    change(folder, "l1", "finetune", test=[0.9, 0.91, 0.932])
+    diverge(folder, "random", "onecycle", [2])
+    values = arm_accuracies(read_results(folder, methods, schedules))
+    assert list(values) == ["l1-finetune", "l1-onecycle", "random-finetune", "random-onecycle"]
+    assert (values["l1-finetune"], values["random-onecycle"]) == (91.4, None)

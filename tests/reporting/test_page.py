@@ -307,7 +307,9 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     # three figures, seven tables and the folder of curves, at least
     assert len(links) >= 11
     assert all((reports / link).exists() for link in links)
-    assert len(list((reports / "curves").iterdir())) == 4
+    assert sorted(path.name for path in (reports / "curves").iterdir()) == ["l1.csv", "random.csv"]
+    accuracy = json.loads((reports / "accuracy.json").read_text())
+    assert sorted(accuracy) == ["l1-finetune", "l1-onecycle", "random-finetune", "random-onecycle"]
     assert "| `retrain.epochs` | – | `9` |" in text
     assert str(tmp_path) not in text
 

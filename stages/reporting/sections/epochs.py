@@ -1,23 +1,19 @@
-"""Accuracy by epoch: a figure, and a CSV per arm for `dvc plots`."""
+"""Accuracy by epoch: a figure."""
 
-import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.pipeline.files import write_text
+from stages.reporting.curves import accuracies
 from stages.reporting.measures import dense_test
 from stages.reporting.plots import grid, label, legend, legend_height, styles
 from stages.reporting.report import Report, Section
 from stages.reporting.style import DENSE, RULES, Look
-from stages.reporting.tables import as_csv
-from stages.results.files import Results, repeated
-from stages.results.records import ArmResult, History
+from stages.results.files import repeated
+from stages.results.records import ArmResult
 
 MOST_BANDS = 6
 
@@ -66,7 +62,7 @@ def figure(report: Report) -> Figure:
             dense = float(dense_test(results.dense).mean())
             panel.axhline(dense, **DENSE)
             panel.set_xlim(0, 100 if relative else max(lengths))
-            finished = [_accuracies(arm) for arm in group if not arm.diverged]
+            finished = [accuracies(arm) for arm in group if not arm.diverged]
             panel.set_ylim(*_late_window(finished, dense))
         axis = "training done, % of the arm's own epochs" if relative else "epoch of retraining"
         label(chart, axis, "test accuracy, %")
@@ -74,50 +70,8 @@ def figure(report: Report) -> Figure:
     return chart
 
 
-def write_curves(folder: Path, results: Results) -> None:
-    """Write one CSV per arm, the folder that `dvc plots` draws."""
-    for (method, schedule), arm in results.arms.items():
-        write_text(folder / f"{method}-{schedule}.csv", as_csv(epoch_table(arm)))
-
-
-def epoch_table(arm: ArmResult) -> pd.DataFrame:
-    """One arm by epoch: learning rate at mid-epoch, accuracies in percent, means over replicates.
-
-    The learning rate is that of the nearest recorded step. The table ends with the last epoch that
-    all replicates reached: one that diverged may have stopped before the others.
-    """
-    histories = _histories(arm)
-    epochs = np.arange(min(len(history.test_accuracy) for history in histories))
-    held_out = [history.validation_accuracy for history in histories]
-    accuracy = np.array([history.test_accuracy[: len(epochs)] for history in histories])
-    validation = [100 * np.mean(values) for values in zip(*filter(None, held_out), strict=False)]
-    steps = np.asarray(arm.points.step)
-    middle = (epochs + 0.5) * arm.steps_per_epoch
-    nearest = np.abs(steps[None, :] - middle[:, None]).argmin(axis=1)
-    return pd.DataFrame(
-        {
-            "epoch": epochs + 1,
-            "lr": [f"{arm.points.lr[index]:.6g}" for index in nearest],
-            "test_accuracy": 100 * accuracy.mean(axis=0),
-            "validation_accuracy": validation or math.nan,
-        }
-    )
-
-
-def _accuracies(arm: ArmResult) -> np.ndarray:
-    """Return an arm's test accuracies in percent, [replicates, epochs], NaN after a divergence."""
-    found = np.full((len(arm.seeds), arm.epochs), math.nan)
-    for row, history in zip(found, _histories(arm), strict=True):
-        row[: len(history.test_accuracy)] = history.test_accuracy
-    return 100 * found
-
-
-def _histories(arm: ArmResult) -> list[History]:
-    return [run.history for run in arm.replicates] + [run.history for run in arm.diverged]
-
-
 def _draw(panel: Axes, arm: ArmResult, look: Look, relative: bool, band: bool) -> None:
-    x, accuracy = _epochs(arm, relative), _accuracies(arm)
+    x, accuracy = _epochs(arm, relative), accuracies(arm)
     if band and len(accuracy) > 1:
         low, high = accuracy.min(axis=0), accuracy.max(axis=0)
         panel.fill_between(x, low, high, color=look.color, alpha=0.16, linewidth=0)
@@ -126,7 +80,7 @@ def _draw(panel: Axes, arm: ArmResult, look: Look, relative: bool, band: bool) -
 
 def _draw_replicates(panel: Axes, arm: ArmResult, look: Look, relative: bool) -> None:
     """Draw every replicate, and a cross where one that diverged ended."""
-    x, accuracy = _epochs(arm, relative), _accuracies(arm)
+    x, accuracy = _epochs(arm, relative), accuracies(arm)
     panel.plot(x, accuracy.T, color=look.color, linestyle=look.dash, linewidth=0.8)
     for row in accuracy[len(arm.replicates) :]:
         end = np.flatnonzero(~np.isnan(row))[-1:]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.reporting.sections.epochs import epoch_table, write_curves
+from stages.reporting.curves import epoch_table, write_curves
 from stages.results.files import read_results
 from tests.reporting.helpers import report_of
 
@@ -14,6 +14,7 @@ def test_an_arm_by_epoch_has_its_learning_rates_and_mean_accuracies(make_study):
     assert table["epoch"].tolist() == list(range(1, 73))
     last = [100 * run.history.test_accuracy[-1] for run in arm.replicates]
     assert table["test_accuracy"].iloc[-1] == pytest.approx(np.mean(last))
+    assert table[["lowest", "highest"]].iloc[-1].tolist() == pytest.approx([min(last), max(last)])
     held_out = [100 * run.history.validation_accuracy[0] for run in arm.replicates]
     assert table["validation_accuracy"].iloc[0] == pytest.approx(np.mean(held_out))
     rates = table["lr"].astype(float)
@@ -21,10 +22,14 @@ def test_an_arm_by_epoch_has_its_learning_rates_and_mean_accuracies(make_study):
     assert rates.max() == pytest.approx(0.1, rel=0.02)
 
 
-def test_without_validation_its_column_is_empty(make_study, tmp_path):
-    folder = make_study(["l1"], ["finetune"], validation=False)
-    write_curves(tmp_path / "curves", read_results(folder, ["l1"], ["finetune"]))
-    table = pd.read_csv(tmp_path / "curves/l1-finetune.csv")
-    assert table.columns.tolist() == ["epoch", "lr", "test_accuracy", "validation_accuracy"]
+def test_a_method_has_one_file_and_without_validation_an_empty_column(make_study, tmp_path):
+    methods, schedules = ["l1", "random"], ["onecycle", "finetune"]
+    folder = make_study(methods, schedules, validation=False)
+    write_curves(tmp_path / "curves", read_results(folder, methods, schedules))
+    assert sorted(path.stem for path in (tmp_path / "curves").iterdir()) == methods
+    table = pd.read_csv(tmp_path / "curves/l1.csv")
+    assert table["schedule"].tolist() == ["onecycle"] * 72 + ["finetune"] * 72
+    measured = ["test_accuracy", "lowest", "highest", "validation_accuracy", "lr"]
+    assert table.columns.tolist() == ["schedule", "epoch", *measured]
     assert table["validation_accuracy"].isna().all()
-    assert (table["lr"] == 0.001).all()
+    assert (table["lr"][72:] == 0.001).all()
