@@ -1,4 +1,4 @@
-"""SVG that git compares well: a line for every part, short coordinates, names that stay."""
+"""SVG that git compares well: a line for every panel, short coordinates, names that stay."""
 
 import re
 from xml.dom import minidom
@@ -8,13 +8,14 @@ COORDINATES = ("d", "x", "y", "transform")
 DECIMALS = 2
 """Decimals of coordinates, which are in points."""
 FRACTION = re.compile(r"-?\d+\.\d+")
-LEVELS = 3
-"""Levels of elements below one that is a part: a tick holds groups that hold groups."""
+LEVELS = 5
+"""Levels of elements below one that has a line to itself: those of a panel, down to its digits."""
 
 
 def tidy(text: str) -> str:
-    """Return matplotlib's SVG with a line for every tick, text, line with its markers, and band.
+    """Return matplotlib's SVG with a line for every panel, legend and title.
 
+    A line for every part of a panel would be as many when an axis moves, and nobody reads them.
     Shapes that several parts use (letters, markers, clip paths) stand first, by name, so that none
     moves when what uses it first does. Metadata, empty groups and the names of groups, which
     count all that are drawn before, are left out.

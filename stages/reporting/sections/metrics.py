@@ -65,23 +65,15 @@ def text(found: Sequence[Values]) -> str:
 
 
 def table(found: Sequence[Values]) -> pd.DataFrame:
-    """One row per network, split and metric: mean and sample standard deviation."""
-    return pd.DataFrame(
-        [
-            {
-                "method": item.method,
-                "schedule": item.schedule,
-                "network": item.network,
-                "split": item.split,
-                "metric": item.metric,
-                "mean": _digits(item.values.mean(skipna=False)),
-                "sd": _digits(item.values.std(skipna=False)),
-                "n": len(item.values),
-                "diverged": item.diverged,
-            }
-            for item in found
-        ]
-    )
+    """One row per network and split: mean and sample standard deviation of every metric."""
+    rows: dict[tuple[str, ...], dict[str, object]] = {}
+    for item in found:
+        names = {key: getattr(item, key) for key in ("method", "schedule", "network", "split")}
+        counts = {"n": len(item.values), "diverged": item.diverged}
+        row = rows.setdefault(tuple(names.values()), names | counts)
+        row[f"{item.metric}_mean"] = _digits(item.values.mean(skipna=False))
+        row[f"{item.metric}_sd"] = _digits(item.values.std(skipna=False))
+    return pd.DataFrame(rows.values())
 
 
 def _summary(name: str) -> str:
