@@ -12,7 +12,7 @@ from stages.pipeline.params import lookup, read_yaml
 from stages.reporting.curves import write_curves
 from stages.reporting.headline import arm_accuracies
 from stages.reporting.page import page, write_figures, write_tables
-from stages.reporting.report import Report
+from stages.reporting.report import report_of
 from stages.reporting.settings import Compare
 from stages.results.files import read_results, remove_stale
 from stages.study.differences import differences
@@ -37,7 +37,7 @@ def main() -> None:
         schedules = stage.read("retrain.schedules", dict)
         results = read_results(REPORTS, {**once, **in_rounds}, schedules)
         timed = list(stage.read("latency", dict))
-        report = Report(results, stage.read("compare", Compare), schedules)
+        report = report_of(results, stage.read("compare", Compare), schedules)
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.pipeline.made import check_made
 from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
-from stages.reporting.report import Report
+from stages.reporting.report import Report, report_of
 from stages.reporting.settings import Compare
 from stages.results.files import read_results
 
@@ -24,7 +24,8 @@ def finished_report() -> Report:
     methods = {**lookup(tree, "prune.methods"), **lookup(tree, "prune.iterative")}
     schedules = lookup(tree, "retrain.schedules")
     compare: Compare = parse(Compare, lookup(tree, "compare"), "compare", PARAMS)
+    results = read_results(REPORTS, methods, schedules)
     asked = [sys.executable, "-m", "dvc", "status", "--quiet"]
     if subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode:
         print("the results are not those of params.yaml as it is; `dvc repro`", file=sys.stderr)
-    return Report(read_results(REPORTS, methods, schedules), compare, schedules)
+    return report_of(results, compare, schedules)

@@ -12,9 +12,9 @@ from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.reporting.pairs import Pair, pairs
-from stages.reporting.settings import Compare
+from stages.reporting.report import Report
 from stages.runner.times import duration
-from stages.statistics.power import difference_power, equivalence_power, replicates_needed
+from stages.statistics.decisions import decisive
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
@@ -42,12 +42,16 @@ def main(
     print(f"{len(found) - len(undecided)} of {len(found)} pairs are decided")
     shown = found if every else undecided
     if shown:
-        print("", table(shown, report.settings, power, most), sep="\n")
+        print("", table(shown, report, power, most), sep="\n")
 
 
-def table(found: Sequence[Pair], settings: Compare, power: float, most: int) -> str:
-    """Return a line for each pair, with the time on this machine where the images are prepared."""
-    needs = [needed(pair, settings, power, most) for pair in found]
+def table(found: Sequence[Pair], report: Report, power: float, most: int) -> str:
+    """Return a line for each pair, with the time on this machine where the images are prepared.
+
+    Where looks are planned, the replicates are those of a study that ends with them.
+    """
+    margin, levels = report.settings.margin, report.last_levels
+    needs = [decisive(pair.difference, margin, levels, power, most) for pair in found]
     seconds = replicate_seconds() if any(needs) else None
     head = ("pair", "difference", "sd", "n", "verdict", "replicates", "time for the others")
     rows = [
@@ -65,26 +69,14 @@ def table(found: Sequence[Pair], settings: Compare, power: float, most: int) -> 
     return columns([head, *rows])
 
 
-def needed(pair: Pair, settings: Compare, power: float, most: int) -> int | None:
-    """Return the replicates that decide a pair with this power; None for more than `most`."""
-    value, alpha = pair.difference, 1 - settings.confidence
-    if not value.has_interval:
-        return None
-    return replicates_needed(
-        lambda n: max(
-            difference_power(value.mean, value.sd, n, alpha),
-            equivalence_power(value.mean, value.sd, n, settings.margin, alpha),
-        ),
-        power,
-        most,
-    )
+def replicate_seconds(study: Study | None = None) -> float | None:
+    """Return what one more replicate takes here; None, and a line, where that is not known.
 
-
-def replicate_seconds() -> float | None:
-    """Return what one more replicate of the study takes here; None, and a line, if not known."""
+    Of params.yaml, or of another study with the same data.
+    """
     from stages.commands import price  # torch, for this alone
 
-    study: Study = parse(Study, read_yaml())
+    study = study or parse(Study, read_yaml())
     try:
         return price.replicate_seconds(study)
     except Fault as fault:

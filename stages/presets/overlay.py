@@ -3,10 +3,16 @@
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from typing import NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import PARAMS
 
 REPLACED = frozenset(
     {
@@ -49,6 +55,35 @@ def overlaid(base: str, changes: str, key: str) -> str:
         pieces += [base[position : edit.start], edit.text]
         position = edit.end
     return "".join([*pieces, base[position:]])
+
+
+def with_value(text: str, key: str, value: float) -> str:
+    """Return the text of params.yaml with a number at a dotted key; all else stays as it is.
+
+    A Fault where the value is written in such a way that others would change with it, as an alias.
+    """
+    *_, (_, node) = _along(_mapping(text), key)
+    changed = f"{text[: node.start_mark.index]}{value!r}{text[node.end_mark.index :]}"
+    loader = YAML(typ="safe")
+    wanted = loader.load(text)
+    *way, last = key.split(".")
+    reduce(getitem, way, wanted)[last] = value
+    try:
+        if loader.load(changed) == wanted:
+            return changed
+    except YAMLError:
+        pass
+    raise Fault(
+        f"{PARAMS}: {key} cannot be set, since other settings share its value; write it out"
+    )
+
+
+def _along(group: Node, key: str) -> Iterator[tuple[Node, Node]]:
+    """Yield the key and the value of every part of a dotted key."""
+    for part in key.split("."):
+        found = _children(group)[part]
+        yield found
+        group = found[1]
 
 
 def _mapping(text: str) -> MappingNode:

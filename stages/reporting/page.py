@@ -85,6 +85,7 @@ def page(report: Report, differences: Sequence[Difference] = (), timed: Sequence
         confidence=level(report.settings.confidence),
         error=level(1 - report.settings.confidence),
         margin=f"{report.settings.margin:g}",
+        look=_look(report),
         validated=any(last_validation(arm).notna().any() for arm in arms),
         diverged=bool(report.diverged),
         fresh=any(arm.start == "fresh" for arm in arms),
@@ -122,6 +123,21 @@ def _scope(report: Report) -> str:
         f"{count(len(results.methods), 'pruning method')} × "
         f"{count(len(results.schedules), 'retraining schedule')}, "
         f"{number} {'replicate' if runs == [1] else 'replicates'} each.{diverged}"
+    )
+
+
+def _look(report: Report) -> str:
+    """Say at which look the study is judged; nothing where none are planned."""
+    look = report.look
+    if look is None:
+        return ""
+    planned = listed([str(number) for number in look.planned])
+    return (
+        f"This study grows: looks were planned at {planned} replicates, and this is the one at "
+        f"{look.replicates}. Its intervals have {level(report.settings.confidence)}, and each test "
+        f"of **same** has a level of {level(look.levels.equivalence)}, so that all looks together "
+        f"are wrong in about {level(1 - look.confidence)} of studies (O'Brien-Fleming spending; "
+        "Lan & DeMets 1983)."
     )
 
 

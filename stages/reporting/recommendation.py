@@ -113,9 +113,9 @@ def separating(report: Report, found: Contest) -> str:
     margin = found.margins[close]
     if report.verdict(margin) == "same":
         return f"{code(found.best)} and {code(close)} are as good, whatever more replicates say."
-    confidence = report.settings.confidence
+    error = report.last_levels.difference
     needed = replicates_needed(
-        lambda n: difference_power(margin.mean, margin.sd, n, 1 - confidence), POWER, MOST
+        lambda n: difference_power(margin.mean, margin.sd, n, error), POWER, MOST
     )
     number = f"more than {MOST}" if needed is None else f"about {needed}"
     return (

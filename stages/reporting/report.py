@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.pipeline.fault import Fault
+from stages.reporting.looks import Look, look_at
 from stages.reporting.measures import correct, dense_test, last_test
 from stages.reporting.settings import Compare
 from stages.results.files import Results
@@ -38,12 +39,14 @@ class Cell:
 class Report:
     """The results of a study and how to compare them; a Fault when `settings` names no arm of it.
 
-    `schedules` are the entries of params.yaml, by name.
+    `schedules` are the entries of params.yaml, by name. At a `look` of a study that grows,
+    `settings.confidence` is that of this look (see `report_of`).
     """
 
     results: Results
     settings: Compare
     schedules: Mapping[str, Mapping[str, Any]]
+    look: Look | None = None
 
     def __post_init__(self) -> None:
         known = {"methods": self.results.methods, "schedules": self.results.schedules}
@@ -79,14 +82,20 @@ class Report:
         budget = epochs[self.settings.baseline]
         return [min(names, key=lambda n: abs(epochs[n] - budget)) for names in self.lines.values()]
 
-    def verdict(self, difference: Estimate) -> Verdict:
-        """Judge a paired difference by the one rule: better, same, worse or undecided."""
-        return verdict(difference, self.settings.margin, self.levels)
-
     @property
     def levels(self) -> Levels:
         """How often a verdict may be wrong."""
-        return Levels(1 - self.settings.confidence, 1 - self.settings.confidence)
+        error = 1 - self.settings.confidence
+        return self.look.levels if self.look else Levels(error, error)
+
+    @property
+    def last_levels(self) -> Levels:
+        """The levels by which the study is judged when it ends: those of its last look."""
+        return self.look.last if self.look else self.levels
+
+    def verdict(self, difference: Estimate) -> Verdict:
+        """Judge a paired difference by the one rule: better, same, worse or undecided."""
+        return verdict(difference, self.settings.margin, self.levels)
 
     def repeats(self, difference: Estimate) -> float:
         """The chance that as many new replicates give the same verdict."""
@@ -154,6 +163,19 @@ class Report:
             alike.setdefault((arm.start, arm.points), []).append(arm.schedule)
         scores = {arm.schedule: last_test(arm) for arm in arms}
         return contest(scores, self.settings.confidence, alike.values())
+
+
+def report_of(
+    results: Results, settings: Compare, schedules: Mapping[str, Mapping[str, Any]]
+) -> Report:
+    """Return the report of a study, judged at the look of its replicates where looks are planned.
+
+    All intervals and verdicts have that look's levels, so that page, tables and commands agree.
+    """
+    look = look_at(settings, min(len(arm.seeds) for arm in results.arms.values()))
+    if look:
+        settings = settings.model_copy(update={"confidence": 1 - look.levels.difference})
+    return Report(results, settings, schedules, look)
 
 
 @dataclass(frozen=True)

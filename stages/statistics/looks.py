@@ -26,6 +26,16 @@ def look_levels(looks: Sequence[int], levels: Levels) -> tuple[Levels, ...]:
     return tuple(Levels(d, e / 2) for d, e in zip(difference, equivalence, strict=True))
 
 
+def levels_at(replicates: int, looks: Sequence[int], levels: Levels) -> Levels:
+    """The levels of the look at so many replicates, no more than the last of `looks`.
+
+    A number between two planned looks is one more: what may be spent up to it follows from it and
+    the last look alone (Lan & DeMets 1983).
+    """
+    taken = sorted({*looks, replicates})
+    return look_levels(taken, levels)[taken.index(replicates)]
+
+
 def spent(fraction: float, alpha: float) -> float:
     """The part of `alpha` that may be spent up to this fraction of the replicates.
 

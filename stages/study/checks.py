@@ -26,6 +26,7 @@ def check(study: Study) -> None:
     """Raise a Fault with one line for everything that is wrong between the sections."""
     faults = [
         *_names(study),
+        *_looks(study),
         *_root(study.data),
         *_code(study.model),
         *_weights(study),
@@ -61,6 +62,16 @@ def _names(study: Study) -> Iterator[str]:
         yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
     if "dense" in methods:
         yield "prune.methods.dense: the name stands for the network before pruning; rename it"
+
+
+def _looks(study: Study) -> Iterator[str]:
+    """Yield where there are fewer replicates than the first look has, or more than the last."""
+    looks = study.compare.looks
+    if looks and not looks[0] <= study.seeds <= looks[-1]:
+        yield (
+            f"seeds is {study.seeds}; with compare.looks {list(looks)} it should be from "
+            f"{looks[0]} to {looks[-1]}"
+        )
 
 
 def _root(data: Data) -> Iterator[str]:

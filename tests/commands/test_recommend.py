@@ -65,20 +65,3 @@ def test_power_lists_the_undecided_pairs_and_says_where_the_time_is_unknown(proj
     assert all("undecided" in row for row in rows)
     assert len(run(power, "--all").stdout.splitlines()) == 3 + int(every)
     assert "the time is not known: data/prepared/description.json" in done.stderr
-
-
-def test_replicates_are_those_of_the_t_test(project, monkeypatch):
-    """D = 0.5 takes 34 pairs at 80 % (G*Power); d = 0.1 takes more than 48; one needs no margin."""
-    from stages.reporting.pairs import Pair
-    from stages.reporting.settings import Compare
-    from stages.statistics.estimates import Estimate
-
-    settings = Compare(baseline="a", informed="l1", random="l1", margin=0)
-
-    def needed(mean, n=6):
-        value = Estimate(mean, 1.0, n, -1, 1)
-        return power.needed(Pair("a", "b", value, "undecided"), settings, 0.8, 48)
-
-    assert needed(0.5) == 34
-    assert needed(0.1) is None
-    assert needed(0.5, n=1) is None

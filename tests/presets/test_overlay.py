@@ -1,10 +1,12 @@
 from textwrap import dedent, indent
 
+import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stages.presets.overlay import REPLACED, overlaid
+from stages.pipeline.fault import Fault
+from stages.presets.overlay import REPLACED, overlaid, with_value
 
 BASE = dedent("""\
     # About the whole.
@@ -107,6 +109,37 @@ def test_braces_and_lists_are_one_value():
     """)
     expected = BASE.replace("rest: {}", "rest:\n    a: 1")
     assert text == expected.replace("path:\n  - a\n  - b\n", "path: [c]\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "old", "new"),
+    [
+        ("seed", 3, "seed: 0", "seed: 3"),
+        ("data.limit", 7, "limit: 010", "limit: 7"),
+        ("train.decay", 0.5, "decay: 1.0e-4", "decay: 0.5"),
+    ],
+)
+def test_a_number_is_set_and_all_else_stays(key, value, old, new):
+    assert with_value(BASE, key, value) == BASE.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ("{seed: 0, seeds: 3}", "seeds", "{seed: 0, seeds: 9}"),
+        ("seeds: 3  # three\n", "seeds", "seeds: 9  # three\n"),
+        ("a: {b: {c: 3}}\n", "a.b.c", "a: {b: {c: 9}}\n"),
+        ("a:\n  b: '3'\n", "a.b", "a:\n  b: 9\n"),
+    ],
+)
+def test_a_number_is_set_however_it_is_written(text, key, expected):
+    assert with_value(text, key, 9) == expected
+
+
+@pytest.mark.parametrize("text", ["n: &n 3\nseeds: *n\n", "seeds: &n 3\nn: *n\n"])
+def test_a_number_that_others_share_is_refused(text):
+    with pytest.raises(Fault, match="seeds cannot be set, since other settings share its value"):
+        with_value(text, "seeds", 9)
 
 
 names = st.sampled_from(["a", "b", "c", "model"])

@@ -2,7 +2,7 @@
 
 import json
 
-from stages.reporting.report import Report
+from stages.reporting.report import report_of as reported
 from stages.reporting.settings import Compare
 from stages.results.files import read_results
 
@@ -11,7 +11,7 @@ def report_of(folder, methods, schedules, entries=None, **settings):
     """Return the report of a study; `entries` are the schedules' settings in params.yaml."""
     names = {"baseline": schedules[0], "informed": methods[0], "random": methods[-1]}
     entries = entries or {name: {"curve": name} for name in schedules}
-    return Report(read_results(folder, methods, schedules), Compare(**names | settings), entries)
+    return reported(read_results(folder, methods, schedules), Compare(**names | settings), entries)
 
 
 def change(folder, method, schedule, test=None, validation=None, **changes):

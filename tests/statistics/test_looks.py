@@ -1,7 +1,7 @@
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from stages.statistics.looks import look_levels, nominal, spent
+from stages.statistics.looks import levels_at, look_levels, nominal, spent
 from stages.statistics.verdicts import Levels
 
 LOOKS = (6, 9, 12, 16)
@@ -51,3 +51,18 @@ def test_each_side_of_equivalence_spends_its_own_level():
 def test_later_looks_are_less_strict():
     levels = [each.difference for each in look_levels((3, 4, 5, 8, 20), Levels())]
     assert levels == sorted(levels)
+
+
+def test_a_planned_look_has_the_level_of_the_plan():
+    for look, levels in zip(LOOKS, look_levels(LOOKS, Levels()), strict=True):
+        assert levels_at(look, LOOKS, Levels()) == levels
+
+
+def test_a_look_in_between_spends_what_is_due_by_then():
+    """Eight of 16: looks at 6, 8 and 16 against the multivariate normal."""
+    found = levels_at(8, (6, 16), Levels())
+    first = spent(6 / 16, 0.05)
+    ends = [-norm.ppf(p / 2) for p in (first, found.difference)]
+    joint = multivariate_normal(cov=[[1, (6 / 8) ** 0.5], [(6 / 8) ** 0.5, 1]])
+    crossed = 1 - joint.cdf(ends, lower_limit=[-end for end in ends])
+    assert crossed == pytest.approx(spent(8 / 16, 0.05), abs=1e-5)

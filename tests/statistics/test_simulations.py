@@ -12,11 +12,11 @@ import pytest
 from scipy.special import expit
 
 from stages.statistics.contests import contest
-from stages.statistics.decisions import first_decision
+from stages.statistics.decisions import chance_to_decide, next_look
 from stages.statistics.estimates import estimate
 from stages.statistics.images import two_level
 from stages.statistics.interactions import interaction
-from stages.statistics.looks import look_levels
+from stages.statistics.looks import levels_at, look_levels
 from stages.statistics.power import difference_power, equivalence_power
 from stages.statistics.verdicts import Levels, verdict, verdicts
 
@@ -36,6 +36,33 @@ def sizes(few, many):
 def slack(rate, draws):
     """Three standard errors of a simulated rate."""
     return 3 * math.sqrt(rate * (1 - rate) / draws)
+
+
+def ever(values, looks):
+    """Return the first verdict that is none of "undecided" at any look, for every row."""
+    found = np.full(values.shape[:-1], "undecided")
+    for n, levels in looks.items():
+        now = verdicts(*summary(values[..., :n]), n, MARGIN, levels)
+        found = np.where(found == "undecided", now, found)
+    return found
+
+
+def grown(pairs, margin=MARGIN):
+    """Grow a study of these pairs [pair, replicate] as `--until-decided` does.
+
+    Return the verdicts at its end and its replicates.
+    """
+    n = LOOKS[0]
+    while True:
+        levels = levels_at(n, LOOKS, Levels())
+        values = [estimate(row[:n], 1 - levels.difference) for row in pairs]
+        found = [verdict(value, margin, levels) for value in values]
+        still = [v for v, each in zip(values, found, strict=True) if each == "undecided"]
+        chances = (chance_to_decide(v, LOOKS[-1], margin, STRICT[LOOKS[-1]]) for v in still)
+        then = next_look(LOOKS, n, chances)
+        if then is None:
+            return found, n
+        n = then
 
 
 def rate_of(found):
@@ -140,16 +167,50 @@ def test_tied_arms_win_rarely_and_the_best_are_in_the_best_set(
 def test_looks_are_wrong_as_often_as_one(draws, effect, sd, wrong, record_property):
     rng = np.random.default_rng(4)
     values = rng.normal(effect, sd, (draws, LOOKS[-1]))
-    rate = rate_of(np.isin(first_decision(values, STRICT, MARGIN)[0], wrong))
+    rate = rate_of(np.isin(ever(values, STRICT), wrong))
     record_property("rate", rate)
     assert rate <= WRONG + slack(0.05, draws)
+
+
+@sizes(300, 20_000)
+@pytest.mark.parametrize(
+    ("effects", "wrong"),
+    [((0.0, 0.0), ["better", "worse"]), ((0.0, 3.0), ["better", "worse"]), ((0.5, 0.5), ["same"])],
+)
+def test_a_study_that_grows_is_wrong_as_often_as_one_that_does_not(
+    draws, effects, wrong, record_property
+):
+    """Of each pair at the end of the study, wherever that is; the pairs grow together."""
+    rng, sd = np.random.default_rng(12), 0.6 if "same" in wrong else 1.2
+    ends = [
+        grown(rng.normal(np.array(effects)[:, None], sd, (2, LOOKS[-1])))[0][0]
+        for _ in range(draws)
+    ]
+    rate = rate_of(np.isin(ends, wrong))
+    record_property("rate", rate)
+    assert rate <= WRONG + slack(0.05, draws)
+
+
+@sizes(300, 5000)
+def test_a_study_grows_no_further_than_it_pays(draws, record_property):
+    """A large effect ends it at the first look, noise of which nothing can come before the last."""
+    rng = np.random.default_rng(13)
+    sizes_of = {
+        name: [grown(rng.normal(effect, sd, (1, LOOKS[-1])))[1] for _ in range(draws)]
+        for name, effect, sd in (("large", 4.0, 1.0), ("middle", 1.2, 1.2), ("none", 0.0, 3.0))
+    }
+    means = {name: float(np.mean(each)) for name, each in sizes_of.items()}
+    record_property("replicates", means)
+    assert means["large"] < 7
+    assert means["none"] < 10
+    assert means["large"] < means["none"] < means["middle"] < 14
 
 
 @sizes(20_000, 400_000)
 def test_naive_looks_would_be_wrong_twice_as_often(draws, record_property):
     values = np.random.default_rng(5).normal(0, 1.2, (draws, LOOKS[-1]))
     naive = dict.fromkeys(LOOKS, Levels())
-    rate = rate_of(first_decision(values, naive, 0.0)[0] != "undecided")
+    rate = rate_of(np.isin(ever(values, naive), ["better", "worse"]))
     record_property("rate", rate)
     assert rate > 0.10
 
@@ -160,7 +221,7 @@ def test_looks_cost_little_power(draws, effect, sd, record_property):
     """Within 3 points of the forecast at the last look's own levels."""
     last, right = STRICT[16], "better" if effect else "same"
     values = np.random.default_rng(6).normal(effect, sd, (draws, LOOKS[-1]))
-    rate = rate_of(first_decision(values, STRICT, MARGIN)[0] == right)
+    rate = rate_of(ever(values, STRICT) == right)
     forecast = (
         difference_power(effect, sd, 16, last.difference)
         if effect
