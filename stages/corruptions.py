@@ -9,7 +9,7 @@ import typer
 from stages.evaluation.robustness import Subject, accuracies, collected, robustness
 from stages.evaluation.settings import Corruptions
 from stages.images.prepared import load
-from stages.pipeline.command import MethodName, run
+from stages.pipeline.command import MethodName, command_line
 from stages.pipeline.files import save_arrays, write_text
 from stages.pipeline.guard import guarded
 from stages.replicates.environment import activate
@@ -59,4 +59,5 @@ def replicate(
 
 
 if __name__ == "__main__":
-    run(app)
+    with command_line(app):
+        app(standalone_mode=False)

@@ -1,5 +1,6 @@
 """Which schedule and budget to use, by the results of the study."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from stages.reporting.recommendation import recommend
 from stages.reporting.sections.recommendation import paragraph
 
 app = typer.Typer(add_completion=False)
+STEP = 0.05
 
 
 @app.command()
@@ -31,11 +33,35 @@ def main(
         float | None,
         typer.Option(min=0.0, max=100.0, help="The most parameters kept, in percent."),
     ] = None,
+    search: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Find the smallest network of a method (default: prune.method) that loses less "
+            "than --max-drop against the dense one: train some, and confirm it on fresh seeds.",
+        ),
+    ] = False,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Of --search: the schedule. Default: what is recommended."),
+    ] = None,
+    step: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.5, help=f"Of --search: its resolution. Default: {STEP}."),
+    ] = None,
 ) -> None:
     """Say which schedule and budget to use after pruning, as far as the results allow.
 
     It reads the results below reports/ and the sections prune, retrain and compare of params.yaml.
     """
+    _check_search(search, {"--schedule": schedule, "--step": step})
+    if search:
+        _check_searched(max_drop, {"--epochs": epochs, "--kept": kept})
+        from stages.commands import search as searching  # two seconds, of torch
+
+        drop = max_drop or 0.0
+        searching.search(searching.family(method, schedule, drop, STEP if step is None else step))
+        return
     report = finished_report()
     known = report.results.methods
     if method is not None and method not in known:
@@ -50,6 +76,22 @@ def main(
         print(f"{paragraph(report, each)}\n")
         command = f"afterprune export --method {each.method} --schedule {each.best.schedule}"
         print(f"    {command}\n")
+
+
+def _check_search(search: bool, given: Mapping[str, object]) -> None:
+    """Raise a Fault for options of a search without one."""
+    for name, value in given.items():
+        if value is not None and not search:
+            raise Fault(f"{name} {value} is an option of --search; add that, or leave it out")
+
+
+def _check_searched(max_drop: float | None, given: Mapping[str, object]) -> None:
+    """Raise a Fault for a search that does not know what to find."""
+    if max_drop is None:
+        raise Fault("--search needs --max-drop, the points that the network may lose")
+    for name, value in given.items():
+        if value is not None:
+            raise Fault(f"{name} {value}: --search does not take it; it finds the size itself")
 
 
 if __name__ == "__main__":

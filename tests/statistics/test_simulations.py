@@ -172,7 +172,7 @@ def test_looks_are_wrong_as_often_as_one(draws, effect, sd, wrong, record_proper
     assert rate <= WRONG + slack(0.05, draws)
 
 
-@sizes(300, 20_000)
+@sizes(300, 10_000)
 @pytest.mark.parametrize(
     ("effects", "wrong"),
     [((0.0, 0.0), ["better", "worse"]), ((0.0, 3.0), ["better", "worse"]), ((0.5, 0.5), ["same"])],
