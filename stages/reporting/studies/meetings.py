@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, level, listed, signed
-from stages.statistics.studies import Aggregate, aggregate, interquartile_mean
+from stages.statistics.studies import FEWEST, Aggregate, aggregate, interquartile_mean
 
 TITLE = "Schedules against each other, over all studies"
 VERDICTS = {"better": "better", "same": "the same", "worse": "worse", "undecided": "open"}
@@ -70,7 +70,7 @@ def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
         "run is a seed: the mean over all methods and budgets of a study that have both schedules. "
         "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
         "if both intervals say so, the same if the difference lies within "
-        f"{margin:g} points of 0; else the pair is open."
+        f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, the pair is open."
     )
     return "\n\n".join([how, markdown(header, map(_row, found)), *_dependent(studies)])
 

@@ -94,10 +94,10 @@ def test_schedules_meet_over_independent_studies(studies):
 
 
 def test_studies_of_the_same_dense_networks_count_as_one(read_study):
-    arms = {("l1", "finetune"): LOW, ("l1", "onecycle"): HIGH}
+    arms = {("l1", "finetune"): LOW + LOW, ("l1", "onecycle"): HIGH + HIGH}
     both = [read_study(name, arms) for name in ("one", "two")]
     [found] = meetings.meetings(both, 0.95, 0.5)
-    assert (found.studies, found.runs) == (2, 4)
+    assert (found.studies, found.runs) == (2, 8)
     assert found.found.difference == pytest.approx(4.0)
     assert found.found.verdict == "better"
     assert "`one` and `two` train the same dense networks" in meetings.text(both, 0.95, 0.5)
