@@ -8,8 +8,9 @@ it was listed is dropped and computed again.
 
 import os
 import shutil
+import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -93,8 +94,19 @@ def _finished(folder: Path) -> Manifest | None:
     if not flaws:
         return files
     _say(folder, flaws, "it is computed again")
+    _distrust(folder / name for name, flaw in flaws.items() if flaw == "damaged")
     _remove(folder)
     return None
+
+
+def _distrust(damaged: Iterable[Path]) -> None:
+    """Make files writable, as DVC takes a read-only file of its cache as intact without a look.
+
+    What is damaged here is damaged there, where it is a link to the same file.
+    """
+    for path in damaged:
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
 def _begun(partial: Path) -> Manifest:

@@ -106,6 +106,12 @@ class Project:
         with (self.folder / path).open("a") as file:
             file.write(text)
 
+    def replace(self, path: str | Path, content: bytes) -> None:
+        """Put another file in the place of one that may be a link to DVC's cache, and read-only."""
+        file = self.folder / path
+        file.unlink()
+        file.write_bytes(content)
+
     def files(self, folder: str) -> dict[str, bytes]:
         """Return the content of all files below a folder."""
         paths = sorted(path for path in (self.folder / folder).rglob("*") if path.is_file())

@@ -62,7 +62,7 @@ def test_data_edited_while_a_stage_runs_drops_its_outputs(project):
     lock = (project.folder / "dvc.lock").read_bytes()
     with held(project):
         process = start_train(project)
-        (project.folder / "data/prepared/train_index.npy").write_bytes(b"edited")
+        project.replace("data/prepared/train_index.npy", b"edited")
     said, _ = process.communicate()
     assert process.returncode != 0
     assert (
@@ -116,7 +116,7 @@ def test_a_kept_network_with_a_flipped_bit_is_trained_again(project):
     (network,) = project.folder.glob(".state/train-0-*/networks/final/replicate_0.safetensors")
     content = bytearray(network.read_bytes())
     content[-1] ^= 1
-    network.write_bytes(content)
+    project.replace(network, content)
     said = project.dvc("repro", "--force", "--single-item", "train")
     line = "networks/final/replicate_0.safetensors is damaged; it is computed again\n"
     assert said.count(line) == 1

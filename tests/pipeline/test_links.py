@@ -56,6 +56,25 @@ def test_no_stage_writes_through_a_link(project):
     assert intact(project)
 
 
+@pytest.mark.slow
+def test_what_is_damaged_through_a_link_is_mended_by_a_forced_run(project):
+    """As root one can write to what is read-only, and DVC's cache has the same file."""
+    (kept,) = project.folder.glob(".state/train-0-*/networks/final/replicate_0.safetensors")
+    output = project.folder / "models/dense/final/replicate_0.safetensors"
+    project.dvc("checkout", "--relink")
+    kept.unlink()
+    kept.hardlink_to(output)
+    before = output.read_bytes()
+    output.chmod(0o644)
+    output.write_bytes(bytes(len(before)))
+    output.chmod(0o444)
+    assert not intact(project)
+    said = project.dvc("repro", "--force", "--single-item", "train")
+    assert "final/replicate_0.safetensors is damaged; it is computed again" in said
+    assert output.read_bytes() == before
+    assert intact(project)
+
+
 @pytest.mark.parametrize("name", ["study", "changed", "iterated"])
 def test_the_cache_is_as_it_was_written(name, request):
     found = request.getfixturevalue(name)
