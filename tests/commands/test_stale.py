@@ -1,35 +1,42 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from stages.commands.stale import remove_stale_results
 
-PARAMS = "{prune: {methods: {l1: {}}, iterative: {slow: {}}}, retrain: {schedules: {finetune: {}}}}"
+ROOT = Path(__file__).parents[2]
+DEFAULT = (ROOT / "params.yaml").read_text()
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """Results of three methods and two schedules; be beside them."""
+    """Results of the default study and of others; be beside them."""
     monkeypatch.chdir(tmp_path)
-    for method in ("l1", "slow", "random"):
-        for schedule in ("finetune", "onecycle"):
-            path = Path("reports/arms", method, f"{schedule}.json")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("{}")
-    return lambda: sorted(str(path.relative_to("reports/arms")) for path in Path().rglob("*.json"))
+    shutil.copytree(ROOT / "stages/models", "stages/models")
+    for folder in ("data/raw", "data/weights"):
+        Path(folder).mkdir(parents=True)
+    Path("data/weights/none").touch()
+    for arm in ("l1/finetune", "l1/onecycle", "l1/old", "slow/finetune"):
+        path = Path("reports/arms", f"{arm}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    return lambda: sorted(str(path) for path in Path("reports/arms").rglob("*.json"))
 
 
 def test_what_no_arm_makes_is_removed(results):
-    Path("params.yaml").write_text(PARAMS)
+    Path("params.yaml").write_text(DEFAULT)
     remove_stale_results()
-    assert results() == ["l1/finetune.json", "slow/finetune.json"]
+    assert results() == ["reports/arms/l1/finetune.json", "reports/arms/l1/onecycle.json"]
 
 
 @pytest.mark.parametrize(
     "text",
-    ["{}", "{prune: 3}", "{prune: {methods: null}, retrain: {schedules: []}}", "{retrain: }"],
+    ["{}", "{prune: 3}", "{retrain: }", DEFAULT.replace("seeds: 12", "seeds: 0")],
+    ids=["nothing", "no group", "null", "refused"],
 )
-def test_settings_that_name_no_arms_remove_nothing(results, text):
+def test_settings_that_are_refused_remove_nothing(results, text):
+    assert text != DEFAULT
     Path("params.yaml").write_text(text)
     remove_stale_results()
-    assert len(results()) == 6
+    assert len(results()) == 4
