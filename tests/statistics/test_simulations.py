@@ -172,7 +172,7 @@ def test_looks_are_wrong_as_often_as_one(draws, effect, sd, wrong, record_proper
     assert rate <= WRONG + slack(0.05, draws)
 
 
-@sizes(300, 10_000)
+@sizes(150, 3000)
 @pytest.mark.parametrize(
     ("effects", "wrong"),
     [((0.0, 0.0), ["better", "worse"]), ((0.0, 3.0), ["better", "worse"]), ((0.5, 0.5), ["same"])],
@@ -191,7 +191,7 @@ def test_a_study_that_grows_is_wrong_as_often_as_one_that_does_not(
     assert rate <= WRONG + slack(0.05, draws)
 
 
-@sizes(300, 5000)
+@sizes(100, 2000)
 def test_a_study_grows_no_further_than_it_pays(draws, record_property):
     """A large effect ends it at the first look, noise of which nothing can come before the last."""
     rng = np.random.default_rng(13)
