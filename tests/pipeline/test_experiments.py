@@ -85,7 +85,10 @@ def test_a_queue_of_experiments_can_be_compared(project):
     done = [row for row in rows if row["State"] == "Success"]
     assert {row["retrain.schedules.onecycle.max_lr"] for row in done} == {"0.05", "0.2"}
     arms = list(csv.DictReader(show(project, *ARMS, "--csv").splitlines()))
-    assert [name for name in arms[0] if name.startswith("l1-")] == ["l1-onecycle"]
+    assert [name for name in arms[0] if name.startswith("l1-")] == [
+        "l1-onecycle",
+        "l1-weight_rewind",
+    ]
     project.dvc("plots", "diff", "HEAD", done[0]["rev"])
     (values,) = drawn(project)
     assert {(row["schedule"], row["rev"]) for row in values} == {
