@@ -9,9 +9,9 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
 from stages.retraining.planning import Pruning, plan_arm, write_arm
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import load_rates
-from stages.schedules.settings import SCHEDULE
 
 app = typer.Typer(add_completion=False)
 

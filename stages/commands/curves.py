@@ -19,9 +19,9 @@ from stages.presets.preset import read_params
 from stages.reporting.words import momentum_in_brief
 from stages.retraining.plan import Plan
 from stages.retraining.planning import Pruning, plan_arm
+from stages.retraining.settings import SCHEDULE, Schedule
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Rates, steps_per_epoch
-from stages.schedules.settings import SCHEDULE, Schedule
 
 app = typer.Typer(add_completion=False)
 DESCRIPTION = Path("data/prepared/description.json")

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
-from stages.pipeline.section import Section
+from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates, rates_in
 from stages.schedules.starts import Start
 
@@ -22,8 +22,8 @@ class Plan:
 
     `curve` names the learning-rate curve. `scale` multiplies the learning rates of each replicate
     where the curve is adaptive, and is empty where it is not. A rewinding arm starts from the dense
-    network at the end of epoch `rewound_epoch` of `dense_epochs`; None for the others. What else
-    may tell arms apart is a further field here, whose default is what every arm does without it.
+    network at the end of epoch `rewound_epoch` of `dense_epochs`; None for the others. The
+    file holds what of `technique` is not at its default: a new key leaves other arms' bytes alone.
     """
 
     start: Start
@@ -32,6 +32,7 @@ class Plan:
     dense_epochs: int
     rewound_epoch: int | None = None
     scale: tuple[float, ...] = ()
+    technique: Technique = field(default_factory=Technique)
 
     @property
     def adaptive(self) -> bool:
@@ -54,7 +55,7 @@ class Plan:
         return digest.hexdigest()
 
 
-class _About(Section):
+class _About(Technique):
     """What the metadata of the file holds."""
 
     start: Start
@@ -80,9 +81,9 @@ def load_plan(folder: Path) -> Plan:
     """Read the plan in the folder of an arm; a Fault when it is missing, damaged or none."""
     path = folder / FILE
     about: _About = parse(_About, read_meta(path), file=path)
-    settings = dict(about)
-    rates = rates_in(path, load_arrays(path), settings.pop("steps_per_epoch"))
-    return Plan(**settings, rates=rates)
+    rates = rates_in(path, load_arrays(path), about.steps_per_epoch)
+    where = about.dense_epochs, about.rewound_epoch
+    return Plan(about.start, about.curve, rates, *where, about.scale, about.as_technique())
 
 
 def rewound_file(folder: Path, replicate: int) -> Path:
@@ -98,4 +99,5 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "dense_epochs": plan.dense_epochs,
         "rewound_epoch": plan.rewound_epoch,
         "scale": list(plan.scale),
+        **plan.technique.changed(),
     }

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from stages.pipeline.files import link_or_copy
 from stages.retraining.plan import Plan, rewound_file, save_plan
+from stages.retraining.settings import Schedule
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import DenseRates
 from stages.schedules.registry import ADAPTIVE
-from stages.schedules.settings import Schedule
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
         dense_epochs=dense.epochs,
         rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
         scale=scale,
+        technique=schedule.as_technique(),
     )
 
 

@@ -64,7 +64,8 @@ class ArmRun:
         `pruned` holds the folders networks/ and masks/ of what was pruned. Each round of iterative
         pruning trains in a data order of its own.
         """
-        seed, recipe, compute = self.seed + number, self.recipe, self.compute
+        seed, compute = self.seed + number, self.compute
+        recipe = self.plan.technique.recipe(self.recipe)
         rewound = rewound_file(self.folder, number)
         begin = starting_point(self.plan.start, pruned, f"replicate_{number}", rewound, seed)
         device = data.mean.device

@@ -1,11 +1,65 @@
 """The section `retrain`: the arms."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from stages.pipeline.options import options_of
 from stages.pipeline.section import Epochs, Name, Section
-from stages.schedules.settings import SCHEDULE
+from stages.retraining.technique import Technique
+from stages.schedules.arm import Arm, scratch_b_epochs
+from stages.schedules.settings import Momentum, schedule_types
+from stages.schedules.starts import Start
+
+Budget = Epochs | Literal["dense", "dense_macs"] | None
+
+
+class Schedule(Technique):
+    """What every retraining schedule has: start, momentum, budget in epochs, and a `Technique`.
+
+    Momentum null is the curve's own. Epochs null is retrain.epochs; "dense" is those of the dense
+    run; "dense_macs" is as many as cost what dense training did (Liu 2019, Scratch-B).
+    """
+
+    start: Start = "final"
+    momentum: Momentum = None
+    epochs: Budget = None
+
+    def arm(self) -> Arm:
+        """Return the arm that this entry names."""
+        return Arm(self.start, self._curve, self._options, self.momentum)
+
+    def budget(self, epochs: int, dense_epochs: int, macs_ratio: float) -> int:
+        """Return T; `epochs` is retrain.epochs, `macs_ratio` dense over pruned MACs."""
+        if self.epochs == "dense_macs":
+            return scratch_b_epochs(dense_epochs, macs_ratio)
+        if self.epochs == "dense":
+            return dense_epochs
+        return self.epochs or epochs
+
+    @property
+    def _curve(self) -> str:
+        return str(getattr(self, "curve"))  # noqa: B009
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return options_of(self, "curve", Schedule)
+
+
+def differing_keys(first: Schedule, second: Schedule) -> list[str]:
+    """Return the keys in which two schedules differ, defaults filled in, in alphabetical order.
+
+    Two curves are one difference: their options do not compare. A comparison of arms that differ
+    in more than one key is crossed.
+    """
+    one, other = dict(first), dict(second)
+    if one["curve"] != other["curve"]:
+        shared = ["curve", *Schedule.model_fields]
+        one, other = ({key: whole[key] for key in shared} for whole in (one, other))
+    return sorted(key for key in one if one[key] != other[key])
+
+
+SCHEDULE: Any = schedule_types(Schedule)
 
 
 class Retrain(Section):

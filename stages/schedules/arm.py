@@ -14,7 +14,7 @@ from stages.schedules.starts import Start
 
 @dataclass(frozen=True)
 class Arm:
-    """A retraining technique: start, curve with its options, momentum.
+    """The schedule of a retraining: start, curve with its options, momentum.
 
     Momentum is a number, "cycled" (0.95 -> 0.85 -> 0.95, lowest where the curve's warm-up ends, or
     after a tenth of the steps for a curve without a warm-up), or None: the curve's own.

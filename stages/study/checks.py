@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from stages.data.root import misplaced
 from stages.data.settings import Data
@@ -14,12 +14,9 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, nearest, shown
 from stages.pruning.settings import Prune
 from stages.schedules.arm import rewind_epoch
-from stages.schedules.dense import DenseRates
-from stages.schedules.settings import Schedule
+from stages.study.schedules import faults_of_schedules
 from stages.study.settings import Study, nominal_epochs
 from stages.training.settings import Recipe
-
-NOMINAL_STEPS = 10
 
 
 def check(study: Study) -> None:
@@ -34,7 +31,7 @@ def check(study: Study) -> None:
         *_optimizer(study.train.recipe),
         *_augment(study.train.recipe, study.data),
         *_rounds(study.prune),
-        *_schedules(study),
+        *faults_of_schedules(study),
     ]
     if faults:
         raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
@@ -168,44 +165,3 @@ def _defined(module: ast.Module) -> Iterator[str]:
                 yield from (alias.asname or alias.name for alias in aliases)
             case ast.Assign(targets=[ast.Name(id=name)]):
                 yield name
-
-
-def _schedules(study: Study) -> Iterator[str]:
-    """Compute every curve at a few steps per epoch; yield what keeps one from being computed."""
-    train = study.train
-    yield from _milestones("train.schedule", train.schedule, train.epochs, "the dense run")
-    try:
-        dense = train.rates(NOMINAL_STEPS)
-    except Fault as fault:
-        yield f"train.schedule: {fault}"
-        return
-    for name, schedule in study.retrain.schedules.items():
-        yield from _schedule(f"retrain.schedules.{name}", schedule, study, dense)
-
-
-def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
-    arm, epochs = schedule.arm(), nominal_epochs(schedule, study)
-    if schedule.epochs == "dense_macs":
-        if arm.start == "rewound" or arm.curve == "replay":
-            yield (
-                f"{key}.epochs is 'dense_macs', longer than the dense run; "
-                "allowed with curve: stretch"
-            )
-            return
-        if study.prune.iterative:
-            yield (
-                f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
-                "their last round alone; it should be a number"
-            )
-    yield from _milestones(key, schedule, epochs, "the arm")
-    try:
-        rewind_epoch(arm, epochs, study.train.epochs)
-        arm.rates(epochs, NOMINAL_STEPS, dense)
-    except Fault as fault:
-        yield f"{key}: {fault}"
-
-
-def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
-    last = max(schedule.arm().options.get("milestones", ()), default=0)
-    if last >= epochs:
-        yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"

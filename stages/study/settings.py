@@ -12,9 +12,8 @@ from stages.pipeline.section import Name, Section
 from stages.pruning.settings import Prune
 from stages.replicates.settings import Compute, Seeds
 from stages.reporting.settings import Compare
-from stages.retraining.settings import Retrain
+from stages.retraining.settings import Retrain, Schedule
 from stages.schedules.arm import rewind_epoch
-from stages.schedules.settings import Schedule
 
 
 class Study(Section):

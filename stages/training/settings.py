@@ -28,7 +28,7 @@ LOSS: Any = union([entry(name, loss, "kind") for name, loss in LOSSES.items()], 
 class Recipe(Section):
     """Batch, optimizer, loss and augmentations.
 
-    Arms differ in their start, learning rate and momentum curve alone.
+    Arms differ in their start, learning rate and momentum curve, and in what keys of their own say.
     """
 
     batch_size: Annotated[int, Field(ge=2)]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from stages.pipeline.options import own_options
 from stages.pipeline.params import parse
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
 from stages.schedules.registry import CURVES
-from stages.schedules.settings import SCHEDULE
 from tests.fuzz.drawing import drawn, value_or_fault
 
 LARGEST = 1e6

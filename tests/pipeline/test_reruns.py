@@ -55,6 +55,10 @@ def one_number(project):
     project.set("retrain.schedules.onecycle.max_lr", 0.05)
 
 
+def key_of_its_own(project):
+    project.set("retrain.schedules.onecycle.label_smoothing", 0.1)
+
+
 def budget(project):
     project.set("retrain.epochs", 1)
 
@@ -100,6 +104,7 @@ EVALUATIONS = {
 }
 EDITS = {
     one_number: (),
+    key_of_its_own: (),
     budget: ("plan@l1",),
     new_code: TRAINING,
     metrics: (),
@@ -137,8 +142,9 @@ def test_nothing_runs_twice(project):
     assert said.endswith("Data and pipelines are up to date.\n")
 
 
-def test_a_number_of_one_arm_reruns_that_arm(reran):
-    assert reran[one_number] == {
+@pytest.mark.parametrize("edit", [one_number, key_of_its_own])
+def test_what_is_one_arms_own_reruns_that_arm(edit, reran):
+    assert reran[edit] == {
         *("validate", "plan@l1", "retrain@l1-onecycle", "evaluate@l1-onecycle"),
         *("headline", "compare"),
     }

@@ -6,15 +6,21 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, save_plan, scaled
+from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 
 RATES = Rates(np.array([0.1, 0.3, 0.2, 1 / 3]), np.array([0.9, 0.85, 0.95, 0.9]), 2)
 PLAN = Plan("final", "adaptive_linear", RATES, 20, scale=(0.5, 0.1 + 0.2, 1.0))
+TECHNIQUES = [
+    {"optimizer": {"kind": "adamw", "weight_decay": 0.1}},
+    {"weight_decay": 0},
+    {"label_smoothing": 0.1},
+]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 
 
 def same(one, other):
-    numbers = ("start", "curve", "dense_epochs", "rewound_epoch", "scale")
+    numbers = ("start", "curve", "dense_epochs", "rewound_epoch", "scale", "technique")
     return all(getattr(one, name) == getattr(other, name) for name in numbers) and (
         one.rates.steps_per_epoch == other.rates.steps_per_epoch
         and one.rates.lr.tobytes() == other.rates.lr.tobytes()
@@ -26,6 +32,26 @@ def same(one, other):
 def test_a_plan_comes_back_to_the_bit(plan, tmp_path):
     save_plan(tmp_path / "l1" / "arm", plan)
     assert same(load_plan(tmp_path / "l1" / "arm"), plan)
+
+
+@pytest.mark.parametrize("keys", TECHNIQUES, ids=lambda keys: "-".join(keys))
+def test_a_plan_with_keys_of_its_own_comes_back(keys, tmp_path):
+    plan = replace(REWOUND, technique=Technique(**keys))
+    save_plan(tmp_path, plan)
+    assert same(load_plan(tmp_path), plan)
+    assert plan.digest_of(0) != REWOUND.digest_of(0)
+
+
+def test_the_file_of_an_arm_names_no_key_that_it_leaves_at_its_default(tmp_path):
+    """A key that is added tomorrow changes no plan of today, so nothing trains again."""
+    save_plan(tmp_path / "none", REWOUND)
+    assert set(read_meta(tmp_path / "none" / FILE)) == {
+        *("start", "curve", "steps_per_epoch", "dense_epochs", "rewound_epoch", "scale")
+    }
+    save_plan(tmp_path / "one", replace(REWOUND, technique=Technique(label_smoothing=0.1)))
+    about = read_meta(tmp_path / "one" / FILE)
+    assert about["label_smoothing"] == 0.1
+    assert not about.keys() & (Technique.model_fields.keys() - {"label_smoothing"})
 
 
 def test_equal_plans_are_equal_files(tmp_path):

@@ -8,8 +8,8 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse
 from stages.retraining.plan import load_plan, rewound_file
 from stages.retraining.planning import Pruning, plan_arm, write_arm
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
-from stages.schedules.settings import SCHEDULE
 
 STEPS, EPOCHS = 3, 4
 DENSE = DenseRates(np.linspace(0.1, 0.01, 10 * STEPS), np.linspace(0.9, 0.8, 10 * STEPS), STEPS)

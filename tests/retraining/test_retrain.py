@@ -17,10 +17,12 @@ from stages.pipeline.recovery import PROGRESS
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file, save_plan
 from stages.retraining.run import ArmRun
+from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 from stages.training.history import History
 from stages.training.loop import Run
+from stages.training.settings import Recipe
 
 SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)
 MASKED = "layer1.0.conv1.weight"
@@ -142,6 +144,24 @@ def test_twice_gives_the_same_bytes(arm, run):
     first = run(arm).content()
     torch.rand(7)
     assert run(arm).content() == first
+
+
+ADAMW = {"kind": "adamw", "beta2": 0.99}
+OWN = [
+    ({"optimizer": ADAMW}, {"optimizer": ADAMW}),
+    ({"weight_decay": 0.1}, {"optimizer": {"kind": "sgd", "weight_decay": 0.1}}),
+    ({"label_smoothing": 0.2}, {"loss": {"kind": "label_smoothing", "smoothing": 0.2}}),
+]
+
+
+@pytest.mark.parametrize(("keys", "changed"), OWN, ids=["optimizer", "decay", "smoothing"])
+def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
+    keys, changed, arm, run, recipe
+):
+    shared = Recipe(**{**dict(recipe), **changed})
+    expected = run(replace(arm, recipe=shared)).content()
+    own = replace(arm.plan, technique=Technique(**keys))
+    assert run(replace(arm, plan=own)).content() == expected != run(arm).content()
 
 
 def test_another_replicate_is_another_run(arm, run):

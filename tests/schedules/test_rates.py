@@ -6,9 +6,9 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Rates, load_rates, save_rates, steps_per_epoch
-from stages.schedules.settings import SCHEDULE
 
 LR = np.linspace(1, 0, 6)
 

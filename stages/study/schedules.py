@@ -1,0 +1,64 @@
+"""What must hold of the schedules: each curve can be computed, each arm can start."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from stages.pipeline.fault import Fault
+from stages.retraining.settings import Schedule
+from stages.schedules.arm import rewind_epoch
+from stages.schedules.dense import DenseRates
+from stages.study.settings import Study, nominal_epochs
+
+NOMINAL_STEPS = 10
+
+
+def faults_of_schedules(study: Study) -> Iterator[str]:
+    """Compute every curve at a few steps per epoch; yield what keeps one from being computed."""
+    train = study.train
+    yield from _milestones("train.schedule", train.schedule, train.epochs, "the dense run")
+    try:
+        dense = train.rates(NOMINAL_STEPS)
+    except Fault as fault:
+        yield f"train.schedule: {fault}"
+        return
+    for name, schedule in study.retrain.schedules.items():
+        yield from _schedule(f"retrain.schedules.{name}", schedule, study, dense)
+
+
+def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
+    arm, epochs = schedule.arm(), nominal_epochs(schedule, study)
+    if schedule.epochs == "dense_macs":
+        if arm.start == "rewound" or arm.curve == "replay":
+            yield (
+                f"{key}.epochs is 'dense_macs', longer than the dense run; "
+                "allowed with curve: stretch"
+            )
+            return
+        if study.prune.iterative:
+            yield (
+                f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
+                "their last round alone; it should be a number"
+            )
+    yield from _milestones(key, schedule, epochs, "the arm")
+    yield from _optimizer(key, schedule, study)
+    try:
+        rewind_epoch(arm, epochs, study.train.epochs)
+        arm.rates(epochs, NOMINAL_STEPS, dense)
+        schedule.recipe(study.train.recipe)
+    except Fault as fault:
+        yield f"{key}: {fault}"
+
+
+def _optimizer(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
+    kept = study.train.recipe.optimizer.kind
+    if schedule.start == "rewound" and schedule.optimizer and schedule.optimizer.kind != kept:
+        yield (
+            f"{key}.optimizer.kind is {schedule.optimizer.kind!r}; a rewound arm goes on from what "
+            f"the dense run's kept, so it should be {kept!r}"
+        )
+
+
+def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
+    last = max(schedule.arm().options.get("milestones", ()), default=0)
+    if last >= epochs:
+        yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"

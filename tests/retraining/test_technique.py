@@ -1,0 +1,82 @@
+"""The keys of an arm beside its schedule: what they hold, and the recipe that they make."""
+
+import pytest
+
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
+from stages.retraining.settings import SCHEDULE
+from stages.retraining.technique import Technique
+from stages.training.settings import Recipe
+
+SHARED = Recipe(
+    batch_size=8,
+    optimizer={"kind": "sgd", "momentum": 0.8, "weight_decay": 1e-3, "nesterov": True},
+    loss={"kind": "label_smoothing", "smoothing": 0.2},
+    augment={"flip": {}},
+)
+
+
+def technique(**keys):
+    return parse(SCHEDULE, {"curve": "constant", **keys}).as_technique()
+
+
+def test_an_arm_without_keys_has_the_recipe_of_all():
+    assert technique() == Technique()
+    assert technique().changed() == {}
+    assert technique().recipe(SHARED) == SHARED
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"weight_decay": 0}, {"optimizer": {"weight_decay": 0.0}}),
+        ({"weight_decay": 0.02}, {"optimizer": {"weight_decay": 0.02}}),
+        ({"label_smoothing": 0}, {"loss": {"kind": "cross_entropy"}}),
+        ({"label_smoothing": 0.1}, {"loss": {"kind": "label_smoothing", "smoothing": 0.1}}),
+    ],
+)
+def test_a_number_stands_in_for_that_of_the_recipe_and_leaves_the_rest(keys, expected):
+    found, shared = technique(**keys).recipe(SHARED).model_dump(), SHARED.model_dump()
+    assert found["loss"] == expected.get("loss", shared["loss"])
+    assert found["optimizer"] == {**shared["optimizer"], **expected.get("optimizer", {})}
+    assert (found["batch_size"], found["augment"]) == (8, shared["augment"])
+
+
+def test_an_optimizer_replaces_the_whole_of_the_recipes_and_leaves_momentum_to_the_curve():
+    found = technique(optimizer={"kind": "adamw", "beta2": 0.99}).recipe(SHARED).optimizer
+    assert found.model_dump() == {
+        "kind": "adamw",
+        "beta2": 0.99,
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+    }
+    with pytest.raises(Fault, match=r"optimizer\.momentum is no known key"):
+        technique(optimizer={"kind": "sgd", "momentum": 0.5})
+
+
+def test_weight_decay_is_that_of_whichever_optimizer():
+    found = technique(optimizer={"kind": "adamw"}, weight_decay=0.3).recipe(SHARED).optimizer
+    assert (found.kind, found.weight_decay) == ("adamw", 0.3)
+
+
+def test_an_optimizer_without_weight_decay_is_refused_one():
+    class Plain:
+        kind, model_fields = "plain", {"kind": None}
+
+    shared = SHARED.model_copy(update={"optimizer": Plain()})
+    with pytest.raises(Fault, match="weight_decay: the optimizer 'plain' has none"):
+        technique(weight_decay=0.1).recipe(shared)
+
+
+CHANGED = [
+    {"optimizer": {"kind": "sgd", "nesterov": False, "weight_decay": 0.0}},
+    {"weight_decay": 0.0},
+    {"weight_decay": 1 / 3, "label_smoothing": 0.0},
+]
+
+
+@pytest.mark.parametrize("keys", CHANGED)
+def test_keys_that_are_not_at_their_defaults_come_back_from_values_of_json(keys):
+    found = technique(**keys)
+    assert found.changed() == keys
+    assert Technique(**found.changed()) == found
