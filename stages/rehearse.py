@@ -1,4 +1,4 @@
-"""rehearse: the network and every pruning method tried out, before anything is trained."""
+"""rehearse: network, pruning methods and parts to train tried out, before anything is trained."""
 
 import warnings
 
@@ -13,6 +13,7 @@ from stages.pipeline.files import read_json, write_text
 from stages.pipeline.guard import guarded
 from stages.pruning.rehearsal import misfits
 from stages.pruning.settings import ITERATIVES, METHODS
+from stages.retraining.trainable import missing_parts
 
 app = typer.Typer(add_completion=False)
 
@@ -29,12 +30,16 @@ def main() -> None:
         classes = len(about["classes"])
         spec = Spec(model.code, model.factory, model.options, classes, shape[0])
         warnings.simplefilter("ignore")  # what is wrong is told in one line
-        starts_fresh = read_json("build/starts.json")["fresh"]
-        network = try_out(spec, shape, seed=0, starts_fresh=starts_fresh)
+        starts = read_json("build/starts.json")
+        network = try_out(spec, shape, seed=0, starts_fresh=starts["fresh"])
         methods = {f"prune.methods.{name}": entry.method() for name, entry in once.items()} | {
             f"prune.iterative.{name}": entry.methods()[0] for name, entry in rounds.items()
         }
-        if faults := [*misfits(network, methods, model.code, shape, classes)]:
+        faults = [
+            *misfits(network, methods, model.code, shape, classes),
+            *missing_parts(network, starts["trainable"]),
+        ]
+        if faults:
             raise Fault("\n".join(f"params.yaml: {line}" for line in faults))
         write_text(stage.output("build/network.ok"), "ok\n")
 

@@ -7,21 +7,22 @@ from stages.pipeline.digests import check_codes
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.guard import guarded
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh
+from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def main() -> None:
-    """Check params.yaml and build/code.json; write where arms start, as far as others need it."""
+    """Check params.yaml and build/code.json; write how arms start, as far as others need it."""
     with guarded("validate") as stage:
         study: Study = stage.read("", Study)
         check(study)
         check_codes(study.model.code)
         write_text(stage.output("build/params.ok"), "ok\n")
         write_json(stage.output("build/rewind.json"), {"epochs": rewind_epochs(study)})
-        write_json(stage.output("build/starts.json"), {"fresh": starts_fresh(study)})
+        starts = {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
+        write_json(stage.output("build/starts.json"), starts)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled
 from stages.retraining.start import starting_point
+from stages.retraining.trainable import freeze
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
@@ -70,6 +71,7 @@ class ArmRun:
         begin = starting_point(self.plan.start, pruned, f"replicate_{number}", rewound, seed)
         device = data.mean.device
         network = placed(begin.network, device, compute)
+        freeze(network, self.plan.technique.trainable)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1

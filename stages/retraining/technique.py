@@ -3,9 +3,10 @@
 Every key is optional, and its default is what all arms do without it.
 """
 
-from typing import Annotated, Any, Optional
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Optional
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, union
@@ -20,16 +21,47 @@ OWN_OPTIMIZER: Any = Optional[  # noqa: UP045, of a value that is a type when it
 """An entry of train.recipe.optimizer without the momentum, which is the arm's."""
 
 
+class Blocks(Section):
+    """The last so many blocks of a network: its own modules that have parameters."""
+
+    blocks: Annotated[int, Field(ge=1)]
+
+    def __str__(self) -> str:
+        """Say it as the end of a sentence."""
+        return f"last {self.blocks} blocks"
+
+
+def _as_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _form(value: Any) -> str:
+    return "mapping" if isinstance(value, Mapping | Blocks) else "word"
+
+
+Part = Annotated[
+    Annotated[Literal["all", "norm", "bias", "head"], Tag("word")]
+    | Annotated[Blocks, Tag("mapping")],
+    Discriminator(_form),
+]
+
+
+Parts = Annotated[tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=1)]
+"""Parts of a network, one or a list of them."""
+
+
 class Technique(Section):
     """The keys of an arm that change training itself.
 
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
-    (a number; 0 is plain cross-entropy) stand in for those of train.recipe.
+    (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
+    is trained (see `trainable.freeze`).
     """
 
     optimizer: OWN_OPTIMIZER = None
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
+    trainable: Parts = ("all",)
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

@@ -1,6 +1,6 @@
 """The whole of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -46,6 +46,12 @@ def rewind_epochs(study: Study) -> list[int]:
 def starts_fresh(study: Study) -> bool:
     """Whether an arm starts from a network that is initialised again."""
     return any(schedule.start == "fresh" for schedule in study.retrain.schedules.values())
+
+
+def trained_parts(study: Study) -> dict[str, Any]:
+    """Return the parts that are trained, in values of JSON, by the arms that do not train all."""
+    arms = study.retrain.schedules.items()
+    return {name: own["trainable"] for name, a in arms if "trainable" in (own := a.changed())}
 
 
 def nominal_epochs(schedule: Schedule, study: Study) -> int:

@@ -28,7 +28,7 @@ def checkout(tmp_path_factory):
     subprocess.run([sys.executable, "-m", "stages.code"], cwd=folder, check=True)
     write_json(folder / "data/prepared/description.json", ABOUT)
     write_text(folder / "build/params.ok", "ok\n")
-    write_json(folder / "build/starts.json", {"fresh": False})
+    write_json(folder / "build/starts.json", {"fresh": False, "trainable": {}})
     return folder
 
 

@@ -276,9 +276,9 @@ FRESH = {
 @pytest.fixture
 def fresh(project):
     """The project with an arm that starts fresh, as `validate` says."""
-    write_json("build/starts.json", {"fresh": True})
+    write_json("build/starts.json", {"fresh": True, "trainable": {}})
     yield project
-    write_json("build/starts.json", {"fresh": False})
+    write_json("build/starts.json", {"fresh": False, "trainable": {}})
 
 
 @pytest.mark.parametrize("what", FRESH)
@@ -345,6 +345,15 @@ def test_slimming_needs_a_batchnorm(project):
     with nothing_done(project):
         ended = call(rehearse.app)
     check(ended, "params.yaml: prune.methods.mine: criterion: it has no score for the filters of 0")
+
+
+def test_a_part_that_the_network_lacks_is_not_trained_alone(project):
+    before = Path("build/starts.json").read_text()
+    write_json("build/starts.json", {"fresh": False, "trainable": {"mine": [{"blocks": 99}]}})
+    with nothing_done(project):
+        ended = call(rehearse.app)
+    Path("build/starts.json").write_text(before)
+    check(ended, "params.yaml: retrain.schedules.mine.trainable.blocks is 99; the network has 6")
 
 
 def test_every_fault_of_every_method_has_its_line(project):

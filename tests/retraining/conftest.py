@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from stages.networks import compact
+from stages.networks.building import Spec, build
+from stages.pipeline.files import save_arrays
 from stages.pipeline.recovery import recoverable
 from stages.replicates.replicate import Outputs
+from stages.replicates.settings import Compute
+from stages.retraining.plan import Plan, save_plan
+from stages.retraining.run import ArmRun
+from stages.retraining.technique import Technique
 from tests.training.conftest import (
     close,
     data,
@@ -23,6 +31,10 @@ from tests.training.conftest import (
 )
 
 __all__ = ["close", "data", "image_set", "one_thread", "rates", "recipe", "same", "snapshot"]
+
+SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)
+MASKED = "layer1.0.conv1.weight"
+COMPUTE = Compute(device="cpu")
 
 
 @dataclass
@@ -66,3 +78,37 @@ def new_stage(tmp_path, monkeypatch):
         return Stage(tmp_path / f"stage_{next(numbers)}", check)
 
     return make
+
+
+@pytest.fixture
+def pruned(tmp_path):
+    """The folder of two replicates of one network, half of a layer pruned."""
+    network = build(SPEC, 0)
+    mask = np.arange(network.get_parameter(MASKED).numel()) % 2 == 0
+    mask = mask.reshape(network.get_parameter(MASKED).shape)
+    network.get_parameter(MASKED).data.mul_(torch.from_numpy(mask))
+    for number in (0, 1):
+        name = f"replicate_{number}.safetensors"
+        compact.save(tmp_path / "l1" / "networks" / name, network, SPEC)
+        save_arrays(tmp_path / "l1" / "masks" / name, {MASKED: mask}, {"granularity": "weight"})
+    return tmp_path / "l1"
+
+
+@pytest.fixture
+def arm(tmp_path, recipe, rates):
+    plan = Plan("final", "onecycle", rates, dense_epochs=6)
+    folder = tmp_path / "plans" / "l1" / "onecycle"
+    save_plan(folder, plan)
+    return ArmRun(folder, plan, recipe, COMPUTE, seed=5)
+
+
+@pytest.fixture
+def with_keys(arm):
+    """Return a function that gives the arm keys of its own."""
+    return lambda **keys: replace(arm, plan=replace(arm.plan, technique=Technique(**keys)))
+
+
+@pytest.fixture
+def begin_arm(with_keys, pruned, data):
+    """Return a function that begins the arm, with keys of its own, at epoch 0."""
+    return lambda **keys: with_keys(**keys).begin(pruned, 0, data, 1.0)

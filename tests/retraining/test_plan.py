@@ -15,6 +15,7 @@ TECHNIQUES = [
     {"optimizer": {"kind": "adamw", "weight_decay": 0.1}},
     {"weight_decay": 0},
     {"label_smoothing": 0.1},
+    {"trainable": ("norm", {"blocks": 2})},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

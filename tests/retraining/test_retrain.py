@@ -10,45 +10,17 @@ from stages.evaluation.measure import measure
 from stages.evaluation.moved import moved
 from stages.evaluation.outcome import load_outcome
 from stages.networks import compact
-from stages.networks.building import Spec, build
+from stages.networks.building import build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
 from stages.pipeline.recovery import PROGRESS
-from stages.replicates.settings import Compute
-from stages.retraining.plan import FILE, Plan, rewound_file, save_plan
-from stages.retraining.run import ArmRun
-from stages.retraining.technique import Technique
+from stages.retraining.plan import FILE, Plan, rewound_file
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.settings import Recipe
-
-SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)
-MASKED = "layer1.0.conv1.weight"
-COMPUTE = Compute(device="cpu")
-
-
-@pytest.fixture
-def pruned(tmp_path):
-    """The folder of two replicates of one network, half of a layer pruned."""
-    network = build(SPEC, 0)
-    mask = np.arange(network.get_parameter(MASKED).numel()) % 2 == 0
-    mask = mask.reshape(network.get_parameter(MASKED).shape)
-    network.get_parameter(MASKED).data.mul_(torch.from_numpy(mask))
-    for number in (0, 1):
-        name = f"replicate_{number}.safetensors"
-        compact.save(tmp_path / "l1" / "networks" / name, network, SPEC)
-        save_arrays(tmp_path / "l1" / "masks" / name, {MASKED: mask}, {"granularity": "weight"})
-    return tmp_path / "l1"
-
-
-@pytest.fixture
-def arm(tmp_path, recipe, rates):
-    plan = Plan("final", "onecycle", rates, dense_epochs=6)
-    folder = tmp_path / "plans" / "l1" / "onecycle"
-    save_plan(folder, plan)
-    return ArmRun(folder, plan, recipe, COMPUTE, seed=5)
+from tests.retraining.conftest import COMPUTE, MASKED, SPEC
 
 
 @pytest.fixture
@@ -156,12 +128,11 @@ OWN = [
 
 @pytest.mark.parametrize(("keys", "changed"), OWN, ids=["optimizer", "decay", "smoothing"])
 def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
-    keys, changed, arm, run, recipe
+    keys, changed, arm, with_keys, run, recipe
 ):
     shared = Recipe(**{**dict(recipe), **changed})
     expected = run(replace(arm, recipe=shared)).content()
-    own = replace(arm.plan, technique=Technique(**keys))
-    assert run(replace(arm, plan=own)).content() == expected != run(arm).content()
+    assert run(with_keys(**keys)).content() == expected != run(arm).content()
 
 
 def test_another_replicate_is_another_run(arm, run):

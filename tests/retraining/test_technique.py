@@ -72,6 +72,7 @@ CHANGED = [
     {"optimizer": {"kind": "sgd", "nesterov": False, "weight_decay": 0.0}},
     {"weight_decay": 0.0},
     {"weight_decay": 1 / 3, "label_smoothing": 0.0},
+    {"trainable": ["norm", {"blocks": 2}]},
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh
+from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
 
 ROOT = Path(__file__).parents[2]
 TREE = read_yaml(ROOT / "stages/presets/default.yaml")
@@ -98,6 +98,12 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
 def test_one_arm_that_starts_fresh_is_enough(start, fresh):
     tree = changed("retrain.schedules.mine", {"curve": "constant", "lr": 0.1, "start": start})
     assert starts_fresh(parse(Study, tree)) is fresh
+
+
+def test_arms_that_train_parts_are_listed_with_them():
+    tree = changed("retrain.schedules.scaled.trainable", ["norm", {"blocks": 2}])
+    tree["retrain"]["schedules"]["onecycle"]["trainable"] = "all"
+    assert trained_parts(parse(Study, tree)) == {"scaled": ["norm", {"blocks": 2}]}
 
 
 def test_no_method_is_called_dense():

@@ -1,0 +1,61 @@
+"""Which parameters of a network are trained: all, or parts of it."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from stages.pipeline.fault import Fault
+from stages.retraining.technique import Blocks, Part, Technique
+
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+def freeze(network: nn.Module, parts: Sequence[Part]) -> None:
+    """Freeze all parameters outside of these parts; what the network froze itself stays frozen.
+
+    norm: scales and shifts of normalisation layers. bias: every parameter of that name, shifts
+    included. head: the last linear or convolutional layer. blocks k: the last k of the network's
+    own modules that have parameters, the head included. Norm, bias and head are the sets of PERP
+    (Zimmer 2023). Statistics of BatchNorm are no parameters, and follow the images as ever. A Fault
+    where the network has no such part.
+    """
+    trained = {id(p) for part in parts for p in _parameters(network, part)}
+    for parameter in network.parameters():
+        parameter.requires_grad_(parameter.requires_grad and id(parameter) in trained)
+
+
+def missing_parts(network: nn.Module, trainable: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for every schedule, by name, that is to train a part which is not there."""
+    for name, parts in trainable.items():
+        try:
+            freeze(copy.deepcopy(network), Technique(trainable=parts).trainable)
+        except Fault as fault:
+            yield f"retrain.schedules.{name}.{fault}"
+
+
+def _parameters(network: nn.Module, part: Part) -> list[nn.Parameter]:
+    if isinstance(part, Blocks):
+        found = _of_blocks(network, part.blocks)
+    elif part == "all":
+        found = list(network.parameters())
+    elif part == "norm":
+        norms = [module for module in network.modules() if isinstance(module, NORMS)]
+        found = [p for module in norms for p in module.parameters()]
+    elif part == "bias":
+        found = [p for name, p in network.named_parameters() if name.split(".")[-1] == "bias"]
+    else:
+        layers = [module for module in network.modules() if isinstance(module, LAYERS)]
+        found = [p for module in layers[-1:] for p in module.parameters()]
+    if not any(parameter.requires_grad for parameter in found):
+        raise Fault(f"trainable: the network has no {part} that could be trained")
+    return found
+
+
+def _of_blocks(network: nn.Module, count: int) -> list[nn.Parameter]:
+    blocks = [block for block in network.children() if any(True for _ in block.parameters())]
+    if count > len(blocks):
+        raise Fault(f"trainable.blocks is {count}; the network has {len(blocks)}")
+    return [parameter for block in blocks[-count:] for parameter in block.parameters()]

@@ -1,0 +1,115 @@
+"""What is trained: counted by hand, for networks of every kind of layer."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+from stages.models.resnet import resnet8
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
+from stages.retraining.settings import SCHEDULE
+from stages.retraining.technique import Technique
+from stages.retraining.trainable import freeze, missing_parts
+
+
+def parts(value):
+    return parse(SCHEDULE, {"curve": "constant", "trainable": value}).trainable
+
+
+def mixed():
+    return nn.Sequential(
+        OrderedDict(
+            stem=nn.Conv2d(1, 4, 3),
+            group=nn.GroupNorm(2, 4),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flat=nn.Flatten(),
+            layer=nn.LayerNorm(4),
+            fc=nn.Linear(4, 3),
+        )
+    )
+
+
+def trained(network, value):
+    freeze(network, parts(value))
+    return {name for name, p in network.named_parameters() if p.requires_grad}
+
+
+NORMS = {f"{name}.{leaf}" for name in ("group", "layer") for leaf in ("weight", "bias")}
+HEAD = {"fc.weight", "fc.bias"}
+WHOLE = {"stem.weight", "stem.bias"} | NORMS | HEAD
+CASES = [
+    ("all", WHOLE),
+    ("norm", NORMS),
+    ("bias", {"stem.bias", "group.bias", "layer.bias", "fc.bias"}),
+    ("head", HEAD),
+    (["norm", "head"], NORMS | HEAD),
+    ({"blocks": 1}, HEAD),
+    ({"blocks": 2}, HEAD | {"layer.weight", "layer.bias"}),
+    ({"blocks": 4}, WHOLE),
+    (["bias", {"blocks": 1}], HEAD | {"stem.bias", "group.bias", "layer.bias"}),
+    (["head", "all"], WHOLE),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), CASES, ids=str)
+def test_these_parameters_are_trained(value, expected):
+    assert trained(mixed(), value) == expected
+
+
+def test_the_blocks_of_a_resnet_are_its_stem_its_stages_and_its_head():
+    network = resnet8(num_classes=3, in_channels=1, width=2)
+    names = trained(network, {"blocks": 2})
+    assert {name.split(".")[0] for name in names} == {"layer3", "fc"}
+    assert names == {n for n, _ in network.named_parameters() if n.startswith(("layer3.", "fc."))}
+
+
+def test_one_part_is_a_list_of_one():
+    assert parts("norm") == parts(["norm"]) == ("norm",)
+    assert Technique().trainable == parts("all")
+
+
+def test_what_the_network_froze_stays_frozen():
+    network = mixed()
+    network.group.weight.requires_grad_(False)
+    assert trained(network, "norm") == NORMS - {"group.weight"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("norm", "trainable: the network has no norm that could be trained"),
+        ("bias", "trainable: the network has no bias that could be trained"),
+        ({"blocks": 3}, "trainable.blocks is 3; the network has 2"),
+        (["head", {"blocks": 9}], "trainable.blocks is 9; the network has 2"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told_by_the_key_of_the_arm(value, words):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.Linear(2, 2, bias=False))
+    with pytest.raises(Fault) as fault:
+        freeze(network, parts(value))
+    assert str(fault.value) == words
+    arms = {"one": ["all"], "two": Technique(trainable=parts(value)).changed()["trainable"]}
+    assert [*missing_parts(network, arms)] == [f"retrain.schedules.two.{words}"]
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_statistics_of_batchnorm_move_where_nothing_of_it_is_trained(begin_arm):
+    """And what is frozen stays as it is to the bit, masked weights among it."""
+    run = begin_arm(trainable=("head",))
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.advance()
+    moved = {n for n, t in run.network.state_dict().items() if not torch.equal(t, before[n])}
+    statistics = {name for name in before if "running_" in name or "num_batches" in name}
+    assert moved == statistics | {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize("part", ["norm", "bias", "head", "all"])
+def test_pruned_weights_stay_zero_whatever_is_trained(part, begin_arm):
+    run = begin_arm(trainable=(part,))
+    run.advance()
+    ((name, mask),) = run.masks.items()
+    weight = run.network.get_parameter(name)
+    assert not weight[~mask].any()
+    assert weight[mask].all()
