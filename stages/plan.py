@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(method: MethodName) -> None:
-    """Write the plan of every schedule after a pruning method, with the weights it rewinds to."""
+    """Write the plan of every schedule after a method, with what it needs of the dense run."""
     with guarded("plan", method=method) as stage:
         schedules = stage.read("retrain.schedules", dict[str, SCHEDULE])
         epochs = stage.read("retrain.epochs", int)
@@ -37,7 +37,8 @@ def main(method: MethodName) -> None:
                 plan = plan_arm(schedule, epochs, dense, pruning)
             except Fault as fault:
                 raise Fault(f"params.yaml: retrain.schedules.{name}: {fault}") from None
-            write_arm(folder / name, plan, Path("models/checkpoints"), len(replicates))
+            dense_run = Path("models/checkpoints"), Path("models/dense/final")
+            write_arm(folder / name, plan, *dense_run, len(replicates))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from stages.schedules.starts import Start
 
 FILE = "plan.safetensors"
 REWOUND = "rewound"
+TEACHER = "teacher"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,11 @@ def load_plan(folder: Path) -> Plan:
 def rewound_file(folder: Path, replicate: int) -> Path:
     """Return where an arm's folder holds the rewound dense network that a replicate starts from."""
     return folder / REWOUND / f"replicate_{replicate}.safetensors"
+
+
+def teacher_file(folder: Path, replicate: int) -> Path:
+    """Return where an arm's folder holds the dense network that a replicate learns from."""
+    return folder / TEACHER / f"replicate_{replicate}.safetensors"
 
 
 def _settings(plan: Plan) -> dict[str, Any]:

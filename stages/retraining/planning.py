@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.pipeline.files import link_or_copy
-from stages.retraining.plan import Plan, rewound_file, save_plan
+from stages.retraining.plan import Plan, rewound_file, save_plan, teacher_file
 from stages.retraining.settings import Schedule
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
@@ -44,13 +44,21 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
     )
 
 
-def write_arm(folder: Path, plan: Plan, checkpoints: Path, replicates: int) -> None:
-    """Write an arm's plan, and beside it the checkpoints that its replicates are rewound to."""
+def write_arm(folder: Path, plan: Plan, checkpoints: Path, dense: Path, replicates: int) -> None:
+    """Write an arm's plan, and beside it what it needs of each replicate's dense run.
+
+    Those are the checkpoint that it is rewound to, and the network that it learns from.
+    """
     save_plan(folder, plan)
-    if plan.rewound_epoch is None:
-        return
     for number in range(replicates):
-        target = rewound_file(folder, number)
-        target.parent.mkdir(exist_ok=True)
-        source = checkpoints / f"replicate_{number}" / f"epoch_{plan.rewound_epoch:04d}.safetensors"
-        link_or_copy(source, target)
+        name = f"replicate_{number}"
+        if plan.rewound_epoch is not None:
+            source = checkpoints / name / f"epoch_{plan.rewound_epoch:04d}.safetensors"
+            _link(source, rewound_file(folder, number))
+        if plan.technique.teacher:
+            _link(dense / f"{name}.safetensors", teacher_file(folder, number))
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    link_or_copy(source, target)

@@ -23,9 +23,11 @@ from stages.replicates.ranks import by_leader, leads
 from stages.replicates.replicate import Outputs, Replicate, training
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
-from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled
+from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
 from stages.retraining.start import starting_point
 from stages.retraining.trainable import freeze
+from stages.training.distillation import Teacher
+from stages.training.extras import Extras
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
@@ -38,7 +40,7 @@ Arrays = Mapping[str, np.ndarray]
 class ArmRun:
     """A retraining arm: what it shares with all others, and its plan; replicate i has `seed + i`.
 
-    `folder`, METHOD/SCHEDULE, holds the plan, and the networks that a rewinding arm starts from.
+    `folder`, METHOD/SCHEDULE, holds the plan, and what the arm needs of the dense run.
     """
 
     folder: Path
@@ -75,7 +77,17 @@ class ArmRun:
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
-        return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute)
+        extras = Extras(self._teacher(number, device))
+        return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
+
+    def _teacher(self, number: int, device: torch.device) -> Teacher | None:
+        """Return the dense network of a replicate as a teacher, if the arm has one."""
+        key = self.plan.technique.teacher
+        if key is None:
+            return None
+        network = placed(compact.load(teacher_file(self.folder, number)), device, self.compute)
+        squared = key.scale == "temperature_squared"
+        return Teacher(network, key.weight, key.temperature, squared)
 
 
 @contextmanager

@@ -50,18 +50,30 @@ Parts = Annotated[tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=
 """Parts of a network, one or a list of them."""
 
 
+class Teaching(Section):
+    """What an arm learns from the dense network of its replicate (see `distillation.Teacher`).
+
+    `scale` is what the divergence is multiplied by: the squared temperature, or nothing.
+    """
+
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    temperature: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    scale: Literal["temperature_squared", "none"] = "temperature_squared"
+
+
 class Technique(Section):
     """The keys of an arm that change training itself.
 
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
-    is trained (see `trainable.freeze`).
+    is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate.
     """
 
     optimizer: OWN_OPTIMIZER = None
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     trainable: Parts = ("all",)
+    teacher: Teaching | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

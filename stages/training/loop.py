@@ -17,6 +17,7 @@ from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates, steps_per_epoch
 from stages.training.divergence import Divergence
 from stages.training.errors import explained
+from stages.training.extras import PLAIN, Extras
 from stages.training.graph import captured
 from stages.training.inference import logits, top1
 from stages.training.masks import check_masks
@@ -51,6 +52,7 @@ class Run:
     stream: int
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     compute: Compute = field(default_factory=Compute)
+    extras: Extras = PLAIN
     epoch: int = 0
     finite: bool = field(default=True, init=False)
 
@@ -103,7 +105,8 @@ class Run:
     @cached_property
     def step(self) -> Step:
         """The training step of this run."""
-        return Step(self.network, self.optimizer, self.data, self.recipe, self.compute)
+        parts = self.network, self.optimizer, self.data, self.recipe, self.compute
+        return Step(*parts, self.extras)
 
     @cached_property
     def launch(self) -> Callable[[], None]:

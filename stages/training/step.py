@@ -18,6 +18,7 @@ from stages.replicates.precision import autocast, memory_format
 from stages.replicates.ranks import devices
 from stages.replicates.settings import Compute
 from stages.schedules.rates import Rates, steps_per_epoch
+from stages.training.extras import PLAIN, Extras
 from stages.training.losses import LOSSES
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
@@ -40,9 +41,10 @@ class Step:
         data: Prepared,
         recipe: Recipe,
         compute: Compute,
+        extras: Extras = PLAIN,
     ) -> None:
         self.network, self.optimizer, self.data = network, optimizer, data
-        self.compute, self.device = compute, data.mean.device
+        self.compute, self.device, self.extras = compute, data.mean.device, extras
         self.augmentations = recipe.augment.used()
         self.loss = partial(LOSSES[recipe.loss.kind], **options_of(recipe.loss, "kind"))
         steps = steps_per_epoch(len(data.train.labels), recipe.batch_size)
@@ -84,10 +86,8 @@ class Step:
         lr, momentum = self._row(self.rates)
         images = self._augmented(index, choices)
         labels = self.data.train.labels.index_select(0, index)
-        with autocast(self.device, self.compute):
-            output = self.network(normalise(images, self.data.mean, self.data.std))
-        loss = self.loss(output.float(), labels)
-        loss.backward()
+        loss = self._loss(normalise(images, self.data.mean, self.data.std), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(lr, momentum)
         self.total += loss.detach()
         self.counter += 1
@@ -99,6 +99,17 @@ class Step:
         yield from self.optimizer.buffers()
         yield self.counter
         yield self.total
+
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        with autocast(self.device, self.compute):
+            output = self.network(images)
+        loss: Tensor = self.loss(output.float(), labels)
+        teacher = self.extras.teacher
+        if teacher is None:
+            return loss
+        with autocast(self.device, self.compute):
+            told = teacher.logits(images)
+        return teacher.loss(loss, output.float(), told.float())
 
     def _row(self, table: Tensor) -> Tensor:
         return table.index_select(0, self.counter)[0]

@@ -16,6 +16,7 @@ TECHNIQUES = [
     {"weight_decay": 0},
     {"label_smoothing": 0.1},
     {"trainable": ("norm", {"blocks": 2})},
+    {"teacher": {"temperature": 1.0, "scale": "none"}},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

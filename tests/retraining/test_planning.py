@@ -6,7 +6,7 @@ import pytest
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse
-from stages.retraining.plan import load_plan, rewound_file
+from stages.retraining.plan import FILE, load_plan, rewound_file, teacher_file
 from stages.retraining.planning import Pruning, plan_arm, write_arm
 from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
@@ -89,7 +89,7 @@ def content(folder):
 
 def test_a_rewound_arm_has_the_checkpoint_of_every_replicate(checkpoints, tmp_path):
     found = plan(curve="replay", start="rewound")
-    write_arm(tmp_path / "arm", found, checkpoints, 3)
+    write_arm(tmp_path / "arm", found, checkpoints, tmp_path, 3)
     assert load_plan(tmp_path / "arm").digest_of(0) == found.digest_of(0)
     files = [rewound_file(tmp_path / "arm", number) for number in range(3)]
     assert [file.read_text() for file in files] == ["0 at 6", "1 at 6", "2 at 6"]
@@ -98,5 +98,40 @@ def test_a_rewound_arm_has_the_checkpoint_of_every_replicate(checkpoints, tmp_pa
 
 @pytest.mark.parametrize("schedule", [{"curve": "constant"}, {"curve": "replay"}])
 def test_any_other_arm_is_its_plan_alone(schedule, checkpoints, tmp_path):
-    write_arm(tmp_path / "arm", plan(**schedule), checkpoints, 3)
+    write_arm(tmp_path / "arm", plan(**schedule), checkpoints, tmp_path, 3)
     assert content(tmp_path / "arm") == {"plan.safetensors"}
+
+
+def test_an_arm_with_a_teacher_has_the_dense_network_of_every_replicate(checkpoints, tmp_path):
+    dense = tmp_path / "dense"
+    dense.mkdir()
+    for number in range(3):
+        (dense / f"replicate_{number}.safetensors").write_text(f"dense {number}")
+    write_arm(tmp_path / "arm", plan(curve="constant", teacher={}), checkpoints, dense, 3)
+    files = [teacher_file(tmp_path / "arm", number) for number in range(3)]
+    assert [file.read_text() for file in files] == ["dense 0", "dense 1", "dense 2"]
+    assert len(content(tmp_path / "arm")) == 4
+
+
+KEYS = [
+    {"optimizer": {"kind": "adamw"}},
+    {"weight_decay": 0.1},
+    {"label_smoothing": 0.1},
+    {"trainable": "norm"},
+    {"teacher": {}},
+]
+
+
+@pytest.mark.parametrize("keys", KEYS, ids=lambda keys: next(iter(keys)))
+def test_a_key_of_one_arm_changes_its_plan_and_that_of_no_other(keys, checkpoints, tmp_path):
+    arms = {"one": {"curve": "constant"}, "other": {"curve": "onecycle", "start": "fresh"}}
+    changed = {**arms, "one": {**arms["one"], **keys}}
+    for study, schedules in (("before", arms), ("after", changed)):
+        for name, schedule in schedules.items():
+            write_arm(tmp_path / study / name, plan(**schedule), checkpoints, tmp_path, 0)
+    files = {
+        name: [(tmp_path / study / name / FILE).read_bytes() for study in ("before", "after")]
+        for name in arms
+    }
+    assert files["other"][0] == files["other"][1]
+    assert files["one"][0] != files["one"][1]

@@ -14,7 +14,7 @@ from stages.networks.building import build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
 from stages.pipeline.recovery import PROGRESS
-from stages.retraining.plan import FILE, Plan, rewound_file
+from stages.retraining.plan import FILE, Plan, rewound_file, teacher_file
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 from stages.training.history import History
@@ -133,6 +133,49 @@ def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
     shared = Recipe(**{**dict(recipe), **changed})
     expected = run(replace(arm, recipe=shared)).content()
     assert run(with_keys(**keys)).content() == expected != run(arm).content()
+
+
+def write_teacher(arm):
+    """Write the dense network that replicate 0 of the arm learns from; it is wider than its own."""
+    wide = replace(SPEC, options={"width": 4})
+    compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
+
+
+RESUMED = {"teacher": {"teacher": {"weight": 0.9}}}
+
+
+@pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
+def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
+    keys, arm, with_keys, run, new_stage, monkeypatch
+):
+    def killed(self):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        return advance(self)
+
+    write_teacher(arm)
+    own, advance, stage = with_keys(**keys), Run.advance, new_stage()
+    expected = run(own).content()
+    assert expected != run(arm).content()
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "advance", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(own, stage=stage)
+    trained = []
+    monkeypatch.setattr(Run, "advance", lambda self: trained.append(self.epoch) or advance(self))
+    assert run(own, stage=stage).content() == expected
+    assert trained == [2, 3]
+
+
+@pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
+def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, pruned):
+    write_teacher(arm)
+    stage = run(with_keys(**keys))
+    mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
+    for name in ("last", "selected"):
+        weight = network(stage, name)[MASKED]
+        assert not weight[~mask].any()
+        assert weight[mask].all()
 
 
 def test_another_replicate_is_another_run(arm, run):

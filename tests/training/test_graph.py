@@ -1,6 +1,7 @@
 """All of a captured step but the capture itself, which needs a GPU: a replay is the step here."""
 
 import random
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from torch import nn
 from stages.pipeline.fault import Fault
 from stages.schedules.rates import Rates
 from stages.training import graph as module
+from stages.training.distillation import Teacher
+from stages.training.extras import Extras
 from stages.training.graph import WARM_UP, captured
 from stages.training.optimizer import Optimizer
 from stages.training.tables import epoch_tables
@@ -20,7 +23,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def steady(network):
     """A network that draws no random numbers."""
-    return lambda: network(dropout=0)
+    return lambda seed=0: network(seed, dropout=0)
 
 
 @pytest.fixture
@@ -56,6 +59,27 @@ def test_replayed_epochs_are_the_eager_ones_to_the_bit(
 ):
     recipe = request.getfixturevalue(which)
     eager, graphed = (begin(network=steady(), recipe=recipe) for _ in range(2))
+    losses = [eager.advance() for _ in range(4)]
+    replaying(graphed)
+    assert [graphed.advance() for _ in range(4)] == losses
+    assert same(snapshot(graphed), snapshot(eager))
+    assert recorded == [graphed.step]
+
+
+def taught(network):
+    return Extras(teacher=Teacher(network, 0.5, 2.0))
+
+
+@pytest.mark.parametrize("extras", [taught])
+def test_replayed_epochs_with_extras_are_the_eager_ones_to_the_bit(
+    extras, begin, masked, steady, recorded, snapshot, same
+):
+    pruned, masks = masked
+    pruned[4].p = 0.0
+    runs = [
+        begin(network=deepcopy(pruned), masks=masks, extras=extras(steady(1))) for _ in range(2)
+    ]
+    eager, graphed = runs
     losses = [eager.advance() for _ in range(4)]
     replaying(graphed)
     assert [graphed.advance() for _ in range(4)] == losses

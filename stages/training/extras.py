@@ -1,0 +1,15 @@
+"""What a run may do beside the plain step; nothing, unless an arm's keys say so."""
+
+from dataclasses import dataclass
+
+from stages.training.distillation import Teacher
+
+
+@dataclass(frozen=True)
+class Extras:
+    """The teacher that a run learns from."""
+
+    teacher: Teacher | None = None
+
+
+PLAIN = Extras()
