@@ -8,7 +8,6 @@ import torch
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure, split_logits
 from stages.evaluation.outcome import Outcome, outcome_file, save_outcome
-from stages.evaluation.recalibration import recalibrated
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.pipeline.files import write_json
@@ -19,6 +18,7 @@ from stages.pruning.step import apply, calibration_batches, sizes, write_pruned
 from stages.replicates.precision import placed
 from stages.replicates.seeds import PRUNE, stream_seed
 from stages.replicates.settings import Compute
+from stages.training.recalibration import recalibrated
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One replicate of a retraining arm: the run that it begins with, and the files that it leaves."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -8,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from torch import nn
 
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
@@ -18,6 +20,7 @@ from stages.networks import compact
 from stages.networks.building import Spec
 from stages.pipeline.files import load_arrays, write_json
 from stages.pipeline.guard import Stage
+from stages.pipeline.options import options_of
 from stages.replicates.precision import placed
 from stages.replicates.ranks import by_leader, leads
 from stages.replicates.replicate import Outputs, Replicate, training
@@ -25,7 +28,10 @@ from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
 from stages.retraining.start import starting_point
+from stages.retraining.technique import Average
 from stages.retraining.trainable import freeze
+from stages.training.averages import AVERAGES
+from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
 from stages.training.extras import Extras
 from stages.training.history import History
@@ -77,7 +83,7 @@ class ArmRun:
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
-        extras = Extras(self._teacher(number, device))
+        extras = Extras(self._teacher(number, device), self._averaging(network))
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
@@ -88,6 +94,15 @@ class ArmRun:
         network = placed(compact.load(teacher_file(self.folder, number)), device, self.compute)
         squared = key.scale == "temperature_squared"
         return Teacher(network, key.weight, key.temperature, squared)
+
+    def _averaging(self, network: nn.Module) -> Averaging | None:
+        """Return the average of a network's weights over this plan, if the arm has one."""
+        key = self.plan.technique.average
+        if key is None:
+            return None
+        options = options_of(key, "kind", Average)
+        coefficients = AVERAGES[key.kind](len(self.plan.rates.lr), **options)
+        return Averaging(copy.deepcopy(network), coefficients, key.batchnorm == "reestimate")
 
 
 @contextmanager
@@ -119,12 +134,12 @@ def save_retrained(
         save_outcome(outcome, _without_networks(run, history, **more))
         return
     files = {name: folder / f"{name}.safetensors" for name in ("last", "selected")}
-    compact.save(files["last"], run.network, spec)
+    compact.save(files["last"], run.result, spec)
     trained = _parameters(run, load_arrays(files["last"]))
     change = moved(_parameters(run, left), trained)
     selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
-    run.network.load_state_dict(selected)
-    compact.save(files["selected"], run.network, spec)
+    run.result.load_state_dict(selected)
+    compact.save(files["selected"], run.result, spec)
     about = {"history": history.columns(), "moved": change, **more}
     save_outcome(outcome, measure(files, run.data, run.compute, **about))
 

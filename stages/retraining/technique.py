@@ -12,6 +12,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
+from stages.training.averages import AVERAGES
 from stages.training.optimizers.registry import OPTIMIZERS
 from stages.training.settings import LOSS, Recipe
 
@@ -61,12 +62,28 @@ class Teaching(Section):
     scale: Literal["temperature_squared", "none"] = "temperature_squared"
 
 
+class Average(Section):
+    """What every average of weights has: what its statistics of BatchNorm are.
+
+    keep: those of the trained network; reestimate: those of the training images, after each epoch.
+    """
+
+    kind: str
+    batchnorm: Literal["keep", "reestimate"] = "keep"
+
+
+AVERAGE: Any = Optional[  # noqa: UP045
+    union([entry(name, average, "kind", Average) for name, average in AVERAGES.items()], "kind")
+]
+
+
 class Technique(Section):
     """The keys of an arm that change training itself.
 
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
-    is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate.
+    is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
+    `average` the result of the arm is the average of its weights.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -74,6 +91,7 @@ class Technique(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     trainable: Parts = ("all",)
     teacher: Teaching | None = None
+    average: AVERAGE = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

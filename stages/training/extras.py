@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
 
 
 @dataclass(frozen=True)
 class Extras:
-    """The teacher that a run learns from."""
+    """The teacher that a run learns from, the average of its weights."""
 
     teacher: Teacher | None = None
+    averaging: Averaging | None = None
 
 
 PLAIN = Extras()

@@ -45,7 +45,7 @@ class History:
         )
         if validation is None or validation >= self.best:
             self.best = -1.0 if validation is None else validation
-            tensors = run.network.state_dict().items()
+            tensors = run.result.state_dict().items()
             self.selected = {name: t.detach().cpu().numpy().copy() for name, t in tensors}
 
     def columns(self) -> dict[str, np.ndarray]:

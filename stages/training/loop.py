@@ -88,7 +88,16 @@ class Run:
         self.finite = math.isfinite(loss) and all(bool(t.isfinite().all()) for t in watched)
         if self.finite:
             check_masks(dict(self.network.named_parameters()), self.masks)
+            if self.extras.averaging:
+                size = self.compute.evaluation_batch_size
+                self.extras.averaging.end_epoch(self.network, self.data, size)
         return loss
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that the run gives: the trained one, or the average of its weights."""
+        averaging = self.extras.averaging
+        return averaging.network if averaging else self.network
 
     def divergence(self, epoch: int, loss: float) -> Divergence:
         """Return that this run diverged in `epoch`, whose mean loss is `loss`."""
@@ -117,25 +126,29 @@ class Run:
         return self.step
 
     def accuracy(self, images: ImageSet) -> float | None:
-        """Return the top-1 accuracy of the network as it is now; None for an empty set."""
+        """Return the top-1 accuracy of the result as it is now; None for an empty set."""
         if not len(images.labels):
             return None
         data, batch_size = self.data, EVALUATION_BATCH[self.step.device.type]
         with explained():
-            out = logits(self.network, images.images, data.mean, data.std, batch_size)
+            out = logits(self.result, images.images, data.mean, data.std, batch_size)
             return top1(out, images.labels)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the run needs to go on: weights, buffers, the optimizer's state."""
         tensors = {f"{NETWORK}{k}": v for k, v in self.network.state_dict().items()}
         tensors |= self.optimizer.state()
+        if self.extras.averaging:
+            tensors |= self.extras.averaging.state()
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray], epoch: int) -> None:
         """Go back to a `state()` taken at the end of epoch `epoch`."""
-        network, optimizer = split_state(arrays)
+        network, others = split_state(arrays)
         self.network.load_state_dict(network)
-        self.optimizer.load(optimizer)
+        if self.extras.averaging:
+            others = self.extras.averaging.load(others)
+        self.optimizer.load(others)
         self.epoch = epoch
 
 

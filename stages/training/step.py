@@ -49,7 +49,7 @@ class Step:
         self.loss = partial(LOSSES[recipe.loss.kind], **options_of(recipe.loss, "kind"))
         steps = steps_per_epoch(len(data.train.labels), recipe.batch_size)
         self.tables: list[Tensor] = []
-        self.rates = torch.zeros((steps, 2), device=self.device)
+        self.rates = torch.zeros((steps, 3), device=self.device)
         self.counter = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.total = torch.zeros((), device=self.device)
         images = data.train.images
@@ -69,6 +69,8 @@ class Step:
         part = slice(epoch * rates.steps_per_epoch, (epoch + 1) * rates.steps_per_epoch)
         self.rates[:, 0] = torch.from_numpy(rates.lr[part])
         self.rates[:, 1] = torch.from_numpy(rates.momentum[part])
+        if self.extras.averaging:
+            self.rates[:, 2] = torch.from_numpy(self.extras.averaging.coefficients[part])
         self.counter.zero_()
         self.total.zero_()
 
@@ -83,12 +85,14 @@ class Step:
     def __call__(self) -> None:
         """Train on the next batch; its loss is added to `total`."""
         index, *choices = (self._row(table) for table in self.tables)
-        lr, momentum = self._row(self.rates)
+        lr, momentum, coefficient = self._row(self.rates)
         images = self._augmented(index, choices)
         labels = self.data.train.labels.index_select(0, index)
         loss = self._loss(normalise(images, self.data.mean, self.data.std), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(lr, momentum)
+        if self.extras.averaging:
+            self.extras.averaging.update(list(self.network.parameters()), coefficient)
         self.total += loss.detach()
         self.counter += 1
 
@@ -97,6 +101,8 @@ class Step:
         yield from self.network.parameters()
         yield from self.network.buffers()
         yield from self.optimizer.buffers()
+        if self.extras.averaging:
+            yield from self.extras.averaging.weights()
         yield self.counter
         yield self.total
 

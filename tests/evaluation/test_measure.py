@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure, split_logits
 from stages.evaluation.metrics import scores
-from stages.evaluation.recalibration import recalibrated
 from stages.images.normalise import normalise
 from stages.images.prepared import ImageSet
 from stages.networks import compact
@@ -16,6 +15,7 @@ from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
 from stages.pruning.replicate import measure_pruned
 from stages.replicates.settings import Compute
+from stages.training.recalibration import recalibrated
 
 SPEC = Spec("stages/models/resnet.py", "resnet8", {"width": 2}, 3, 1)
 COMPUTE = Compute(device="cpu", evaluation_batch_size=7)

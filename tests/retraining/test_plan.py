@@ -17,6 +17,7 @@ TECHNIQUES = [
     {"label_smoothing": 0.1},
     {"trainable": ("norm", {"blocks": 2})},
     {"teacher": {"temperature": 1.0, "scale": "none"}},
+    {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

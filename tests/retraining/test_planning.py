@@ -119,6 +119,7 @@ KEYS = [
     {"label_smoothing": 0.1},
     {"trainable": "norm"},
     {"teacher": {}},
+    {"average": {"kind": "ema"}},
 ]
 
 

@@ -141,7 +141,11 @@ def write_teacher(arm):
     compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
 
 
-RESUMED = {"teacher": {"teacher": {"weight": 0.9}}}
+RESUMED = {
+    "teacher": {"teacher": {"weight": 0.9}},
+    "ema": {"average": {"kind": "ema", "horizon": 0.4, "batchnorm": "reestimate"}},
+    "swa": {"average": {"kind": "swa", "last": 0.6}},
+}
 
 
 @pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)

@@ -11,6 +11,8 @@ from torch import nn
 from stages.pipeline.fault import Fault
 from stages.schedules.rates import Rates
 from stages.training import graph as module
+from stages.training.averages import swa
+from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
 from stages.training.extras import Extras
 from stages.training.graph import WARM_UP, captured
@@ -70,7 +72,11 @@ def taught(network):
     return Extras(teacher=Teacher(network, 0.5, 2.0))
 
 
-@pytest.mark.parametrize("extras", [taught])
+def averaged(network):
+    return Extras(averaging=Averaging(network, swa(12, last=0.5)))
+
+
+@pytest.mark.parametrize("extras", [taught, averaged])
 def test_replayed_epochs_with_extras_are_the_eager_ones_to_the_bit(
     extras, begin, masked, steady, recorded, snapshot, same
 ):

@@ -18,6 +18,7 @@ def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Modu
     """
     network = copy.deepcopy(network).eval()
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None
@@ -27,4 +28,6 @@ def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Modu
     whole = images[: len(images) // batch_size * batch_size]
     for part in torch.split(whole, batch_size):
         network(normalise(part.to(data.mean.device), data.mean, data.std))
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
     return network.eval()

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from stages.evaluation.recalibration import recalibrated
 from stages.images.normalise import normalise
 from stages.training.inference import logits
+from stages.training.recalibration import recalibrated
 
 
 @pytest.fixture
@@ -34,6 +34,12 @@ def test_the_network_itself_and_its_weights_stay(network, data):
         torch.equal(p, q) for p, q in zip(network.parameters(), anew.parameters(), strict=True)
     )
     assert not anew.training
+
+
+def test_the_copy_moves_its_statistics_in_training_as_the_network_does(network, data):
+    """Without a momentum of its own they would be the mean of all batches ever since."""
+    network[1].momentum = 0.3
+    assert recalibrated(network, data, batch_size=8)[1].momentum == 0.3
 
 
 def test_spoiled_statistics_come_back(network, data):
