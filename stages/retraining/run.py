@@ -37,6 +37,7 @@ from stages.training.extras import Extras
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
+from stages.training.recalibration import recalibrated
 from stages.training.settings import Recipe
 
 Arrays = Mapping[str, np.ndarray]
@@ -79,6 +80,8 @@ class ArmRun:
         begin = starting_point(self.plan.start, pruned, f"replicate_{number}", rewound, seed)
         device = data.mean.device
         network = placed(begin.network, device, compute)
+        if self.plan.technique.repair == "batchnorm":
+            network = recalibrated(network, data, compute.evaluation_batch_size)
         freeze(network, self.plan.technique.trainable)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)

@@ -83,7 +83,8 @@ class Technique(Section):
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
-    `average` the result of the arm is the average of its weights.
+    `average` the result of the arm is the average of its weights. `repair` re-estimates the
+    statistics of BatchNorm before training.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -92,6 +93,7 @@ class Technique(Section):
     trainable: Parts = ("all",)
     teacher: Teaching | None = None
     average: AVERAGE = None
+    repair: Literal["batchnorm"] | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

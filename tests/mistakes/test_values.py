@@ -334,6 +334,8 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, average: {kind: swa, last: 2}}": f"average.last is 2; {at_most(1)}",
         "{curve: onecycle, average: {kind: swa, horizon: 1}}": "horizon is no known key;",
         "{curve: onecycle, average: {kind: ema, batchnorm: no}}": "valid: keep, reestimate",
+        "{curve: onecycle, repair: batchnrm}": "repair is 'batchnrm'; did you mean 'batchnorm'?",
+        "{curve: onecycle, repair: true}": "repair is True; valid: batchnorm",
         "{curve: onecycle, label_smoothing: 1}": "label_smoothing is 1; it should be less than 1",
         "{curve: onecycle, label_smoothing: '0.1'}": f"label_smoothing is '0.1'; {NUMBER}",
     },

@@ -18,6 +18,7 @@ TECHNIQUES = [
     {"trainable": ("norm", {"blocks": 2})},
     {"teacher": {"temperature": 1.0, "scale": "none"}},
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
+    {"repair": "batchnorm"},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

@@ -120,6 +120,7 @@ KEYS = [
     {"trainable": "norm"},
     {"teacher": {}},
     {"average": {"kind": "ema"}},
+    {"repair": "batchnorm"},
 ]
 
 

@@ -145,6 +145,7 @@ RESUMED = {
     "teacher": {"teacher": {"weight": 0.9}},
     "ema": {"average": {"kind": "ema", "horizon": 0.4, "batchnorm": "reestimate"}},
     "swa": {"average": {"kind": "swa", "last": 0.6}},
+    "repair": {"repair": "batchnorm"},
 }
 
 
