@@ -7,7 +7,7 @@ from stages.pipeline.digests import check_codes
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.guard import guarded
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
+from stages.study.settings import Study, rewind_epochs, starts
 
 app = typer.Typer(add_completion=False)
 
@@ -21,8 +21,7 @@ def main() -> None:
         check_codes(study.model.code)
         write_text(stage.output("build/params.ok"), "ok\n")
         write_json(stage.output("build/rewind.json"), {"epochs": rewind_epochs(study)})
-        starts = {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
-        write_json(stage.output("build/starts.json"), starts)
+        write_json(stage.output("build/starts.json"), starts(study))
 
 
 if __name__ == "__main__":

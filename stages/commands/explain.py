@@ -21,7 +21,7 @@ from stages.runner.dry import table
 from stages.runner.dvc.forecast import Future, forecasts
 from stages.runner.dvc.pipeline import Pipeline
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh
+from stages.study.settings import Study, rewind_epochs, starts
 
 app = typer.Typer(add_completion=False)
 
@@ -91,7 +91,7 @@ def validated(study: Study) -> dict[str, str]:
     with TemporaryDirectory() as folder:
         write_text(Path(folder, "params.ok"), "ok\n")
         write_json(Path(folder, "rewind.json"), {"epochs": rewind_epochs(study)})
-        write_json(Path(folder, "starts.json"), {"fresh": starts_fresh(study)})
+        write_json(Path(folder, "starts.json"), starts(study))
         return {
             f"build/{file.name}": hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
             for file in Path(folder).iterdir()

@@ -40,6 +40,17 @@ class Plan:
         """Whether each replicate scales the learning rates by how far pruning moved it."""
         return bool(self.scale)
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether the optimizer begins with the slots of the dense run's checkpoint."""
+        return self.technique.keeps_state(self.start)
+
+    @property
+    def checkpoint_epoch(self) -> int | None:
+        """The dense epoch whose checkpoint is needed: the rewound one, or the last for slots."""
+        last = self.dense_epochs if self.keeps_state else None
+        return last if self.rewound_epoch is None else self.rewound_epoch
+
     def scale_of(self, replicate: int) -> float:
         """Return what a replicate multiplies the learning rates by."""
         return self.scale[replicate] if self.scale else 1.0
@@ -88,7 +99,7 @@ def load_plan(folder: Path) -> Plan:
 
 
 def rewound_file(folder: Path, replicate: int) -> Path:
-    """Return where an arm's folder holds the rewound dense network that a replicate starts from."""
+    """Return where an arm's folder holds the checkpoint of a replicate's dense run."""
     return folder / REWOUND / f"replicate_{replicate}.safetensors"
 
 

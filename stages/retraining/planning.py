@@ -40,20 +40,20 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
         dense_epochs=dense.epochs,
         rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
         scale=scale,
-        technique=schedule.as_technique(),
+        technique=schedule.technique(),
     )
 
 
 def write_arm(folder: Path, plan: Plan, checkpoints: Path, dense: Path, replicates: int) -> None:
     """Write an arm's plan, and beside it what it needs of each replicate's dense run.
 
-    Those are the checkpoint that it is rewound to, and the network that it learns from.
+    Those are the checkpoint that it takes weights or slots from, and its teacher.
     """
     save_plan(folder, plan)
     for number in range(replicates):
         name = f"replicate_{number}"
-        if plan.rewound_epoch is not None:
-            source = checkpoints / name / f"epoch_{plan.rewound_epoch:04d}.safetensors"
+        if plan.checkpoint_epoch is not None:
+            source = checkpoints / name / f"epoch_{plan.checkpoint_epoch:04d}.safetensors"
             _link(source, rewound_file(folder, number))
         if plan.technique.teacher:
             _link(dense / f"{name}.safetensors", teacher_file(folder, number))

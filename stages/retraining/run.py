@@ -76,8 +76,9 @@ class ArmRun:
         """
         seed, compute = self.seed + number, self.compute
         recipe = self.plan.technique.recipe(self.recipe)
-        rewound = rewound_file(self.folder, number)
-        begin = starting_point(self.plan.start, pruned, f"replicate_{number}", rewound, seed)
+        start, checkpoint = self.plan.start, rewound_file(self.folder, number)
+        kept = self.plan.keeps_state
+        begin = starting_point(start, pruned, f"replicate_{number}", checkpoint, seed, kept)
         device = data.mean.device
         network = placed(begin.network, device, compute)
         if self.plan.technique.repair == "batchnorm":

@@ -7,7 +7,7 @@ from pydantic import Field
 from stages.pipeline.options import options_of
 from stages.pipeline.section import Epochs, Name, Section
 from stages.retraining.technique import Technique
-from stages.schedules.arm import Arm, scratch_b_epochs
+from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
 from stages.schedules.settings import Momentum, schedule_types
 from stages.schedules.starts import Start
 
@@ -36,6 +36,18 @@ class Schedule(Technique):
         if self.epochs == "dense":
             return dense_epochs
         return self.epochs or epochs
+
+    def technique(self) -> Technique:
+        """Return the keys of the arm's own, without a state that its start has anyway."""
+        own = self.as_technique()
+        plain = own.model_copy(update={"state": None})
+        return plain if plain.keeps_state(self.start) == own.keeps_state(self.start) else own
+
+    def checkpoint_epoch(self, epochs: int, dense_epochs: int) -> int | None:
+        """Return the dense epoch whose checkpoint the arm needs, for weights or slots, if any."""
+        rewound = rewind_epoch(self.arm(), epochs, dense_epochs)
+        last = dense_epochs if self.keeps_state(self.start) else None
+        return last if rewound is None else rewound
 
     @property
     def _curve(self) -> str:

@@ -24,13 +24,14 @@ class StartingPoint:
 
 
 def starting_point(
-    start: Start, pruned: Path, name: str, checkpoint: Path, seed: int
+    start: Start, pruned: Path, name: str, checkpoint: Path, seed: int, keeps_state: bool
 ) -> StartingPoint:
     """Return the start of replicate `name` of the pruned networks in the folder `pruned`.
 
-    final: the pruned network itself (Han 2015). rewound: surviving weights and the optimizer's
-    slots as in `checkpoint` (Frankle 2019, Renda 2020). fresh: re-initialised from `seed`,
-    not as the dense run began, which would be the lottery ticket (Liu 2019).
+    final: the pruned network itself (Han 2015). rewound: surviving weights as in `checkpoint`
+    (Frankle 2019, Renda 2020). fresh: re-initialised from `seed`, not as the dense run began, which
+    would be the lottery ticket (Liu 2019). The optimizer's slots are those of `checkpoint` where
+    the arm `keeps_state`.
     """
     network_file = pruned / "networks" / f"{name}.safetensors"
     selection = pruned / "masks" / f"{name}.safetensors"
@@ -41,15 +42,16 @@ def starting_point(
         drawn = compact.fresh(network_file, stream_seed(seed, RETRAIN, 0))
         return StartingPoint(_masked(drawn, masks), masks)
     network = compact.load(network_file)
-    if start == "final":
+    if start == "final" and not keeps_state:
         return StartingPoint(network, masks)
     weights, state = split_state(load_arrays(checkpoint))
     if not by_weight:
         kept = compact.nested(arrays)
         weights = compact.cut(weights, kept)
         state = compact.cut(state, {key: kept.get(key.partition("/")[2], {}) for key in state})
-    network.load_state_dict(weights)
-    return StartingPoint(_masked(network, masks), masks, state)
+    if start == "rewound":
+        network.load_state_dict(weights)
+    return StartingPoint(_masked(network, masks), masks, state if keeps_state else None)
 
 
 def _masked(network: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:

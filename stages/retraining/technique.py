@@ -12,6 +12,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
+from stages.schedules.starts import Start
 from stages.training.averages import AVERAGES
 from stages.training.optimizers.registry import OPTIMIZERS
 from stages.training.settings import LOSS, Recipe
@@ -84,7 +85,8 @@ class Technique(Section):
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
     `average` the result of the arm is the average of its weights. `repair` re-estimates the
-    statistics of BatchNorm before training.
+    statistics of BatchNorm before training. `state` says whether the optimizer begins with the
+    slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -94,6 +96,7 @@ class Technique(Section):
     teacher: Teaching | None = None
     average: AVERAGE = None
     repair: Literal["batchnorm"] | None = None
+    state: Literal["fresh", "kept"] | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""
@@ -103,6 +106,10 @@ class Technique(Section):
         """Return the keys that are not at their defaults, in values of JSON."""
         default, whole = (t.model_dump(mode="json") for t in (Technique(), self.as_technique()))
         return {key: value for key, value in whole.items() if value != default[key]}
+
+    def keeps_state(self, start: Start) -> bool:
+        """Whether the optimizer of an arm with this start begins with the dense run's slots."""
+        return self.state == "kept" or (self.state is None and start == "rewound")
 
     def recipe(self, shared: Recipe) -> Recipe:
         """Return the recipe of an arm with these keys; `shared` is train.recipe."""

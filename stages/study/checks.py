@@ -87,6 +87,12 @@ def _weights(study: Study) -> Iterator[str]:
         return
     for name, schedule in study.retrain.schedules.items() if given else ():
         epochs = nominal_epochs(schedule, study)
+        if schedule.start != "rewound" and schedule.keeps_state(schedule.start):
+            yield (
+                f"retrain.schedules.{name}.state is 'kept', but given weights come without the "
+                "optimizer's slots; it should be 'fresh'"
+            )
+            continue
         epoch = rewind_epoch(schedule.arm(), epochs, study.train.epochs)
         if given and epoch is not None and epoch not in given.checkpoints:
             yield (

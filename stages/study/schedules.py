@@ -50,11 +50,20 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
 
 
 def _optimizer(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
-    kept = study.train.recipe.optimizer.kind
-    if schedule.start == "rewound" and schedule.optimizer and schedule.optimizer.kind != kept:
+    kind = study.train.recipe.optimizer.kind
+    if not schedule.keeps_state(schedule.start):
+        return
+    if schedule.optimizer and schedule.optimizer.kind != kind:
         yield (
-            f"{key}.optimizer.kind is {schedule.optimizer.kind!r}; a rewound arm goes on from what "
-            f"the dense run's kept, so it should be {kept!r}"
+            f"{key}.optimizer.kind is {schedule.optimizer.kind!r}; the arm goes on from the slots "
+            f"of the dense run's, so it should be {kind!r}, or state: fresh"
+        )
+    if schedule.start == "fresh":
+        yield f"{key}.state is 'kept'; with start: fresh it should be 'fresh'"
+    if schedule.start == "final" and study.prune.iterative:
+        yield (
+            f"{key}.state is 'kept', but after round 1 of an iterative method the dense run's "
+            "slots are not those of the weights; it should be 'fresh'"
         )
 
 

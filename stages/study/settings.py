@@ -13,7 +13,6 @@ from stages.pruning.settings import Prune
 from stages.replicates.settings import Compute, Seeds
 from stages.reporting.settings import Compare
 from stages.retraining.settings import Retrain, Schedule
-from stages.schedules.arm import rewind_epoch
 
 
 class Study(Section):
@@ -36,16 +35,21 @@ class Study(Section):
 
 
 def rewind_epochs(study: Study) -> list[int]:
-    """Return the dense epochs E - T that rewound arms start from, sorted."""
+    """Return the dense epochs whose checkpoints arms need, sorted: E - T, and E for its slots."""
     dense = study.train.epochs
     arms = study.retrain.schedules.values()
-    epochs = (rewind_epoch(a.arm(), nominal_epochs(a, study), dense) for a in arms)
+    epochs = (a.checkpoint_epoch(nominal_epochs(a, study), dense) for a in arms)
     return sorted({epoch for epoch in epochs if epoch is not None})
 
 
 def starts_fresh(study: Study) -> bool:
     """Whether an arm starts from a network that is initialised again."""
     return any(schedule.start == "fresh" for schedule in study.retrain.schedules.values())
+
+
+def starts(study: Study) -> dict[str, Any]:
+    """Return how arms start, as far as the network is to be tried for it before it trains."""
+    return {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
 
 
 def trained_parts(study: Study) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from stages.commands.explain import validated
 from stages.pipeline.digests import code_digests
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.params import parse, read_yaml
-from stages.study.settings import Study, rewind_epochs, starts_fresh
+from stages.study.settings import Study, rewind_epochs, starts
 study = parse(Study, read_yaml())
 write_json("build/code.json", code_digests(study.model.code))
 write_text("build/params.ok", "ok\\n")
 write_json("build/rewind.json", {"epochs": rewind_epochs(study)})
-write_json("build/starts.json", {"fresh": starts_fresh(study)})
+write_json("build/starts.json", starts(study))
 for stage in Repo().index.stages:
     for path in map(Path, map(str, [*stage.outs, *stage.deps])):
         if path.suffix and not path.exists():

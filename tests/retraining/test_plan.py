@@ -19,6 +19,7 @@ TECHNIQUES = [
     {"teacher": {"temperature": 1.0, "scale": "none"}},
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
     {"repair": "batchnorm"},
+    {"state": "fresh"},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

@@ -121,6 +121,7 @@ KEYS = [
     {"teacher": {}},
     {"average": {"kind": "ema"}},
     {"repair": "batchnorm"},
+    {"state": "kept"},
 ]
 
 
@@ -137,3 +138,17 @@ def test_a_key_of_one_arm_changes_its_plan_and_that_of_no_other(keys, checkpoint
     }
     assert files["other"][0] == files["other"][1]
     assert files["one"][0] != files["one"][1]
+
+
+def test_an_arm_that_keeps_momentum_has_the_last_checkpoint_and_a_rewound_one_its_own():
+    assert plan(curve="constant", state="kept").checkpoint_epoch == 10
+    assert plan(curve="constant").checkpoint_epoch is None
+    for state in ("fresh", "kept", None):
+        assert plan(curve="constant", start="rewound", state=state).checkpoint_epoch == 6
+
+
+@pytest.mark.parametrize(("start", "state"), [("rewound", "kept"), ("final", "fresh")])
+def test_a_state_that_the_start_has_anyway_changes_no_plan(start, state):
+    plain, said = (plan(curve="constant", start=start, state=s) for s in (None, state))
+    assert said.digest_of(0) == plain.digest_of(0)
+    assert said.technique.changed() == {}

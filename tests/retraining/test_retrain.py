@@ -135,10 +135,14 @@ def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
     assert run(with_keys(**keys)).content() == expected != run(arm).content()
 
 
-def write_teacher(arm):
-    """Write the dense network that replicate 0 of the arm learns from; it is wider than its own."""
+def write_dense_run(arm):
+    """Write what replicate 0 may need of it: a teacher wider than its own network, and slots."""
     wide = replace(SPEC, options={"width": 4})
     compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
+    dense = build(SPEC, 4)
+    state = {f"network/{name}": tensor.numpy() for name, tensor in dense.state_dict().items()}
+    state |= {f"velocity/{k}": np.full(p.shape, 0.01, "f4") for k, p in dense.named_parameters()}
+    save_arrays(rewound_file(arm.folder, 0), state)
 
 
 RESUMED = {
@@ -146,6 +150,7 @@ RESUMED = {
     "ema": {"average": {"kind": "ema", "horizon": 0.4, "batchnorm": "reestimate"}},
     "swa": {"average": {"kind": "swa", "last": 0.6}},
     "repair": {"repair": "batchnorm"},
+    "state": {"state": "kept"},
 }
 
 
@@ -158,7 +163,7 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
             raise KeyboardInterrupt
         return advance(self)
 
-    write_teacher(arm)
+    write_dense_run(arm)
     own, advance, stage = with_keys(**keys), Run.advance, new_stage()
     expected = run(own).content()
     assert expected != run(arm).content()
@@ -174,7 +179,7 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
 
 @pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
 def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, pruned):
-    write_teacher(arm)
+    write_dense_run(arm)
     stage = run(with_keys(**keys))
     mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
     for name in ("last", "selected"):

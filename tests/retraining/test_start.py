@@ -147,8 +147,9 @@ def by_weight(dense, masks, write):
     return write(dense, "weight", {name: mask.numpy() for name, mask in masks.items()})
 
 
-def begin(kind, folder, checkpoint=Path("none"), seed=6):
-    return starting_point(kind, folder, NAME, checkpoint, seed)
+def begin(kind, folder, checkpoint=Path("none"), seed=6, kept=None):
+    kept = kind == "rewound" if kept is None else kept
+    return starting_point(kind, folder, NAME, checkpoint, seed, kept)
 
 
 def equal(tensors, arrays):
@@ -182,6 +183,32 @@ def test_rewound_weights_and_slots_are_the_checkpoints_cut(settings, write_check
         assert equal(slot_of(state, slot), selected(tensors))
     assert state.get("updates", 60) == 60
     assert not got.masks
+
+
+@pytest.mark.parametrize("settings", [SGD, ADAMW])
+@pytest.mark.parametrize("granularity", ["by_filter", "by_weight"])
+def test_final_weights_may_go_on_with_the_slots_of_the_checkpoint(
+    granularity, settings, write_checkpoint, masks, request
+):
+    folder = request.getfixturevalue(granularity)
+    file, _, slots = write_checkpoint(settings.kind)
+    plain, got = begin("final", folder), begin("final", folder, file, kept=True)
+    weights = {name: t.numpy() for name, t in plain.network.state_dict().items()}
+    assert equal(got.network.state_dict(), weights)
+    state = Optimizer(got.network, settings, got.masks, got.state).state()
+    for slot, tensors in slots.items():
+        whole = {name: t * masks.get(name, torch.ones(())) for name, t in tensors.items()}
+        cut = granularity == "by_filter"
+        expected = selected(tensors) if cut else {n: t.numpy() for n, t in whole.items()}
+        assert equal(slot_of(state, slot), expected)
+    assert state.get("updates", 60) == 60
+
+
+def test_rewound_weights_may_begin_without_momentum(checkpoint, by_filter):
+    file, weights, _ = checkpoint
+    got = begin("rewound", by_filter, file, kept=False)
+    assert equal(got.network.state_dict(), selected(weights))
+    assert got.state is None
 
 
 @pytest.mark.parametrize("settings", [SGD, ADAMW])

@@ -100,6 +100,19 @@ def test_one_arm_that_starts_fresh_is_enough(start, fresh):
     assert starts_fresh(parse(Study, tree)) is fresh
 
 
+def test_an_arm_that_keeps_momentum_needs_the_last_checkpoint():
+    tree = changed("retrain.schedules.onecycle.state", "kept")
+    dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
+    assert rewind_epochs(parse(Study, tree)) == [dense - budget, dense]
+
+
+def test_momentum_is_not_kept_over_rounds():
+    tree = changed("retrain.schedules.onecycle.state", "kept")
+    tree["prune"]["iterative"] = {"again": {**tree["prune"]["methods"]["l1"], "rounds": 2}}
+    with pytest.raises(Fault, match=r"onecycle\.state is 'kept', but after round 1"):
+        check(parse(Study, tree))
+
+
 def test_arms_that_train_parts_are_listed_with_them():
     tree = changed("retrain.schedules.scaled.trainable", ["norm", {"blocks": 2}])
     tree["retrain"]["schedules"]["onecycle"]["trainable"] = "all"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stages.reporting.measures import mean_test
 from stages.reporting.report import Report
 from stages.results.records import ArmResult
+from stages.retraining.technique import Technique
 from stages.statistics.estimates import Estimate, paired
 
 
@@ -54,7 +55,8 @@ class Roles:
     finetune: the smallest constant learning rate (Han 2015). lr_rewind and weight_rewind replay
     the dense run's last epochs, from the final and from the rewound weights (Renda 2020).
     onecycle: that curve (Le & Hua 2021). restarts: `scaled` and `onecycle`, or, without either,
-    all that start from the final weights with a larger learning rate and replay nothing.
+    all that start from the final weights with a larger learning rate and replay nothing. Arms with
+    keys that change the training itself (see `Technique`) play none.
     """
 
     lines: Mapping[str, Line]
@@ -80,14 +82,15 @@ class Roles:
 def roles(report: Report, method: str) -> Roles:
     """Give one method's lines their roles."""
     known = {label: _line(report, method, label) for label in report.lines}
-    trained = [line for line in known.values() if line.start == "final"]
+    plain = [line for label, line in known.items() if _is_plain(report, label)]
+    trained = [line for line in plain if line.start == "final"]
     free = [line for line in trained if line.curve != "replay"]
     top = max((line.peak for line in trained), default=0.0)
     still = [line for line in free if line.is_constant and line.peak < top]
     finetune = min(still, key=lambda line: line.peak, default=None)
     moving = [line for line in free if line is not finetune]
     named = [line for line in moving if line.curve in ("scaled", "onecycle")]
-    rewound = [line for line in known.values() if line.start == "rewound"]
+    rewound = [line for line in plain if line.start == "rewound"]
     return Roles(
         known,
         finetune,
@@ -113,6 +116,11 @@ def gap(first: Line, second: Line, epochs: Sequence[int], confidence: float) -> 
 def _line(report: Report, method: str, label: str) -> Line:
     arms = [report.results.arms[method, name] for name in report.lines[label]]
     return Line(label, {arm.epochs: arm for arm in sorted(arms, key=lambda arm: arm.epochs)})
+
+
+def _is_plain(report: Report, label: str) -> bool:
+    """Whether an arm has the recipe of all, as those of the papers' claims do."""
+    return not report.schedules[report.lines[label][0]].keys() & Technique.model_fields.keys()
 
 
 def _first(lines: Sequence[Line], curve: str) -> Line | None:
