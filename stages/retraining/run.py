@@ -87,7 +87,9 @@ class ArmRun:
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
-        extras = Extras(self._teacher(number, device), self._averaging(network))
+        sharpness = self.plan.technique.sharpness
+        rho = sharpness.rho if sharpness else 0.0
+        extras = Extras(self._teacher(number, device), self._averaging(network), rho)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:

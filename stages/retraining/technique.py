@@ -63,6 +63,12 @@ class Teaching(Section):
     scale: Literal["temperature_squared", "none"] = "temperature_squared"
 
 
+class Sharpness(Section):
+    """Sharpness-aware minimisation: how far the weights move for its gradient."""
+
+    rho: Annotated[float, Field(gt=0, le=10)] = 0.05
+
+
 class Average(Section):
     """What every average of weights has: what its statistics of BatchNorm are.
 
@@ -87,6 +93,7 @@ class Technique(Section):
     `average` the result of the arm is the average of its weights. `repair` re-estimates the
     statistics of BatchNorm before training. `state` says whether the optimizer begins with the
     slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
+    `sharpness` takes the gradient where the loss is worst nearby.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -97,6 +104,7 @@ class Technique(Section):
     average: AVERAGE = None
     repair: Literal["batchnorm"] | None = None
     state: Literal["fresh", "kept"] | None = None
+    sharpness: Sharpness | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

@@ -8,10 +8,14 @@ from stages.training.distillation import Teacher
 
 @dataclass(frozen=True)
 class Extras:
-    """The teacher that a run learns from, the average of its weights."""
+    """The teacher that a run learns from, the average of its weights, the radius `rho` of SAM.
+
+    0 is plain training (see `sharpness`).
+    """
 
     teacher: Teacher | None = None
     averaging: Averaging | None = None
+    rho: float = 0.0
 
 
 PLAIN = Extras()

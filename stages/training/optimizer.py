@@ -54,12 +54,18 @@ class Optimizer:
     @torch.no_grad()
     def step(self, lr: float | Tensor, momentum: float | Tensor) -> None:
         """Update the parameters from their gradients, averaged over ranks; drop the gradients."""
-        gradients = self._gradients()
-        average(gradients)
-        self._mask(gradients)
+        gradients = self.gradients()
         self.update(self.parameters, gradients, self.slots, lr, momentum)
         for parameter in self.parameters:
             parameter.grad = None
+
+    @torch.no_grad()
+    def gradients(self) -> list[Tensor]:
+        """Return the gradients of the parameters, averaged over ranks in place, and masked."""
+        gradients = self._gradients()
+        average(gradients)
+        self._mask(gradients)
+        return gradients
 
     def buffers(self) -> list[Tensor]:
         """Return every tensor but the parameters that a step changes."""

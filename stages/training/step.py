@@ -22,6 +22,7 @@ from stages.training.extras import PLAIN, Extras
 from stages.training.losses import LOSSES
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
+from stages.training.sharpness import worst_nearby
 from stages.training.tables import Tables
 
 
@@ -88,8 +89,12 @@ class Step:
         lr, momentum, coefficient = self._row(self.rates)
         images = self._augmented(index, choices)
         labels = self.data.train.labels.index_select(0, index)
-        loss = self._loss(normalise(images, self.data.mean, self.data.std), labels)
+        images = normalise(images, self.data.mean, self.data.std)
+        loss = self._loss(images, labels)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.extras.rho:
+            with worst_nearby(self.network, self.optimizer, self.extras.rho):
+                self._loss(images, labels).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(lr, momentum)
         if self.extras.averaging:
             self.extras.averaging.update(list(self.network.parameters()), coefficient)

@@ -339,6 +339,8 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, state: keep}": "state is 'keep'; did you mean 'kept'? valid: fresh",
         "{curve: onecycle, start: fresh, state: kept}": "state is 'kept'; with start: fresh it",
         "{curve: onecycle, state: kept, optimizer: {kind: adamw}}": "or state: fresh",
+        "{curve: onecycle, sharpness: 0.05}": f"sharpness is 0.05; {MAPPING}",
+        "{curve: onecycle, sharpness: {rho: 0}}": "rho is 0; it should be greater than 0",
         "{curve: onecycle, label_smoothing: 1}": "label_smoothing is 1; it should be less than 1",
         "{curve: onecycle, label_smoothing: '0.1'}": f"label_smoothing is '0.1'; {NUMBER}",
     },

@@ -20,6 +20,7 @@ TECHNIQUES = [
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
     {"repair": "batchnorm"},
     {"state": "fresh"},
+    {"sharpness": {"rho": 0.1}},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

@@ -122,6 +122,7 @@ KEYS = [
     {"average": {"kind": "ema"}},
     {"repair": "batchnorm"},
     {"state": "kept"},
+    {"sharpness": {}},
 ]
 
 

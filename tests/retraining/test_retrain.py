@@ -151,6 +151,7 @@ RESUMED = {
     "swa": {"average": {"kind": "swa", "last": 0.6}},
     "repair": {"repair": "batchnorm"},
     "state": {"state": "kept"},
+    "sharpness": {"sharpness": {"rho": 0.2}},
 }
 
 

@@ -76,7 +76,11 @@ def averaged(network):
     return Extras(averaging=Averaging(network, swa(12, last=0.5)))
 
 
-@pytest.mark.parametrize("extras", [taught, averaged])
+def sharp(network):
+    return Extras(rho=0.1)
+
+
+@pytest.mark.parametrize("extras", [taught, averaged, sharp])
 def test_replayed_epochs_with_extras_are_the_eager_ones_to_the_bit(
     extras, begin, masked, steady, recorded, snapshot, same
 ):
