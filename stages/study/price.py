@@ -1,10 +1,11 @@
 """What a study costs, from the speed of its networks: seconds of computing, bytes of files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from stages.dense.given import given_weights
+from stages.retraining.settings import Schedule
 from stages.study.settings import Study
 from stages.training.optimizers.registry import OPTIMIZERS
 
@@ -114,10 +115,13 @@ def prices(
         found.append(Price(method, "", seconds, 2 * first.nbytes + 2 * logits))
         for name, schedule in study.retrain.schedules.items():
             budget = schedule.budget(study.retrain.epochs, epochs, dense.macs / first.macs)
+            batch = study.train.recipe.batch_size
+            paced = [_paced(each, schedule, batch * dense.image) for each in rounds]
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
-            seconds = again + sum(_retraining(each, budget, images) for each in rounds)
-            rewound = state if schedule.start == "rewound" else 0
-            nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + rewound
+            seconds = again + sum(_retraining(each, budget, images) for each in paced)
+            needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
+            copied = state * needs + dense.nbytes * bool(schedule.teacher)
+            nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
             found.append(Price(method, name, seconds, nbytes))
     return found
 
@@ -192,6 +196,12 @@ def seconds_of(parts: Iterable[Price]) -> float:
 def _retraining(network: Speed, epochs: int, images: Images) -> float:
     test = images.tested * network.image
     return network.once + epochs * (images.steps * network.step + test) + 2 * test
+
+
+def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:
+    """Return a network's speed under a schedule; a teacher takes `teaching` seconds of a step."""
+    step = network.step + (teaching if schedule.teacher else 0.0)
+    return replace(network, step=2 * step if schedule.sharpness else step)
 
 
 def _with_state(study: Study, dense: Speed) -> int:

@@ -76,6 +76,22 @@ def test_a_rewound_arm_keeps_a_checkpoint_more():
     assert parts[-1].nbytes == 2 * 400 + 2 * LOGITS + 2000
 
 
+@pytest.mark.parametrize(
+    ("keys", "step", "nbytes"),
+    [
+        ({"teacher": {}}, 1.0 + 64 * 0.01, 1000),
+        ({"sharpness": {}}, 2.0, 0),
+        ({"teacher": {}, "sharpness": {}}, 2 * (1.0 + 64 * 0.01), 1000),
+        ({"state": "kept"}, 1.0, 2000),
+    ],
+)
+def test_what_keys_of_an_arm_cost_by_hand(keys, step, nbytes):
+    """A teacher sees the 64 images of a batch, SAM takes two gradients; copies lie in the plan."""
+    parts = prices(study(a={"curve": "replay", **keys}), DENSE, {"l1": [SMALL]}, IMAGES)
+    assert parts[-1].seconds == pytest.approx(8 * (10 * step + 0.5) + 1.0)
+    assert parts[-1].nbytes == 2 * 400 + 2 * LOGITS + nbytes
+
+
 def test_rounds_add_up_at_their_own_sizes():
     found = priced(study(a={"curve": "replay"}), (SMALL, SMALLER))
     assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 7.0 + 1.0 + 8 * 5.1 + 0.2)
