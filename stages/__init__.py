@@ -1,5 +1,8 @@
 """The stages, and the rooms that they call."""
 
+import sys
+
 from stages.pipeline.machine import check_address_space
 
-check_address_space()  # here, since every module of a stage imports torch first
+if sys.argv[:1] == ["-m"]:  # of `python -m stages.NAME`, whose module imports torch before all else
+    check_address_space()

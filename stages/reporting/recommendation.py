@@ -219,6 +219,7 @@ def _constant(
         if arm is not top
         and arm.schedule != baseline.schedule
         and arm.start == "final"
+        and report.is_plain(arm.schedule)
         and len(set(arm.points.lr)) == 1
     ]
     gain = report.to_baseline(top)

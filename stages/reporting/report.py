@@ -17,6 +17,7 @@ from stages.reporting.measures import correct, dense_test, last_test
 from stages.reporting.settings import Compare
 from stages.results.files import Results
 from stages.results.records import ArmResult
+from stages.retraining.technique import Technique
 from stages.statistics.contests import Contest, contest
 from stages.statistics.estimates import Estimate, paired
 from stages.statistics.images import TwoLevel, two_level
@@ -63,6 +64,10 @@ class Report:
     def lines(self) -> dict[str, list[str]]:
         """The schedules by label, those that differ in budget alone under one."""
         return lines_of(self.schedules)
+
+    def is_plain(self, schedule: str) -> bool:
+        """Whether it has no key that changes the training itself: such arms are no paper's."""
+        return not self.schedules[schedule].keys() & Technique.model_fields.keys()
 
     @property
     def has_budgets(self) -> bool:

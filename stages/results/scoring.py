@@ -111,7 +111,7 @@ def arm_result(
         curve=plan.curve,
         epochs=plan.rates.epochs,
         rounds=rounds,
-        training_macs=plan.rates.epochs * macs,
+        training_macs=plan.rates.epochs * macs * plan.technique.passes,
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),

@@ -115,6 +115,11 @@ class Technique(Section):
         default, whole = (t.model_dump(mode="json") for t in (Technique(), self.as_technique()))
         return {key: value for key, value in whole.items() if value != default[key]}
 
+    @property
+    def passes(self) -> int:
+        """How often a step passes its images through the network, forwards and back."""
+        return 2 if self.sharpness else 1
+
     def keeps_state(self, start: Start) -> bool:
         """Whether the optimizer of an arm with this start begins with the dense run's slots."""
         return self.state == "kept" or (self.state is None and start == "rewound")

@@ -201,7 +201,7 @@ def _retraining(network: Speed, epochs: int, images: Images) -> float:
 def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:
     """Return a network's speed under a schedule; a teacher takes `teaching` seconds of a step."""
     step = network.step + (teaching if schedule.teacher else 0.0)
-    return replace(network, step=2 * step if schedule.sharpness else step)
+    return replace(network, step=step * schedule.passes)
 
 
 def _with_state(study: Study, dense: Speed) -> int:

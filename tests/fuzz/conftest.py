@@ -5,7 +5,7 @@ import psutil
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def bounded_memory():
     """Have whatever asks for more than 2 GiB beyond what is in use fail in this process."""
     if sys.platform != "linux":

@@ -88,6 +88,17 @@ def test_a_tuned_constant_is_told_as_a_part_of_the_gain(study):
     assert told.endswith("and is still 1.00 [0.87, 1.13] points behind.")
 
 
+def test_a_constant_rate_with_a_teacher_is_not_plain_fine_tuning(make_study):
+    names = ["finetune", "tuned", "onecycle"]
+    folder = make_study(["l1"], names, 4)
+    for name, values in zip(names, (LOW, MIDDLE, HIGH), strict=True):
+        change(folder, "l1", name, values)
+    entries = {name: {"curve": "constant"} for name in names}
+    assert recommend(report_of(folder, ["l1"], names, entries), "l1").constant
+    entries["tuned"]["teacher"] = {"weight": 0.5}
+    assert recommend(report_of(folder, ["l1"], names, entries), "l1").constant is None
+
+
 @pytest.mark.parametrize(
     "arms",
     [

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from stages.results.scoring import (
     read_labels,
 )
 from stages.retraining.plan import Plan
+from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 from stages.training.history import History
@@ -144,6 +146,12 @@ def test_chance_is_the_share_of_the_commonest_class():
     assert (found.chance, found.classes, found.class_images) == (0.75, CLASSES, (1, 3))
 
 
+def test_a_step_that_takes_two_gradients_costs_twice():
+    sharp = replace(PLAN, technique=Technique(sharpness={"rho": 0.1}))
+    plain, twice = arm(outcome()), arm(outcome(), plan=sharp)
+    assert twice.training_macs == 2 * plain.training_macs
+
+
 DIVERGED = Divergence(3, 0.4, None)
 
 
@@ -250,7 +258,7 @@ def test_the_selected_epoch_is_that_whose_network_training_kept(seed):
             rates=Rates(np.ones(12), np.ones(12), 1),
             data=SimpleNamespace(validation=None, test=None),
             accuracy=lambda images, value=float(accuracy): value,
-            network=SimpleNamespace(state_dict=lambda epoch=epoch: {"at": torch.tensor(epoch)}),
+            result=SimpleNamespace(state_dict=lambda epoch=epoch: {"at": torch.tensor(epoch)}),
         )
         kept.add(run, loss=0.0)
     found = arm(outcome(history=kept.columns())).replicates[0]

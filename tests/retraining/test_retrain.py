@@ -237,10 +237,10 @@ def test_selected_is_the_best_on_validation_and_last_is_the_last(arm, run, data,
     networks = []
     add = History.add
 
-    def spy(self, training, loss):
+    def spy(self, training, loss, tested):
         networks.append(training.state()["network/fc.weight"].copy())
         training.accuracy = lambda part: next(accuracies) if part is data.validation else 0.0
-        add(self, training, loss)
+        add(self, training, loss, tested)
 
     monkeypatch.setattr(History, "add", spy)
     stage = run(arm)

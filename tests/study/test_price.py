@@ -87,8 +87,8 @@ def test_a_rewound_arm_keeps_a_checkpoint_more():
 )
 def test_what_keys_of_an_arm_cost_by_hand(keys, step, nbytes):
     """A teacher sees the 64 images of a batch, SAM takes two gradients; copies lie in the plan."""
-    parts = prices(study(a={"curve": "replay", **keys}), DENSE, {"l1": [SMALL]}, IMAGES)
-    assert parts[-1].seconds == pytest.approx(8 * (10 * step + 0.5) + 1.0)
+    parts = priced(study(a={"curve": "replay", **keys}))
+    assert parts[-1].seconds == pytest.approx(2.0 + 8 * (10 * step + 0.5) + 1.0)
     assert parts[-1].nbytes == 2 * 400 + 2 * LOGITS + nbytes
 
 

@@ -14,7 +14,7 @@ from stages.training import graph as module
 from stages.training.averages import swa
 from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
-from stages.training.extras import Extras
+from stages.training.extras import PLAIN, Extras
 from stages.training.graph import WARM_UP, captured
 from stages.training.optimizer import Optimizer
 from stages.training.tables import epoch_tables
@@ -228,11 +228,15 @@ def test_a_step_that_gpus_share_is_not_captured(devices, graph, begin, monkeypat
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_graph_and_eager_steps_give_the_same_bits(begin, data, steady, snapshot, same):
+@pytest.mark.parametrize("extras", [lambda network: PLAIN, taught, averaged, sharp])
+def test_on_a_gpu_graph_and_eager_steps_give_the_same_bits(
+    extras, begin, data, steady, snapshot, same
+):
     runs = []
     for graph in (True, False):
         place = {"network": steady().cuda(), "data": data.to(torch.device("cuda"))}
-        run = begin(**place, compute=begin().compute.model_copy(update={"graph": graph}))
+        compute = begin().compute.model_copy(update={"graph": graph})
+        run = begin(**place, compute=compute, extras=extras(steady(1).cuda()))
         losses = [run.advance() for _ in range(4)]
         runs.append((losses, snapshot(run)))
         assert (run.launch is run.step) is not graph

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from stages.reporting.measures import mean_test
 from stages.reporting.report import Report
 from stages.results.records import ArmResult
-from stages.retraining.technique import Technique
 from stages.statistics.estimates import Estimate, paired
 
 
@@ -82,7 +81,7 @@ class Roles:
 def roles(report: Report, method: str) -> Roles:
     """Give one method's lines their roles."""
     known = {label: _line(report, method, label) for label in report.lines}
-    plain = [line for label, line in known.items() if _is_plain(report, label)]
+    plain = [line for label, line in known.items() if report.is_plain(report.lines[label][0])]
     trained = [line for line in plain if line.start == "final"]
     free = [line for line in trained if line.curve != "replay"]
     top = max((line.peak for line in trained), default=0.0)
@@ -116,11 +115,6 @@ def gap(first: Line, second: Line, epochs: Sequence[int], confidence: float) -> 
 def _line(report: Report, method: str, label: str) -> Line:
     arms = [report.results.arms[method, name] for name in report.lines[label]]
     return Line(label, {arm.epochs: arm for arm in sorted(arms, key=lambda arm: arm.epochs)})
-
-
-def _is_plain(report: Report, label: str) -> bool:
-    """Whether an arm has the recipe of all, as those of the papers' claims do."""
-    return not report.schedules[report.lines[label][0]].keys() & Technique.model_fields.keys()
 
 
 def _first(lines: Sequence[Line], curve: str) -> Line | None:
