@@ -3,8 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,17 +11,15 @@ from typing import Annotated
 import typer
 
 from stages.commands.layout import columns, in_bytes
-from stages.evaluation import latency
-from stages.networks.exporting import can_run
+from stages.commands.overhead import around
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import read_json, write_json
+from stages.pipeline.files import read_json
 from stages.pipeline.params import PARAMS, parse
 from stages.presets.preset import read_params
 from stages.replicates.processes import run_replicates
 from stages.replicates.workers import workers
 from stages.reporting.words import count
-from stages.runner.empty import empty_run
 from stages.runner.gpus import visible
 from stages.runner.times import duration
 from stages.schedules.rates import steps_per_epoch
@@ -36,13 +33,12 @@ from stages.study.price import (
     seconds_of,
     stage_seconds,
 )
-from stages.study.probe import Probe, Speeds, export_seconds, together
+from stages.study.probe import Probe, Speeds, together
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
-DESCRIPTION = Path("data/prepared/description.json")
-TYPICAL = "stages.retrain"
-"""A stage whose imports are those of most."""
+IMAGES = Path("data/prepared")
+DESCRIPTION = IMAGES / "description.json"
 
 
 @app.command()
@@ -59,7 +55,7 @@ def main(
         prepare()
     side = side_by_side(study)
     found = speeds(study, side)
-    print(report(study, found, around(study, found, side), side))
+    print(report(study, found, around(study, found, side, IMAGES), side))
 
 
 def replicate_seconds(study: Study) -> float:
@@ -73,7 +69,7 @@ def estimate(cores: int) -> dict[str, float]:
     study: Study = parse(Study, read_params(PARAMS), file=PARAMS)
     side = side_by_side(study, cores)
     found = speeds(study, side)
-    return stage_seconds(study, prices_of(study, found), around(study, found, side), side)
+    return stage_seconds(study, prices_of(study, found), around(study, found, side, IMAGES), side)
 
 
 def prepare() -> None:
@@ -101,7 +97,7 @@ def speeds(study: Study, side: int) -> Speeds:
     devices = study.train.devices
     gpus = 0 if study.compute.device == "cpu" else len(visible())
     with TemporaryDirectory() as name:
-        probe = Probe(study, DESCRIPTION.parent, Path(name), side * devices, gpus, time.monotonic())
+        probe = Probe(study, IMAGES, Path(name), side * devices, gpus, time.monotonic())
         run_replicates(probe, side, study.compute.threads, devices)
         found = together(Path(name))
     for method, reason in found.unknown.items():
@@ -117,60 +113,6 @@ def side_by_side(study: Study, cores: int | None = None) -> int:
     if cores is not None:
         room = min(room, max(1, cores // threads))
     return min(study.seeds * arms, room)
-
-
-def around(study: Study, found: Speeds, side: int) -> Around:
-    """Time what is around training, each part once."""
-    opening, stage = empty_run(TYPICAL, side)
-    arms = len(study.retrain.schedules) * len(found.pruned)
-    return Around(opening, stage, latency_seconds(study, found), drawing_seconds(arms))
-
-
-def latency_seconds(study: Study, found: Speeds) -> float:
-    """Return what a stage `latency` takes on average: passes by each engine, and exports."""
-    seconds = []
-    for method, timing in study.latency.items():
-        image = found.dense.image + found.pruned[method][0].image
-        passes = sum(timed(image * batch) for batch in timing.batches)
-        if can_run() and not visible():
-            passes += passes + in_process(
-                partial(export_seconds, study, DESCRIPTION.parent, method)
-            )
-        seconds.append(passes)
-    return sum(seconds) / max(1, len(seconds))
-
-
-def timed(turn: float) -> float:
-    """Return how long a timing of turns of so many seconds takes."""
-    warm_up = latency.WARM_UP * turn
-    return warm_up + max(
-        latency.FEWEST * turn, min(latency.ENOUGH_SECONDS + turn, latency.MOST * turn)
-    )
-
-
-def in_process(call: Callable[[Path], float]) -> float:
-    """Return what a function returns in a process of its own, given a file that it may write."""
-    with TemporaryDirectory() as name:
-        file = Path(name, "found.json")
-        run_replicates(lambda _: write_json(file, call(Path(name, "file"))), 1, 1)
-        return float(read_json(file))
-
-
-def drawing_seconds(arms: int) -> float:
-    """Return how long the figures of the report take, by one with a line for each arm."""
-    from matplotlib.figure import Figure
-
-    from stages.reporting.page import SECTIONS
-    from stages.reporting.style import svg
-
-    begun = time.perf_counter()
-    figure = Figure()
-    axes = figure.subplots()
-    for arm in range(arms):
-        axes.plot(range(10), [arm] * 10, label=f"{arm}")
-    axes.legend()
-    svg(figure)
-    return (time.perf_counter() - begun) * sum(section.figure is not None for section in SECTIONS)
 
 
 def prices_of(study: Study, found: Speeds) -> list[Price]:

@@ -64,7 +64,7 @@ def differing_keys(first: Schedule, second: Schedule) -> list[str]:
     Two curves are one difference: their options do not compare. A comparison of arms that differ
     in more than one key is crossed.
     """
-    one, other = dict(first), dict(second)
+    one, other = ({**dict(each), **dict(each.technique())} for each in (first, second))
     if one["curve"] != other["curve"]:
         shared = ["curve", *Schedule.model_fields]
         one, other = ({key: whole[key] for key in shared} for whole in (one, other))

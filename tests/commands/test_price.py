@@ -7,7 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands import explain, price
+from stages.commands import explain, overhead, price
 from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
@@ -171,7 +171,7 @@ def test_a_dry_run_says_why_the_price_is_not_known(project, capsys):
 )
 def test_the_timing_of_latency_by_hand(turn, seconds):
     """Five turns to warm up; then 300, or a second and the turn that ends it, or 20."""
-    assert price.timed(turn) == pytest.approx(seconds)
+    assert overhead.timed(turn) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from stages.pruning.settings import Calibration
 from stages.replicates import ranks
 from stages.replicates.processes import run_replicates
 from stages.replicates.settings import Compute
-from stages.retraining.plan import Plan, rewound_file
+from stages.retraining.plan import Plan, rewound_file, teacher_file
 from stages.retraining.rounds import Rounds
 from stages.retraining.run import ArmRun
+from stages.retraining.technique import Technique
 from stages.training.loop import Run
 
 CODE = """
@@ -80,10 +81,11 @@ def pruned(arm):
 def retrained(arm, pruned, new_stage):
     """Return a function that retrains the pruned network over devices, in a stage of its own."""
 
-    def start(devices=2):
+    def start(devices=2, **keys):
         stage = new_stage()
+        own = replace(arm, plan=replace(arm.plan, technique=Technique(**keys)))
         run_replicates(
-            lambda number: retrain.replicate(stage, arm, pruned[0], stage.outputs, number),
+            lambda number: retrain.replicate(stage, own, pruned[0], stage.outputs, number),
             1,
             1,
             devices,
@@ -121,6 +123,23 @@ def test_a_rewound_masked_arm_on_two_devices_ends_where_it_does_on_one(retrained
     for name, mask in pruned[1].items():
         assert not together[name][~mask].any()
         assert together[name][mask].all()
+
+
+KEYS = {
+    "teacher": {"teacher": {}},
+    "average": {"average": {"kind": "ema", "horizon": 0.4}},
+    "sharpness": {"sharpness": {"rho": 0.1}},
+    "trainable": {"trainable": ("norm", "head")},
+}
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
+def test_an_arm_with_keys_ends_on_two_devices_where_it_does_on_one(keys, arm, retrained, close):
+    compact.save(teacher_file(arm.folder, 0), build(GROUP_NORM, 4), GROUP_NORM)
+    alone, together = network(retrained(devices=1, **keys)), network(retrained(**keys))
+    close(together, alone)
+    plain = network(retrained(devices=1))
+    assert any(not np.array_equal(alone[name], plain[name]) for name in alone)
 
 
 def test_an_arm_on_two_devices_gives_the_same_bytes_twice(retrained):

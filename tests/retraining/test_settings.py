@@ -69,6 +69,16 @@ def test_what_no_schedule_can_have_is_refused_by_name(key):
             [],
         ),
         (
+            {"curve": "constant", "start": "rewound"},
+            {"curve": "constant", "start": "rewound", "state": "kept", "trainable": "all"},
+            [],
+        ),
+        (
+            {"curve": "constant", "teacher": {"weight": 0.5}},
+            {"curve": "constant", "teacher": {"weight": 0.9}, "sharpness": {}, "state": "kept"},
+            ["sharpness", "state", "teacher"],
+        ),
+        (
             {"curve": "constant", "optimizer": {"kind": "sgd"}},
             {"curve": "linear", "optimizer": {"kind": "adamw"}},
             ["curve", "optimizer"],
