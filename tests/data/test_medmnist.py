@@ -3,10 +3,9 @@ from typing import get_args
 
 import numpy as np
 import pytest
-import yaml
 
-from stages.data.sources import medmnist as module
-from stages.data.sources.medmnist import PUBLISHED, Set, medmnist
+from stages.data.sources.medmnist import Set, medmnist
+from stages.data.sources.medmnist_sets import CLASSES, MD5
 from stages.pipeline.fault import Fault
 
 IMAGES = np.arange(5 * 4 * 4 * 3, dtype=np.uint8).reshape(5, 4, 4, 3)
@@ -20,11 +19,8 @@ def root(tmp_path, monkeypatch):
     found = {f"{part}_images": IMAGES[rows] for part, rows in parts.items()}
     found |= {f"{part}_labels": labels[rows] for part, rows in parts.items()}
     np.savez(tmp_path / "bloodmnist_64.npz", **found)
-    table = yaml.safe_load(PUBLISHED.read_text())
     content = (tmp_path / "bloodmnist_64.npz").read_bytes()
-    table["bloodmnist"]["md5"][64] = hashlib.md5(content).hexdigest()
-    monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published.yaml")
-    (tmp_path / "published.yaml").write_text(yaml.safe_dump(table))
+    monkeypatch.setitem(MD5["bloodmnist"], 64, hashlib.md5(content).hexdigest())
     return tmp_path
 
 
@@ -48,12 +44,11 @@ def test_a_missing_file_is_named_with_where_to_find_it(tmp_path):
 
 
 def test_every_set_has_its_classes_and_checksums():
-    table = yaml.safe_load(PUBLISHED.read_text())
-    assert list(table) == list(get_args(Set))
-    sums = [md5 for about in table.values() for md5 in about["md5"].values()]
+    assert [*CLASSES] == [*MD5] == [*get_args(Set)]
+    sums = [md5 for sizes in MD5.values() for md5 in sizes.values()]
     assert {len(md5) for md5 in sums} == {32}
-    assert len(set(sums)) == 4 * len(table)
-    assert {name: len(about["classes"]) for name, about in table.items()} == {
+    assert len({*sums}) == 4 * len(MD5)
+    assert {name: len(classes) for name, classes in CLASSES.items()} == {
         **{"pathmnist": 9, "dermamnist": 7, "octmnist": 4, "pneumoniamnist": 2, "retinamnist": 5},
         **{"breastmnist": 2, "bloodmnist": 8, "tissuemnist": 8},
         **{"organamnist": 11, "organcmnist": 11, "organsmnist": 11},

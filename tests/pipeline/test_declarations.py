@@ -241,6 +241,7 @@ def test_params_are_opened_only_through_the_guard_and_the_loader():
         "stages/pipeline/made.py",
         "stages/compare.py",  # before the guard digests reports/arms, which it tidies
         "stages/presets/preset.py",
+        "stages/reporting/studies/kept.py",  # the settings of studies that are kept
     }
 
 

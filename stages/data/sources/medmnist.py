@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from stages.data.sources.medmnist_sets import CLASSES, MD5
 from stages.data.sources.raw import Raw
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import read_yaml
 
-PUBLISHED = Path(__file__).with_suffix(".yaml")
 Set = Literal[
     "pathmnist",
     "dermamnist",
@@ -34,8 +33,7 @@ def medmnist(root: Path, downloads: Path, *, set: Set, size: Literal[28, 64, 128
     validation images are one training part here, of which `data.validation` holds out its share.
     """
     name = f"{set}.npz" if size == 28 else f"{set}_{size}.npz"
-    about = read_yaml(PUBLISHED)[set]
-    found = _arrays(root / name, about["md5"][size])
+    found = _arrays(root / name, MD5[set][size])
     images = {part: _shaped(found[f"{part}_images"]) for part in ("train", "val", "test")}
     labels = {part: found[f"{part}_labels"][:, 0].astype(np.int64) for part in images}
     return Raw(
@@ -43,7 +41,7 @@ def medmnist(root: Path, downloads: Path, *, set: Set, size: Literal[28, 64, 128
         np.concatenate([labels["train"], labels["val"]]),
         images["test"],
         labels["test"],
-        tuple(about["classes"]),
+        CLASSES[set],
     )
 
 
