@@ -1,6 +1,5 @@
 """Iterative pruning: prune, retrain, and again, each round from what the one before left."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from stages.evaluation.outcome import DIVERGED, load_outcome, read_divergence, s
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
-from stages.pipeline.files import load_arrays, read_meta, write_json
+from stages.pipeline.files import link_or_copy, load_arrays, read_meta, write_json
 from stages.pruning.method import Method
 from stages.pruning.prune import prune
 from stages.pruning.settings import Calibration
@@ -139,7 +138,7 @@ class Rounds:
             write_json(this.networks / this.name / DIVERGED, asdict(diverged))
         else:
             for file in ("last.safetensors", "selected.safetensors"):
-                shutil.copyfile(folders[-1] / file, this.networks / this.name / file)
+                link_or_copy(folders[-1] / file, this.networks / this.name / file)
         save_outcome(this.outcome, whole)
 
 

@@ -15,6 +15,7 @@ from stages.networks import compact
 from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
+from stages.pipeline.manifest import Manifest
 from stages.pipeline.recovery import PROGRESS
 from stages.pruning.method import Allocation, Method
 from stages.pruning.settings import Calibration
@@ -299,14 +300,18 @@ def test_a_round_that_stopped_right_after_its_outcome_leaves_no_progress(
     assert not list(stage.state.rglob(PROGRESS))
 
 
-def test_a_run_that_stopped_when_all_rounds_were_done_trains_nothing(run, new_stage, monkeypatch):
+@pytest.mark.parametrize(("place", "name"), [(Rounds, "finish"), (Manifest, "publish")])
+def test_a_run_that_stopped_when_all_rounds_were_done_trains_nothing(
+    place, name, run, new_stage, monkeypatch
+):
+    """When it publishes, the manifest has made files of the same content one, by a link."""
     whole, stage = run().content(), new_stage()
 
-    def killed(self, this):
+    def killed(self, *others):
         raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Rounds, "finish", killed)
+        patched.setattr(place, name, killed)
         with pytest.raises(KilledError):
             run(stage=stage)
     assert kill_at(monkeypatch, 0) == []
