@@ -32,8 +32,10 @@ def worst_nearby(network: nn.Module, optimizer: Optimizer, rho: float) -> Iterat
     tracked = [layer.track_running_stats for layer in layers]
     for layer in layers:
         layer.track_running_stats = False
-    yield
-    for layer, was in zip(layers, tracked, strict=True):
-        layer.track_running_stats = was
-    with torch.no_grad():
-        torch._foreach_copy_(optimizer.parameters, before)
+    try:
+        yield
+    finally:
+        for layer, was in zip(layers, tracked, strict=True):
+            layer.track_running_stats = was
+        with torch.no_grad():
+            torch._foreach_copy_(optimizer.parameters, before)

@@ -39,6 +39,16 @@ def test_a_gradient_of_zero_moves_nothing():
         network(torch.ones(1, 2)).sum().backward()
 
 
+def test_a_pass_that_fails_leaves_weights_and_batchnorm_as_they_were():
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    before, optimizer = network[0].weight.detach().clone(), Optimizer(network, SGD)
+    network(torch.rand(4, 2)).square().sum().backward()
+    with pytest.raises(MemoryError), worst_nearby(network, optimizer, 0.5):
+        raise MemoryError
+    assert torch.equal(network[0].weight, before)
+    assert network[1].track_running_stats
+
+
 @pytest.fixture
 def begun(begin, masked):
     """Return a function that begins a run of a network half pruned, without dropout."""
