@@ -33,6 +33,7 @@ from stages.retraining.trainable import freeze
 from stages.training.averages import AVERAGES
 from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
+from stages.training.errors import explained
 from stages.training.extras import Extras
 from stages.training.history import History
 from stages.training.loop import Run
@@ -82,7 +83,8 @@ class ArmRun:
         device = data.mean.device
         network = placed(begin.network, device, compute)
         if self.plan.technique.repair == "batchnorm":
-            network = recalibrated(network, data, compute.evaluation_batch_size)
+            with explained("compute.evaluation_batch_size"):
+                network = recalibrated(network, data, compute.evaluation_batch_size)
         freeze(network, self.plan.technique.trainable)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)

@@ -90,7 +90,8 @@ class Run:
             check_masks(dict(self.network.named_parameters()), self.masks)
             if self.extras.averaging:
                 size = self.compute.evaluation_batch_size
-                self.extras.averaging.end_epoch(self.network, self.data, size)
+                with explained("compute.evaluation_batch_size"):
+                    self.extras.averaging.end_epoch(self.network, self.data, size)
         return loss
 
     @property

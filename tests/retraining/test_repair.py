@@ -1,7 +1,9 @@
 """Re-estimating BatchNorm before training: what it changes, and that it trains nothing else."""
 
+import pytest
 import torch
 
+from stages.pipeline.fault import Fault
 from stages.training.recalibration import recalibrated
 
 
@@ -16,6 +18,15 @@ def test_before_training_the_network_has_the_statistics_of_the_training_images(b
     assert all(torch.equal(t, found[name]) for name, t in statistics(expected).items())
     assert not any(torch.equal(t, found[name]) for name, t in statistics(plain.network).items())
     assert repaired.accuracy(data.test) != plain.accuracy(data.test)
+
+
+def test_a_memory_that_is_full_names_the_batch_of_the_repair(begin_arm, monkeypatch):
+    def full(*of):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("stages.retraining.run.recalibrated", full)
+    with pytest.raises(Fault, match=r"or lower compute\.evaluation_batch_size$"):
+        begin_arm(repair="batchnorm")
 
 
 def test_retrained_weights_are_those_without_a_repair_to_the_bit(begin_arm):
