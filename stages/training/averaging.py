@@ -28,10 +28,12 @@ class Averaging:
 
     @torch.no_grad()
     def update(self, weights: list[Tensor], coefficient: Tensor) -> None:
-        """Move the average towards the weights by a coefficient, a tensor of one number."""
+        """Move the average towards the weights by a coefficient, a tensor of one number.
+
+        A weight that stands still, a frozen one say, is its own average to the bit.
+        """
         average = self.weights()
-        torch._foreach_mul_(average, 1 - coefficient)
-        torch._foreach_add_(average, torch._foreach_mul(weights, coefficient))
+        torch._foreach_lerp_(average, weights, [coefficient] * len(average))
 
     def weights(self) -> list[Tensor]:
         """Return the tensors that a step changes."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
+from stages.pipeline.fault import Fault
 from stages.training.averages import ema, swa
 from stages.training.averaging import Averaging
 from stages.training.extras import Extras
@@ -49,6 +50,7 @@ def averaged(begin, network, masked):
 
 @pytest.mark.parametrize("which", CASES)
 def test_the_result_is_torchs_average_of_the_weights_after_every_step(which, averaged):
+    """But for rounding: by 1e-5 of a weight, or 1e-7, as torch's mean is not a `lerp`."""
     coefficients, function, first = CASES[which]
     run = averaged(coefficients)
     reference = AveragedModel(run.network, multi_avg_fn=function)
@@ -70,6 +72,16 @@ def test_the_result_is_torchs_average_of_the_weights_after_every_step(which, ave
     assert len(steps) == STEPS
     both = zip(run.result.parameters(), run.network.parameters(), strict=True)
     assert not all(torch.equal(*pair) for pair in both)
+
+
+def test_weights_that_stand_still_are_their_own_average_to_the_bit(network):
+    """Frozen ones do: rounding would move them a little at every step, all one way."""
+    trained = network()
+    averaging, weights = Averaging(deepcopy(trained), ema(500)), [*trained.parameters()]
+    for coefficient in torch.from_numpy(ema(500)).float():
+        averaging.update([weight.detach() for weight in weights], coefficient)
+    pairs = zip(averaging.weights(), weights, strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
 
 
 def test_until_the_mean_begins_it_is_the_trained_network_to_the_bit(averaged):
@@ -120,6 +132,15 @@ def test_statistics_are_kept_or_estimated_anew_under_the_average(averaged, data)
     for name, tensor in expected.state_dict().items():
         assert torch.equal(anew.result.state_dict()[name], tensor), name
     assert not torch.equal(anew.result[1].running_mean, kept.result[1].running_mean)
+
+
+def test_a_memory_that_is_full_as_statistics_are_estimated_names_their_batch(averaged, monkeypatch):
+    def full(*of):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("stages.training.averaging.recalibrated", full)
+    with pytest.raises(Fault, match=r"or lower compute\.evaluation_batch_size$"):
+        averaged(ema(STEPS), reestimated=True).advance()
 
 
 @pytest.mark.parametrize("reestimated", [False, True])
