@@ -9,18 +9,30 @@ from typing import Annotated, Any, Literal, Optional
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from stages.pipeline.fault import Fault
-from stages.pipeline.options import entry, union
+from stages.pipeline.options import entry, own_options, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
 from stages.schedules.starts import Start
 from stages.training.averages import AVERAGES
-from stages.training.optimizers.registry import OPTIMIZERS
+from stages.training.optimizers.registry import OPTIMIZERS, Rule
 from stages.training.settings import LOSS, Recipe
 
+Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+SHARED_DECAY: dict[str, tuple[Any, Any]] = {"weight_decay": (Decay, None)}
+
+
+def _own(name: str, rule: Rule) -> type[Section]:
+    has = "weight_decay" in own_options(rule.update)
+    return entry(name, rule.update, "kind", fields=SHARED_DECAY if has else None)
+
+
 OWN_OPTIMIZER: Any = Optional[  # noqa: UP045, of a value that is a type when it runs
-    union([entry(name, rule.update, "kind") for name, rule in OPTIMIZERS.items()], "kind")
+    union([_own(name, rule) for name, rule in OPTIMIZERS.items()], "kind")
 ]
-"""An entry of train.recipe.optimizer without the momentum, which is the arm's."""
+"""An entry of train.recipe.optimizer without the momentum, which is the arm's.
+
+A weight decay that it does not name is the recipe's: the rule alone changes.
+"""
 
 
 class Blocks(Section):
@@ -97,7 +109,7 @@ class Technique(Section):
     """
 
     optimizer: OWN_OPTIMIZER = None
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    weight_decay: Decay = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     trainable: Parts = ("all",)
     teacher: Teaching | None = None
@@ -126,12 +138,19 @@ class Technique(Section):
 
     def recipe(self, shared: Recipe) -> Recipe:
         """Return the recipe of an arm with these keys; `shared` is train.recipe."""
-        optimizer, loss = self.optimizer or shared.optimizer, shared.loss
-        if self.weight_decay is not None:
-            if "weight_decay" not in type(optimizer).model_fields:
-                raise Fault(f"weight_decay: the optimizer {optimizer.kind!r} has none")
-            optimizer = optimizer.model_copy(update={"weight_decay": self.weight_decay})
+        optimizer, loss = self._optimizer(shared.optimizer), shared.loss
         if self.label_smoothing is not None:
             smoothed = {"kind": "label_smoothing", "smoothing": self.label_smoothing}
             loss = parse(LOSS, smoothed if self.label_smoothing else {"kind": "cross_entropy"})
         return shared.model_copy(update={"optimizer": optimizer, "loss": loss})
+
+    def _optimizer(self, shared: Any) -> Any:
+        """Return the arm's optimizer; its weight decay is the first that is a number."""
+        own = self.optimizer or shared
+        if "weight_decay" not in type(own).model_fields:
+            if self.weight_decay is not None:
+                raise Fault(f"weight_decay: the optimizer {own.kind!r} has none")
+            return own
+        of_all = getattr(shared, "weight_decay", 0.0)
+        decay = next(d for d in (self.weight_decay, own.weight_decay, of_all) if d is not None)
+        return own.model_copy(update={"weight_decay": decay})

@@ -120,7 +120,7 @@ def test_twice_gives_the_same_bytes(arm, run):
 
 ADAMW = {"kind": "adamw", "beta2": 0.99}
 OWN = [
-    ({"optimizer": ADAMW}, {"optimizer": ADAMW}),
+    ({"optimizer": ADAMW}, {"optimizer": {**ADAMW, "weight_decay": 1e-3}}),
     ({"weight_decay": 0.1}, {"optimizer": {"kind": "sgd", "weight_decay": 0.1}}),
     ({"label_smoothing": 0.2}, {"loss": {"kind": "label_smoothing", "smoothing": 0.2}}),
 ]

@@ -42,13 +42,13 @@ def test_a_number_stands_in_for_that_of_the_recipe_and_leaves_the_rest(keys, exp
     assert (found["batch_size"], found["augment"]) == (8, shared["augment"])
 
 
-def test_an_optimizer_replaces_the_whole_of_the_recipes_and_leaves_momentum_to_the_curve():
+def test_an_optimizer_replaces_the_rule_and_leaves_decay_to_the_recipe_and_momentum_to_the_curve():
     found = technique(optimizer={"kind": "adamw", "beta2": 0.99}).recipe(SHARED).optimizer
     assert found.model_dump() == {
         "kind": "adamw",
         "beta2": 0.99,
         "eps": 1e-8,
-        "weight_decay": 0.0,
+        "weight_decay": 1e-3,
     }
     with pytest.raises(Fault, match=r"optimizer\.momentum is no known key"):
         technique(optimizer={"kind": "sgd", "momentum": 0.5})
@@ -57,6 +57,8 @@ def test_an_optimizer_replaces_the_whole_of_the_recipes_and_leaves_momentum_to_t
 def test_weight_decay_is_that_of_whichever_optimizer():
     found = technique(optimizer={"kind": "adamw"}, weight_decay=0.3).recipe(SHARED).optimizer
     assert (found.kind, found.weight_decay) == ("adamw", 0.3)
+    found = technique(optimizer={"kind": "adamw", "weight_decay": 0}).recipe(SHARED).optimizer
+    assert found.weight_decay == 0
 
 
 def test_an_optimizer_without_weight_decay_is_refused_one():
@@ -70,6 +72,7 @@ def test_an_optimizer_without_weight_decay_is_refused_one():
 
 CHANGED = [
     {"optimizer": {"kind": "sgd", "nesterov": False, "weight_decay": 0.0}},
+    {"optimizer": {"kind": "sgd", "nesterov": True, "weight_decay": None}},
     {"weight_decay": 0.0},
     {"weight_decay": 1 / 3, "label_smoothing": 0.0},
     {"trainable": ["norm", {"blocks": 2}]},
