@@ -87,7 +87,7 @@ def _weights(study: Study) -> Iterator[str]:
         return
     for name, schedule in study.retrain.schedules.items() if given else ():
         epochs = nominal_epochs(schedule, study)
-        if schedule.start != "rewound" and schedule.keeps_state(schedule.start):
+        if schedule.state == "kept":
             yield (
                 f"retrain.schedules.{name}.state is 'kept', but given weights come without the "
                 "optimizer's slots; it should be 'fresh'"

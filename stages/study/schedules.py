@@ -6,10 +6,23 @@ from typing import Any
 from stages.pipeline.fault import Fault
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
-from stages.schedules.dense import DenseRates
+from stages.schedules.dense import LR, DenseRates
 from stages.study.settings import Study, nominal_epochs
 
 NOMINAL_STEPS = 10
+
+
+class OfAnother(DenseRates):
+    """The dense run's rates for an arm whose optimizer is of another kind: they have no names."""
+
+    def resolve(self, lr: LR, option: str = "lr") -> float:
+        """Return a learning rate that is a number; a Fault for one of the dense run's."""
+        if isinstance(lr, str):
+            raise Fault(
+                f"{option} is {lr!r}, a learning rate for the dense run's optimizer; the arm's is "
+                "of another kind, so it should be a number"
+            )
+        return super().resolve(lr, option)
 
 
 def faults_of_schedules(study: Study) -> Iterator[str]:
@@ -40,16 +53,27 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
                 "their last round alone; it should be a number"
             )
     yield from _milestones(key, schedule, epochs, "the arm")
-    yield from _optimizer(key, schedule, study)
+    yield from _slots(key, schedule, study)
     try:
         rewind_epoch(arm, epochs, study.train.epochs)
-        arm.rates(epochs, NOMINAL_STEPS, dense)
-        schedule.recipe(study.train.recipe)
+        yield from _rates(key, schedule, study, dense)
     except Fault as fault:
         yield f"{key}: {fault}"
 
 
-def _optimizer(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
+def _rates(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
+    """Compute the arm's curve; yield what is wrong between it and the optimizer."""
+    shared = study.train.recipe
+    optimizer = schedule.recipe(shared).optimizer
+    if optimizer.kind != shared.optimizer.kind:
+        dense = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
+    rates = schedule.arm().rates(nominal_epochs(schedule, study), NOMINAL_STEPS, dense)
+    own = schedule.optimizer is not None or schedule.momentum is not None
+    if own and getattr(optimizer, "nesterov", False) and not rates.momentum.min():
+        yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
+
+
+def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
     kind = study.train.recipe.optimizer.kind
     if not schedule.keeps_state(schedule.start):
         return

@@ -113,6 +113,71 @@ def test_momentum_is_not_kept_over_rounds():
         check(parse(Study, tree))
 
 
+@pytest.mark.parametrize(
+    ("start", "curve"), [("final", "onecycle"), ("rewound", "replay"), ("fresh", "onecycle")]
+)
+def test_given_weights_have_no_slots_to_keep(start, curve, tmp_path):
+    tree = changed("retrain.schedules", {"finetune": {"curve": "constant"}})
+    tree["retrain"]["schedules"]["mine"] = {"curve": curve, "start": start, "state": "kept"}
+    for epoch in range(TREE["train"]["epochs"] + 1):
+        (tmp_path / f"epoch_{epoch:04d}.safetensors").touch()
+    (tmp_path / "final.safetensors").touch()
+    tree["train"]["weights"] = str(tmp_path)
+    with pytest.raises(Fault, match=r"mine\.state is 'kept', but given weights come without"):
+        check(parse(Study, tree))
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"curve": "onecycle"}, "max_lr is 'max'"),
+        ({"curve": "constant", "momentum": 0.5}, "lr is 'last'"),
+        ({"curve": "warmup_decay", "max_lr": 0.01, "decay": "cosine"}, "initial_lr is 'last'"),
+        ({"curve": "onecycle", "max_lr": 0.01}, None),
+        ({"curve": "scaled", "variant": "zimmer", "max_lr": 0.01}, None),
+    ],
+)
+def test_learning_rates_of_the_dense_run_are_none_of_another_optimizers(entry, line):
+    entry = {**entry, "optimizer": {"kind": "adamw"}}
+    tree = changed("retrain.schedules.mine", entry)
+    if line is None:
+        check(parse(Study, tree))
+        return
+    told = f"params.yaml: retrain.schedules.mine: {line}, a learning rate for the dense run's "
+    assert faults("retrain.schedules.mine", entry) == [
+        f"{told}optimizer; the arm's is of another kind, so it should be a number"
+    ]
+
+
+NESTEROV = {"kind": "sgd", "nesterov": True}
+
+
+@pytest.mark.parametrize(
+    ("momentum", "entry", "fits"),
+    [
+        (0.9, {"momentum": 0, "optimizer": NESTEROV}, False),
+        (0, {"optimizer": NESTEROV}, False),
+        (0, {"optimizer": NESTEROV, "momentum": 0.5}, True),
+        (0.9, {"optimizer": NESTEROV}, True),
+    ],
+)
+def test_nesterovs_momentum_of_an_arm_is_above_0(momentum, entry, fits):
+    tree = changed("train.recipe.optimizer", {"kind": "sgd", "momentum": momentum})
+    tree["retrain"]["schedules"]["mine"] = {"curve": "constant", **entry}
+    if fits:
+        check(parse(Study, tree))
+        return
+    with pytest.raises(Fault, match=r"mine\.momentum is 0; with nesterov: true it should be abo"):
+        check(parse(Study, tree))
+
+
+def test_the_recipes_nesterov_holds_for_an_arm_without_momentum():
+    tree = changed("train.recipe.optimizer", {**NESTEROV, "momentum": 0.9})
+    tree["retrain"]["schedules"]["mine"] = {"curve": "constant", "momentum": 0}
+    with pytest.raises(Fault, match=r"mine\.momentum is 0; with nesterov: true it should be abo"):
+        check(parse(Study, tree))
+
+
 def test_arms_that_train_parts_are_listed_with_them():
     tree = changed("retrain.schedules.scaled.trainable", ["norm", {"blocks": 2}])
     tree["retrain"]["schedules"]["onecycle"]["trainable"] = "all"
