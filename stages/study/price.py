@@ -118,7 +118,7 @@ def prices(
             batch = study.train.recipe.batch_size
             paced = [_paced(each, schedule, batch * dense.image) for each in rounds]
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
-            seconds = again + sum(_retraining(each, budget, images) for each in paced)
+            seconds = again + sum(_retraining(each, schedule, budget, images) for each in paced)
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
             copied = state * needs + dense.nbytes * bool(schedule.teacher)
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
@@ -193,9 +193,14 @@ def seconds_of(parts: Iterable[Price]) -> float:
     return sum(part.seconds for part in parts)
 
 
-def _retraining(network: Speed, epochs: int, images: Images) -> float:
-    test = images.tested * network.image
-    return network.once + epochs * (images.steps * network.step + test) + 2 * test
+def _retraining(network: Speed, schedule: Schedule, epochs: int, images: Images) -> float:
+    """Return the seconds of a round; estimating BatchNorm's statistics passes all that trains."""
+    test, whole = (number * network.image for number in (images.tested, images.trained))
+    average = schedule.average
+    estimated = epochs * (average is not None and average.batchnorm == "reestimate")
+    estimated += schedule.repair is not None
+    trained = epochs * (images.steps * network.step + test)
+    return network.once + trained + estimated * whole + 2 * test
 
 
 def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:

@@ -92,6 +92,21 @@ def test_what_keys_of_an_arm_cost_by_hand(keys, step, nbytes):
     assert parts[-1].nbytes == 2 * 400 + 2 * LOGITS + nbytes
 
 
+@pytest.mark.parametrize(
+    ("keys", "passes"),
+    [
+        ({"average": {"kind": "ema"}}, 0),
+        ({"average": {"kind": "ema", "batchnorm": "reestimate"}}, 8),
+        ({"repair": "batchnorm"}, 1),
+        ({"repair": "batchnorm", "average": {"kind": "swa", "batchnorm": "reestimate"}}, 9),
+    ],
+)
+def test_estimating_statistics_passes_the_training_images(keys, passes):
+    """Once before training, or after each of 8 epochs: 640 images of 5 ms."""
+    parts = priced(study(a={"curve": "replay", **keys}))
+    assert parts[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + passes * 640 * 0.005)
+
+
 def test_rounds_add_up_at_their_own_sizes():
     found = priced(study(a={"curve": "replay"}), (SMALL, SMALLER))
     assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 7.0 + 1.0 + 8 * 5.1 + 0.2)
