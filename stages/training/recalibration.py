@@ -13,11 +13,13 @@ from stages.images.prepared import Prepared
 def recalibrated(network: nn.Module, data: Prepared, batch_size: int) -> nn.Module:
     """Return a copy whose BatchNorm layers hold the mean statistics of the training images.
 
-    Images are not augmented; batches weigh the same, the short last one is dropped. A network
-    without BatchNorm comes back as it is.
+    Images are not augmented; batches weigh the same, the short last one is dropped. The copy is in
+    evaluation mode. Through a network without BatchNorm no image passes.
     """
     network = copy.deepcopy(network).eval()
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if not layers:
+        return network
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
