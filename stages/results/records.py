@@ -174,8 +174,8 @@ class ArmResult(Network):
 
     `epochs` are those of each of `rounds`; `training_macs` are the forward MACs per training image,
     a teacher's left out, summed over epochs and rounds, as they are where nothing diverges.
-    `replicates` are those that
-    finished; sizes are theirs, or, where all diverged, those of the networks that did.
+    `replicates` are those that finished; sizes are theirs, or, where all diverged, those of the
+    networks that did.
     """
 
     method: str

@@ -47,9 +47,9 @@ class Plan:
 
     @property
     def checkpoint_epoch(self) -> int | None:
-        """The dense epoch whose checkpoint is needed: the rewound one, or the last for slots."""
-        last = self.dense_epochs if self.keeps_state else None
-        return last if self.rewound_epoch is None else self.rewound_epoch
+        """The dense epoch whose checkpoint the arm needs, if any."""
+        where = self.start, self.rewound_epoch, self.dense_epochs
+        return self.technique.checkpoint_epoch(*where)
 
     def scale_of(self, replicate: int) -> float:
         """Return what a replicate multiplies the learning rates by."""

@@ -43,11 +43,10 @@ class Schedule(Technique):
         plain = own.model_copy(update={"state": None})
         return plain if plain.keeps_state(self.start) == own.keeps_state(self.start) else own
 
-    def checkpoint_epoch(self, epochs: int, dense_epochs: int) -> int | None:
-        """Return the dense epoch whose checkpoint the arm needs, for weights or slots, if any."""
+    def needed_epoch(self, epochs: int, dense_epochs: int) -> int | None:
+        """Return the dense epoch whose checkpoint the arm needs, if any; `epochs` is its budget."""
         rewound = rewind_epoch(self.arm(), epochs, dense_epochs)
-        last = dense_epochs if self.keeps_state(self.start) else None
-        return last if rewound is None else rewound
+        return self.checkpoint_epoch(self.start, rewound, dense_epochs)
 
     @property
     def _curve(self) -> str:

@@ -136,6 +136,12 @@ class Technique(Section):
         """Whether the optimizer of an arm with this start begins with the dense run's slots."""
         return self.state == "kept" or (self.state is None and start == "rewound")
 
+    def checkpoint_epoch(self, start: Start, rewound: int | None, last: int) -> int | None:
+        """Return the dense epoch whose checkpoint is needed: `rewound`, or the last for slots."""
+        if rewound is None and self.keeps_state(start):
+            return last
+        return rewound
+
     def recipe(self, shared: Recipe) -> Recipe:
         """Return the recipe of an arm with these keys; `shared` is train.recipe."""
         optimizer, loss = self._optimizer(shared.optimizer), shared.loss

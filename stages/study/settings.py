@@ -38,7 +38,7 @@ def rewind_epochs(study: Study) -> list[int]:
     """Return the dense epochs whose checkpoints arms need, sorted: E - T, and E for its slots."""
     dense = study.train.epochs
     arms = study.retrain.schedules.values()
-    epochs = (a.checkpoint_epoch(nominal_epochs(a, study), dense) for a in arms)
+    epochs = (a.needed_epoch(nominal_epochs(a, study), dense) for a in arms)
     return sorted({epoch for epoch in epochs if epoch is not None})
 
 
