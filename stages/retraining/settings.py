@@ -57,19 +57,6 @@ class Schedule(Technique):
         return options_of(self, "curve", Schedule)
 
 
-def differing_keys(first: Schedule, second: Schedule) -> list[str]:
-    """Return the keys in which two schedules differ, defaults filled in, in alphabetical order.
-
-    Two curves are one difference: their options do not compare. A comparison of arms that differ
-    in more than one key is crossed.
-    """
-    one, other = ({**dict(each), **dict(each.technique())} for each in (first, second))
-    if one["curve"] != other["curve"]:
-        shared = ["curve", *Schedule.model_fields]
-        one, other = ({key: whole[key] for key in shared} for whole in (one, other))
-    return sorted(key for key in one if one[key] != other[key])
-
-
 SCHEDULE: Any = schedule_types(Schedule)
 
 

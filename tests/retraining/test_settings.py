@@ -4,7 +4,7 @@ import pytest
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse
-from stages.retraining.settings import SCHEDULE, differing_keys
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.arm import Arm
 
 ARMS = [
@@ -50,41 +50,3 @@ def test_a_budget_may_cost_what_dense_training_did():
 def test_what_no_schedule_can_have_is_refused_by_name(key):
     with pytest.raises(Fault, match=next(iter(key))):
         parse(SCHEDULE, {"curve": "constant", **key})
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "keys"),
-    [
-        ({"curve": "onecycle"}, {"curve": "onecycle", "momentum": None}, []),
-        ({"curve": "onecycle"}, {"curve": "onecycle", "max_lr": 0.05}, ["max_lr"]),
-        ({"curve": "onecycle", "max_lr": 0.05}, {"curve": "constant", "lr": 0.1}, ["curve"]),
-        (
-            {"curve": "constant", "weight_decay": 0, "epochs": 3},
-            {"curve": "constant", "start": "fresh", "label_smoothing": 0.1},
-            ["epochs", "label_smoothing", "start", "weight_decay"],
-        ),
-        (
-            {"curve": "constant", "optimizer": {"kind": "sgd"}},
-            {"curve": "constant", "optimizer": {"kind": "sgd", "nesterov": False}},
-            [],
-        ),
-        (
-            {"curve": "constant", "start": "rewound"},
-            {"curve": "constant", "start": "rewound", "state": "kept", "trainable": "all"},
-            [],
-        ),
-        (
-            {"curve": "constant", "teacher": {"weight": 0.5}},
-            {"curve": "constant", "teacher": {"weight": 0.9}, "sharpness": {}, "state": "kept"},
-            ["sharpness", "state", "teacher"],
-        ),
-        (
-            {"curve": "constant", "optimizer": {"kind": "sgd"}},
-            {"curve": "linear", "optimizer": {"kind": "adamw"}},
-            ["curve", "optimizer"],
-        ),
-    ],
-)
-def test_two_schedules_differ_in_these_keys(first, second, keys):
-    one, other = parse(SCHEDULE, first), parse(SCHEDULE, second)
-    assert differing_keys(one, other) == differing_keys(other, one) == keys
