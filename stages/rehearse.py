@@ -37,7 +37,7 @@ def main() -> None:
         }
         faults = [
             *misfits(network, methods, model.code, shape, classes),
-            *missing_parts(network, starts["trainable"]),
+            *missing_parts(network, starts["trainable"], classes),
         ]
         if faults:
             raise Fault("\n".join(f"params.yaml: {line}" for line in faults))

@@ -85,7 +85,7 @@ class ArmRun:
         if self.plan.technique.repair == "batchnorm":
             with explained("compute.evaluation_batch_size"):
                 network = recalibrated(network, data, compute.evaluation_batch_size)
-        freeze(network, self.plan.technique.trainable)
+        freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1

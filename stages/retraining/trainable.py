@@ -10,33 +10,32 @@ from stages.pipeline.fault import Fault
 from stages.retraining.technique import Blocks, Part, Technique
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
-def freeze(network: nn.Module, parts: Sequence[Part]) -> None:
+def freeze(network: nn.Module, parts: Sequence[Part], classes: int) -> None:
     """Freeze all parameters outside of these parts; what the network froze itself stays frozen.
 
     norm: scales and shifts of normalisation layers. bias: every parameter of that name, shifts
-    included. head: the last linear or convolutional layer. blocks k: the last k of the network's
-    own modules that have parameters, the head included. Norm, bias and head are the sets of PERP
-    (Zimmer 2023). Statistics of BatchNorm are no parameters, and follow the images as ever. A Fault
-    where the network has no such part.
+    included. head: of the linear and convolutional layers with an output for each of the `classes`
+    the one defined last. blocks k: the last k of the network's own modules that have parameters.
+    Norm, bias and head are the sets of PERP (Zimmer 2023). Statistics of BatchNorm are no
+    parameters, and follow the images as ever. A Fault where the network has no such part.
     """
-    trained = {id(p) for part in parts for p in _parameters(network, part)}
+    trained = {id(p) for part in parts for p in _parameters(network, part, classes)}
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.requires_grad and id(parameter) in trained)
 
 
-def missing_parts(network: nn.Module, trainable: Mapping[str, Any]) -> Iterator[str]:
+def missing_parts(network: nn.Module, trainable: Mapping[str, Any], classes: int) -> Iterator[str]:
     """Yield a line for every schedule, by name, that is to train a part which is not there."""
     for name, parts in trainable.items():
         try:
-            freeze(copy.deepcopy(network), Technique(trainable=parts).trainable)
+            freeze(copy.deepcopy(network), Technique(trainable=parts).trainable, classes)
         except Fault as fault:
             yield f"retrain.schedules.{name}.{fault}"
 
 
-def _parameters(network: nn.Module, part: Part) -> list[nn.Parameter]:
+def _parameters(network: nn.Module, part: Part, classes: int) -> list[nn.Parameter]:
     if isinstance(part, Blocks):
         found = _of_blocks(network, part.blocks)
     elif part == "all":
@@ -47,11 +46,18 @@ def _parameters(network: nn.Module, part: Part) -> list[nn.Parameter]:
     elif part == "bias":
         found = [p for name, p in network.named_parameters() if name.split(".")[-1] == "bias"]
     else:
-        layers = [module for module in network.modules() if isinstance(module, LAYERS)]
-        found = [p for module in layers[-1:] for p in module.parameters()]
+        heads = [module for module in network.modules() if _outputs(module) == classes]
+        found = [p for module in heads[-1:] for p in module.parameters()]
     if not any(parameter.requires_grad for parameter in found):
         raise Fault(f"trainable: the network has no {part} that could be trained")
     return found
+
+
+def _outputs(module: nn.Module) -> int | None:
+    """Return the outputs of a linear or convolutional layer; None for another module."""
+    if isinstance(module, nn.Linear):
+        return module.out_features
+    return module.out_channels if isinstance(module, nn.modules.conv._ConvNd) else None
 
 
 def _of_blocks(network: nn.Module, count: int) -> list[nn.Parameter]:

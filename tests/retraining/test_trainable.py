@@ -32,7 +32,7 @@ def mixed():
 
 
 def trained(network, value):
-    freeze(network, parts(value))
+    freeze(network, parts(value), classes=3)
     return {name for name, p in network.named_parameters() if p.requires_grad}
 
 
@@ -65,6 +65,14 @@ def test_the_blocks_of_a_resnet_are_its_stem_its_stages_and_its_head():
     assert names == {n for n, _ in network.named_parameters() if n.startswith(("layer3.", "fc."))}
 
 
+def test_the_head_gives_the_classes_whatever_is_defined_after_it():
+    network = mixed()
+    network.auxiliary = nn.Linear(4, 7)
+    assert trained(network, "head") == HEAD
+    with pytest.raises(Fault, match=r"^trainable: the network has no head that could be trained$"):
+        freeze(network, parts("head"), classes=5)
+
+
 def test_one_part_is_a_list_of_one():
     assert parts("norm") == parts(["norm"]) == ("norm",)
     assert Technique().trainable == parts("all")
@@ -88,10 +96,10 @@ def test_what_the_network_froze_stays_frozen():
 def test_a_part_that_is_not_there_is_told_by_the_key_of_the_arm(value, words):
     network = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.Linear(2, 2, bias=False))
     with pytest.raises(Fault) as fault:
-        freeze(network, parts(value))
+        freeze(network, parts(value), classes=2)
     assert str(fault.value) == words
     arms = {"one": ["all"], "two": Technique(trainable=parts(value)).changed()["trainable"]}
-    assert [*missing_parts(network, arms)] == [f"retrain.schedules.two.{words}"]
+    assert [*missing_parts(network, arms, classes=2)] == [f"retrain.schedules.two.{words}"]
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
