@@ -13,7 +13,9 @@ class Teacher:
 
     The loss is (1 - w) * task loss + w * KL(teacher || student), of logits divided by T, the mean
     over the batch. `squared` multiplies the divergence by T^2, so that its gradient does not shrink
-    as T grows: SparseML's and ModelOpt's reading. ICE-Pruning leaves that out.
+    as T grows: SparseML's and ModelOpt's reading. ICE-Pruning leaves that out, and
+    adds both losses with weight 1: twice the loss of w = 0.5, which under SGD is twice the learning
+    rate, but for weight decay.
     """
 
     network: nn.Module
