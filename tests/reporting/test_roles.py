@@ -3,7 +3,7 @@
 import pytest
 
 from stages.reporting.claims.roles import roles
-from tests.reporting.helpers import report_of
+from tests.reporting.helpers import change, report_of
 
 METHODS, NAMES = ["l1", "random"], ["finetune", "onecycle"]
 
@@ -21,3 +21,17 @@ def test_an_arm_with_keys_of_its_own_plays_no_role(keys, make_study):
     own = roles(report_of(folder, METHODS, NAMES, entries), "l1")
     assert (own.onecycle, own.fast, own.restarts) == (None, None, [])
     assert own.lines.keys() == plain.lines.keys()
+
+
+@pytest.mark.parametrize(("curve", "rate"), [("pfec", 0.0005), ("torch_pruning", 0.5)])
+def test_a_prescription_plays_no_role_whatever_its_rate(curve, rate, make_study):
+    names = ["finetune", "tuned", "cosine"]
+    folder = make_study(METHODS, names)
+    entries = {name: {"curve": name} for name in names}
+    before = roles(report_of(folder, METHODS, names, entries), "l1")
+    points = {"step": [0, 1], "lr": [rate, rate], "momentum": [0.9, 0.9]}
+    change(folder, "l1", "tuned", curve=curve, points=points)
+    after = roles(report_of(folder, METHODS, names, entries), "l1")
+    assert [line.name for line in before.restarts] == ["tuned", "cosine"]
+    assert [line.name for line in after.restarts] == ["cosine"]
+    assert (after.finetune.name, after.fast.name) == ("finetune", "cosine")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stages.reporting.measures import mean_test
 from stages.reporting.report import Report
 from stages.results.records import ArmResult
+from stages.schedules.registry import PRESCRIPTIONS
 from stages.statistics.estimates import Estimate, paired
 
 
@@ -55,7 +56,8 @@ class Roles:
     the dense run's last epochs, from the final and from the rewound weights (Renda 2020).
     onecycle: that curve (Le & Hua 2021). restarts: `scaled` and `onecycle`, or, without either,
     all that start from the final weights with a larger learning rate and replay nothing. Arms with
-    keys that change the training itself (see `Technique`) play none.
+    keys that change the training itself (see `Technique`) play none, nor do prescriptions, whose
+    rates, however small, are not those that the papers' claims are about.
     """
 
     lines: Mapping[str, Line]
@@ -81,7 +83,11 @@ class Roles:
 def roles(report: Report, method: str) -> Roles:
     """Give one method's lines their roles."""
     known = {label: _line(report, method, label) for label in report.lines}
-    plain = [line for label, line in known.items() if report.is_plain(report.lines[label][0])]
+    plain = [
+        line
+        for label, line in known.items()
+        if report.is_plain(report.lines[label][0]) and line.curve not in PRESCRIPTIONS
+    ]
     trained = [line for line in plain if line.start == "final"]
     free = [line for line in trained if line.curve != "replay"]
     top = max((line.peak for line in trained), default=0.0)
