@@ -52,6 +52,14 @@ def test_classes_may_have_names(tmp_path):
         ({"train_labels": LABELS[:, None]}, r"train_labels.npy: labels \[6, 1\] do not fit 6 im"),
         ({"test_labels": LABELS}, r"test_labels.npy: labels \[6\] do not fit 3 images"),
         ({"test_labels": LABELS[:3] - 1}, "test_labels.npy: labels go from -1 to 1; .* 0 to 2"),
+        ({"test_labels": LABELS[:3] + 1}, "test_labels.npy: labels go from 1 to 3; .* 0 to 2"),
+        ({"train_labels": LABELS + 1}, "train_labels.npy: labels go from 1 to 3; .* begin at 0"),
+        ({"train_labels": LABELS * 2}, "train_labels.npy: labels go from 0 to 4; .* leave out no"),
+        ({"train_labels": LABELS - 1}, "train_labels.npy: labels go from -1 to 1; .* begin at 0"),
+        (
+            {"train_labels": LABELS + 10**17},  # ids, too many to name
+            "train_labels.npy: labels go from 100000000000000000 to .* leave out none",
+        ),
         ({"train_images": GREY[0, 0]}, r"train_images.npy: holds \[3\]; it should be \[N, C, H"),
         ({"train_images": GREY[:0]}, r"holds \[0, 2, 3\]; .* none of them 0"),
         ({"train_images": np.array([{}])}, "train_images.npy: not a readable .npy file"),

@@ -18,8 +18,9 @@ def arrays(root: Path, downloads: Path, *, channels_last: bool = False) -> Raw:
     """Read train_images.npy, train_labels.npy, test_images.npy and test_labels.npy from `root`.
 
     Images are uint8: [N, C, H, W], or [N, H, W, C] with `channels_last`; [N, H, W] is grey, and
-    [N, L] are signals, 1x1xL. Labels are int64 [N], from 0. `classes.txt`, if it is there, has the
-    name of a class in each line. Images are mapped, so they need not fit into memory.
+    [N, L] are signals, 1x1xL. Labels are int64 [N], from 0 without a gap. `classes.txt`, if it is
+    there, has the name of a class in each line. Images are mapped, so they need not fit into
+    memory.
     """
     files = [root / f"{part}_{kind}.npy" for part in ("train", "test") for kind in KINDS]
     for path in files:
@@ -27,7 +28,7 @@ def arrays(root: Path, downloads: Path, *, channels_last: bool = False) -> Raw:
             raise Fault(f"{path}: no such file; `data.source: arrays` reads it")
     images = [_images(path, channels_last) for path in files[::2]]
     labels = [load_array(path, np.int64) for path in files[1::2]]
-    names = _names(root / NAMES, 1 + max(int(each.max(initial=0)) for each in labels))
+    names = _names(root / NAMES, _classes(files[1], labels[0]))
     for path, found, part in zip(files[1::2], labels, images, strict=True):
         _check(path, found, len(part), len(names))
     return Raw(images[0], labels[0], images[1], labels[1], names)
@@ -56,6 +57,17 @@ def _images(path: Path, channels_last: bool) -> np.ndarray:
             f"`channels_last: {last}` has them elsewhere"
         )
     return images
+
+
+def _classes(path: Path, labels: np.ndarray) -> int:
+    """Return the number of classes; a Fault where the training labels leave one out."""
+    found = np.unique(labels)
+    if (found != np.arange(len(found))).any():
+        raise Fault(
+            f"{path}: labels go from {found[0]} to {found[-1]}; "
+            "they should begin at 0 and leave out none"
+        )
+    return len(found)
 
 
 def _check(path: Path, labels: np.ndarray, images: int, classes: int) -> None:
