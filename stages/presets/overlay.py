@@ -60,22 +60,21 @@ def overlaid(base: str, changes: str, key: str) -> str:
 def with_value(text: str, key: str, value: float) -> str:
     """Return the text of params.yaml with a number at a dotted key; all else stays as it is.
 
-    A Fault where the value is written in such a way that others would change with it, as an alias.
+    A Fault where the text has no value of its own there: one that others share, as an alias, or
+    that comes by a merge; or where the number could not be read again, as infinity.
     """
-    *_, (_, node) = _along(_mapping(text), key)
-    changed = f"{text[: node.start_mark.index]}{value!r}{text[node.end_mark.index :]}"
     loader = YAML(typ="safe")
-    wanted = loader.load(text)
     *way, last = key.split(".")
-    reduce(getitem, way, wanted)[last] = value
     try:
+        *_, (_, node) = _along(_mapping(text), key)
+        changed = f"{text[: node.start_mark.index]}{value!r}{text[node.end_mark.index :]}"
+        wanted = loader.load(text)
+        reduce(getitem, way, wanted)[last] = value
         if loader.load(changed) == wanted:
             return changed
-    except YAMLError:
+    except (KeyError, YAMLError):
         pass
-    raise Fault(
-        f"{PARAMS}: {key} cannot be set, since other settings share its value; write it out"
-    )
+    raise Fault(f"{PARAMS}: {key} cannot be set here; write it out as a number")
 
 
 def _along(group: Node, key: str) -> Iterator[tuple[Node, Node]]:

@@ -136,10 +136,20 @@ def test_a_number_is_set_however_it_is_written(text, key, expected):
     assert with_value(text, key, 9) == expected
 
 
-@pytest.mark.parametrize("text", ["n: &n 3\nseeds: *n\n", "seeds: &n 3\nn: *n\n"])
-def test_a_number_that_others_share_is_refused(text):
-    with pytest.raises(Fault, match="seeds cannot be set, since other settings share its value"):
-        with_value(text, "seeds", 9)
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("n: &n 3\na: {b: *n}\n", 9),
+        ("a: {b: &n 3}\nn: *n\n", 9),
+        ("n: &n {b: 3}\na: {<<: *n}\n", 9),  # a merge
+        ("a:\n  b:\n", 9),
+        ("a: {b: 3}\n", float("inf")),
+        ("a: {c: 3}\n", 9),
+    ],
+)
+def test_what_is_no_number_of_its_own_is_refused(text, value):
+    with pytest.raises(Fault, match=r"a\.b cannot be set here; write it out as a number"):
+        with_value(text, "a.b", value)
 
 
 names = st.sampled_from(["a", "b", "c", "model"])
