@@ -18,7 +18,6 @@ from pydantic import Field
 from stages.schedules import decays, recorded, shapes
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Values
-from stages.schedules.warmup_decay import warmup_decay
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -46,10 +45,11 @@ def modelopt(
 def minitron(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
     """NVIDIA ModelOpt for language models: linear from a fifth of the peak to a tenth of that.
 
-    1e-4 to 1e-5 after a warm-up of 100 steps, at most half of the run here, at about 50 %
-    compression (NVIDIA/Model-Optimizer, examples/pruning/README.md). It has a teacher too.
+    1e-4 to 1e-5 after a warm-up of 100 steps, at about 50 % compression (NVIDIA/Model-Optimizer,
+    examples/pruning/README.md). It has a teacher too. Its runs are long: here the warm-up is at
+    most a hundredth of the steps.
     """
-    joint = min(100, total_steps // 2)
+    joint = min(100, total_steps // 100)
     levels = (0.0, dense.max / 5, dense.max / 50)
     both = (shapes.linear, shapes.linear)
     return shapes.rise_and_fall(total_steps, joint, total_steps, levels, both)
@@ -61,7 +61,7 @@ def torch_pruning(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> 
     0.01, milestones 60 and 80 of 100 epochs, after 200 dense ones at 0.1 (VainF/Torch-Pruning,
     reproduce/main.py).
     """
-    return _steps(total_steps, steps_per_epoch, dense, 0.1, (0.6, 0.8))
+    return _steps(total_steps, 0.1 * dense.max, (0.6, 0.8))
 
 
 def torch_pruning_yolo(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
@@ -87,7 +87,7 @@ def isomorphic_resnet(total_steps: int, steps_per_epoch: int, dense: DenseRates)
     0.04 at batch 1,024 and every 30 of 100 epochs (VainF/Isomorphic-Pruning, scripts/finetuning/
     resnet101_3.8G.sh): a tenth of 0.1 at batch 256, scaled by the batch.
     """
-    return _steps(total_steps, steps_per_epoch, dense, 0.1, (0.3, 0.6, 0.9))
+    return _steps(total_steps, 0.1 * dense.max, (0.3, 0.6, 0.9))
 
 
 def isomorphic_deit(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
@@ -132,7 +132,7 @@ def nni(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
 
     SGD at 0.01 with a fresh optimizer (microsoft/nni, issue 3844).
     """
-    return _steps(total_steps, steps_per_epoch, dense, 0.1, (0.5, 0.75))
+    return _steps(total_steps, 0.1 * dense.max, (0.5, 0.75))
 
 
 def ice(
@@ -156,26 +156,13 @@ def pfec(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
     return np.full(total_steps, 0.01 * dense.max)
 
 
-def _steps(
-    total_steps: int,
-    steps_per_epoch: int,
-    dense: DenseRates,
-    share: float,
-    drops: tuple[float, ...],
-) -> Values:
-    """Return a share of the peak, times 0.1 at these fractions of the budget's epochs."""
-    peak = share * dense.max
-    return warmup_decay(
-        total_steps,
-        steps_per_epoch,
-        dense,
-        initial_lr=peak,
-        max_lr=peak,
-        warmup=0.0,
-        decay="step",
-        drops=drops,
-        granularity="epoch",
-    )
+def _steps(total_steps: int, peak: float, drops: tuple[float, ...]) -> Values:
+    """Return a peak, times 0.1 at these fractions of the steps.
+
+    Of the steps, not the epochs: in a run of few epochs a drop would round down to its first step.
+    """
+    at = [int(fraction * total_steps) for fraction in drops]
+    return peak * shapes.drops(total_steps, at, 0.1)
 
 
 def _linear(total_steps: int, first: float, last: float) -> Values:

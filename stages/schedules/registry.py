@@ -51,12 +51,7 @@ CURVES: dict[str, Curve] = {
 }
 ADAPTIVE = frozenset({"adaptive_linear"})
 """Curves that each replicate multiplies by its own `adaptive_scale`."""
-BY_EPOCH = frozenset(
-    {
-        *("replay", "scaled", "step", "warm_restarts", "warmup_decay"),
-        *("isomorphic_resnet", "nni", "torch_pruning"),
-    }
-)
+BY_EPOCH = frozenset({"replay", "scaled", "step", "warm_restarts", "warmup_decay"})
 """Curves for which the number of steps in an epoch matters."""
 FROM_DENSE = frozenset({"replay", "stretch", "asp", "modelopt", "torch_pruning_yolo"})
 """Curves that repeat the dense run's learning rates."""

@@ -51,10 +51,10 @@ def test_modelopt_allows_up_to_the_whole_rate(cifar):
     ("curve", "epochs", "drops"),
     [
         (torch_pruning, 100, [60, 80]),  # its own script
-        (torch_pruning, 8, [4, 6]),  # int(0.6 * 8), int(0.8 * 8)
         (isomorphic_resnet, 100, [30, 60, 90]),
         (nni, 160, [80, 120]),
         (nni, 8, [4, 6]),
+        (nni, 4, [2, 3]),
     ],
 )
 def test_a_tenth_of_the_peak_with_drops(curve, epochs, drops, cifar):
@@ -63,6 +63,16 @@ def test_a_tenth_of_the_peak_with_drops(curve, epochs, drops, cifar):
         expected[drop:] /= 10
     lr = curve(epochs * STEPS, STEPS, cifar)
     assert lr == pytest.approx(np.repeat(expected, STEPS))
+
+
+@pytest.mark.parametrize(
+    ("curve", "drops"),
+    [(torch_pruning, [6, 8]), (isomorphic_resnet, [3, 6, 9]), (nni, [5, 7])],
+)
+def test_one_epoch_trains_at_the_peak_and_has_every_drop(curve, drops, cifar):
+    lr = curve(STEPS, STEPS, cifar)
+    assert lr[0] == pytest.approx(0.01)
+    assert (np.flatnonzero(np.diff(lr)) + 1).tolist() == drops
 
 
 @pytest.mark.parametrize(
@@ -76,10 +86,14 @@ def test_cosines_without_warm_up(curve, peak, cifar):
 
 
 def test_minitron_falls_from_a_fifth_to_a_fiftieth_after_100_steps(cifar):
-    lr = minitron(1100, STEPS, cifar)
-    assert lr[[0, 50, 100, 600]] == pytest.approx([0, 0.01, 0.02, 0.011])
-    assert lr[-1] == pytest.approx(0.002 + 0.018 / 1000)
-    assert np.argmax(minitron(80, STEPS, cifar)) == 40
+    lr = minitron(20_100, STEPS, cifar)
+    assert lr[[0, 50, 100, 10_100]] == pytest.approx([0, 0.01, 0.02, 0.011])
+    assert lr[-1] == pytest.approx(0.002 + 0.018 / 20_000)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(50, 0), (100, 1), (1000, 10)])
+def test_minitrons_warm_up_is_at_most_a_hundredth_of_the_run(steps, warmup, cifar):
+    assert np.argmax(minitron(steps, STEPS, cifar)) == warmup
 
 
 def test_cap_falls_from_a_tenth_to_a_hundredth(cifar):
