@@ -19,10 +19,12 @@ BETAS = "betas"
 class Schedule(LRScheduler):
     """Sets learning rate and momentum of every step; call `step()` after each optimizer step.
 
-    `lr` and `momentum` are those of the steps, float64 [steps]; after the last step both stay.
-    Momentum is `momentum` of SGD and the first of Adam's `betas`; an optimizer without either keeps
-    what it has. A parameter group whose learning rate was k times that of the first keeps k.
-    A checkpoint holds the position alone, so make the schedule again before `load_state_dict`.
+    The attributes `lr` and `momentum` are lists with a number for each step; after the last step
+    both stay. Momentum is `momentum` of SGD and the first of Adam's `betas`; an optimizer without
+    either keeps what it has. A parameter group whose learning rate was k times that of the first
+    keeps k.
+    A checkpoint holds the position alone, so make the schedule again before `load_state_dict`,
+    which sets learning rate and momentum of that position.
     """
 
     def __init__(self, optimizer: Optimizer, lr: Values, momentum: Values) -> None:
@@ -39,7 +41,19 @@ class Schedule(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position: numbers alone, which `torch.load(weights_only=True)` reads."""
-        return {"last_epoch": self.last_epoch, "_step_count": self._step_count}
+        return {"last_epoch": self.last_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the position that `state_dict()` returned, whatever the optimizer has now."""
+        self.go_to(state_dict["last_epoch"])
+
+    def go_to(self, step: int) -> None:
+        """Set learning rate and momentum of a step, counted from 0; `step()` goes on from it."""
+        if step < 0:
+            raise Fault(f"schedule: step is {step}; it should be 0 or more")
+        self.last_epoch = step - 1
+        self._step_count = 0  # as in a new scheduler, or torch warns that no step was taken before
+        self.step()
 
 
 def schedule(

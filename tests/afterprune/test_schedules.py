@@ -109,6 +109,35 @@ def test_it_goes_on_from_a_checkpoint_of_numbers_alone(tmp_path):
     assert followed(other, again, 18) == whole
 
 
+@pytest.mark.parametrize("position", [0, 1, 12, 30, 40])
+def test_a_schedule_made_after_the_optimizer_was_loaded_goes_on_too(position, recwarn):
+    optimizer = optimizer_of()
+    scheduler = afterprune.schedule("onecycle", optimizer, 30)
+    followed(optimizer, scheduler, position)
+    state, then = (optimizer.state_dict(), scheduler.state_dict()), scheduler.get_last_lr()
+    whole = followed(optimizer, scheduler, 5)
+    other = optimizer_of()
+    other.load_state_dict(state[0])
+    again = afterprune.schedule("onecycle", other, 30)
+    again.load_state_dict(state[1])
+    assert again.get_last_lr() == then
+    assert again.state_dict() == state[1]
+    assert followed(other, again, 5) == whole
+    assert not recwarn
+
+
+def test_it_goes_to_any_step():
+    optimizer = optimizer_of()
+    scheduler = afterprune.schedule("onecycle", optimizer, 30)
+    whole = list(zip(scheduler.lr, scheduler.momentum, strict=True))
+    for step in (7, 3, 29):
+        scheduler.go_to(step)
+        group = optimizer.param_groups[0]
+        assert (group["lr"], group["momentum"]) == whole[step]
+    with pytest.raises(afterprune.Fault, match="schedule: step is -1; it should be 0 or more"):
+        scheduler.go_to(-1)
+
+
 def test_a_second_schedule_starts_from_the_rate_that_the_optimizer_was_given():
     optimizer = optimizer_of()
     followed(optimizer, afterprune.schedule("cosine", optimizer, 10), 10)

@@ -1,6 +1,7 @@
 """The recipes of docs/your-trainer.md, as they are written there, in each trainer."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -120,25 +121,39 @@ def test_hugging_face(network, tmp_path):
     network.assert_onecycle(1e-3)
 
 
-def test_timm(network):
-    optim = pytest.importorskip("timm.optim")
-    made = recipe(
-        "timm",
-        network=network,
-        num_epochs=4,
-        updates_per_epoch=3,
-        create_optimizer_v2=optim.create_optimizer_v2,
-    )
-    done = 0
-    for epoch in range(4):  # as timm's train.py does
+@pytest.mark.parametrize("by_updates", [True, False])
+def test_timm(network, by_updates):
+    """A run that is stopped after two epochs and resumed, in the order of timm's train.py."""
+    pytest.importorskip("timm")
+    saved = timm_run(network, epochs=range(2))
+    assert saved["lr_scheduler"]["last_epoch"] == STEPS // 2
+    saved = timm_run(network, range(2, 4), saved, by_updates)
+    network.assert_onecycle(1e-3)
+    assert saved["lr_scheduler"]["last_epoch"] == STEPS
+
+
+def timm_run(network, epochs, saved=None, by_updates=True):
+    """Train as timm's train.py does; return the states of optimizer and scheduler."""
+    optimizer = import_module("timm.optim").create_optimizer_v2(network, opt="adamw", lr=1e-3)
+    if saved:
+        optimizer.load_state_dict(saved["optimizer"])
+    updates_per_epoch, names = 3, {"args": SimpleNamespace(epochs=4), "optimizer": optimizer}
+    made = recipe("timm", network=network, updates_per_epoch=updates_per_epoch, **names)
+    scheduler = made["lr_scheduler"]
+    if epochs[0] and by_updates:
+        scheduler.step_update(epochs[0] * updates_per_epoch)
+    elif epochs[0]:
+        scheduler.step(epochs[0])
+    assert (made["num_epochs"], scheduler.t_in_epochs) == (4, False)  # both are logged
+    for epoch in epochs:
+        done = epoch * updates_per_epoch
         for images, labels in loader():
             cross_entropy(network(images), labels).backward()
-            made["optimizer"].step()
+            optimizer.step()
             done += 1
-            made["lr_scheduler"].step_update(num_updates=done, metric=1.0)
-        made["lr_scheduler"].step(epoch + 1, 0.5)
-    network.assert_onecycle(1e-3)
-    assert made["lr_scheduler"].state_dict()["last_epoch"] == STEPS
+            scheduler.step_update(num_updates=done, metric=1.0)
+        scheduler.step(epoch + 1, 0.5)
+    return {"optimizer": optimizer.state_dict(), "lr_scheduler": scheduler.state_dict()}
 
 
 def test_ultralytics_as_far_as_it_goes_without_it(network):
