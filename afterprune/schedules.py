@@ -21,20 +21,22 @@ class Schedule(LRScheduler):
 
     The attributes `lr` and `momentum` are lists with a number for each step; after the last step
     both stay. Momentum is `momentum` of SGD and the first of Adam's `betas`; an optimizer without
-    either keeps what it has. A parameter group whose learning rate was k times that of the first
-    keeps k.
+    either keeps what it has. Where it is that of the first parameter group at every step, each
+    group keeps its own; else all groups have it. A group whose learning rate was k times that of
+    the first keeps k.
     A checkpoint holds the position alone, so make the schedule again before `load_state_dict`,
     which sets learning rate and momentum of that position.
     """
 
     def __init__(self, optimizer: Optimizer, lr: Values, momentum: Values) -> None:
         self.lr, self.momentum = lr.tolist(), momentum.tolist()
+        self._holds = set(self.momentum) == {_momentum(optimizer.param_groups[0])}
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float]:  # type: ignore[override]
         """Return the learning rate of each parameter group at this step; set the momentum."""
         at = min(self.last_epoch, len(self.lr) - 1)
-        for group in self.optimizer.param_groups:
+        for group in () if self._holds else self.optimizer.param_groups:
             _set_momentum(group, self.momentum[at])
         first = float(self.base_lrs[0])
         return [self.lr[at] * (float(base) / first) for base in self.base_lrs]

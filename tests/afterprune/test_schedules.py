@@ -138,6 +138,21 @@ def test_it_goes_to_any_step():
         scheduler.go_to(-1)
 
 
+@pytest.mark.parametrize(
+    ("curve", "options", "expected"),
+    [
+        ("cosine", {}, [0.9, 0.5]),
+        ("cosine", {"momentum": 0.7}, [0.7, 0.7]),
+        ("onecycle", {}, [0.95, 0.95]),
+    ],
+)
+def test_every_group_keeps_its_momentum_where_the_curve_holds_it(curve, options, expected):
+    optimizer = optimizer_of()
+    optimizer.param_groups[1]["momentum"] = 0.5
+    afterprune.schedule(curve, optimizer, 20, **options)
+    assert [group["momentum"] for group in optimizer.param_groups] == expected
+
+
 def test_a_second_schedule_starts_from_the_rate_that_the_optimizer_was_given():
     optimizer = optimizer_of()
     followed(optimizer, afterprune.schedule("cosine", optimizer, 10), 10)
