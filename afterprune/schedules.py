@@ -1,5 +1,8 @@
 """The pipeline's schedules as schedulers of torch, for any trainer that steps one."""
 
+from dataclasses import replace
+from math import inf
+from numbers import Integral
 from typing import Any
 
 from torch.optim import Optimizer
@@ -29,6 +32,7 @@ class Schedule(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, lr: Values, momentum: Values) -> None:
+        _first_lr(optimizer)
         self.lr, self.momentum = lr.tolist(), momentum.tolist()
         self._holds = set(self.momentum) == {_momentum(optimizer.param_groups[0])}
         super().__init__(optimizer)
@@ -85,10 +89,11 @@ def schedule(
         _check_without_dense(arm)
     if curve in BY_EPOCH and steps_per_epoch is None:
         raise Fault(f"schedule: {curve} counts in epochs; give steps_per_epoch")
-    group = optimizer.param_groups[0]
-    lr = float(group.get("initial_lr", group["lr"]))
     steps = 1 if steps_per_epoch is None else steps_per_epoch
-    rates = arm.at(total_steps, steps, dense or DenseRates.constant(lr, _momentum(group), 1))
+    _check_whole("schedule", total_steps=total_steps, steps_per_epoch=steps)
+    _check_positive("schedule", scale=scale)
+    lr, held = _first_lr(optimizer), _momentum(optimizer.param_groups[0])
+    rates = arm.at(total_steps, steps, dense or DenseRates.constant(lr, held, 1))
     return Schedule(optimizer, rates.lr * scale, rates.momentum)
 
 
@@ -98,16 +103,23 @@ def dense_rates(
     steps_per_epoch: int,
     *,
     lr: float,
-    momentum: float = 0.9,
+    momentum: float | str = 0.9,
     **options: Any,
 ) -> DenseRates:
     """Return how the dense network was trained, as `train.lr` and `train.schedule` describe it.
 
-    A Fault names what is unknown, missing or out of range.
+    `momentum` is that of its optimizer, where the curve has none of its own, or "cycled". A Fault
+    names what is unknown, missing or out of range.
     """
-    entry = {"curve": curve, **options}
+    _check_whole("dense_rates", epochs=epochs, steps_per_epoch=steps_per_epoch)
+    _check_positive("dense_rates", lr=lr)
+    entry = {"curve": curve, "momentum": momentum, **options}
     arm: Arm = parse(DENSE_SCHEDULE, entry, file="dense_rates").arm()
-    base = DenseRates.constant(lr, momentum, steps_per_epoch, epochs)
+    held = 0.0
+    if isinstance(arm.momentum, float):
+        held = arm.momentum
+        arm = replace(arm, momentum=None)
+    base = DenseRates.constant(lr, held, steps_per_epoch, epochs)
     rates = arm.rates(epochs, steps_per_epoch, base)
     return DenseRates(rates.lr, rates.momentum, steps_per_epoch)
 
@@ -119,6 +131,30 @@ def _check_without_dense(arm: Arm) -> None:
     for option, value in arm.options.items():
         if value == "last":
             raise Fault(f"schedule: {option} is 'last', which the dense run has; give it or dense")
+
+
+def _check_whole(file: str, **numbers: object) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, Integral):
+            raise Fault(f"{file}: {name} is {value!r}; it should be a whole number")
+
+
+def _check_positive(file: str, **numbers: object) -> None:
+    for name, value in numbers.items():
+        if not (isinstance(value, int | float) and 0 < value < inf):
+            raise Fault(f"{file}: {name} is {value!r}; it should be a number above 0")
+
+
+def _first_lr(optimizer: Optimizer) -> float:
+    """Return the first group's own learning rate; a Fault for 0, which has no multiples."""
+    group = optimizer.param_groups[0]
+    lr = float(group.get("initial_lr", group["lr"]))
+    if lr == 0:
+        raise Fault(
+            "schedule: the first parameter group has learning rate 0; it should be above 0, since "
+            "those of the other groups are multiples of it"
+        )
+    return lr
 
 
 def _momentum(group: dict[str, Any]) -> float:

@@ -169,6 +169,10 @@ def test_a_second_schedule_starts_from_the_rate_that_the_optimizer_was_given():
         ({"curve": "onecycle", "epochs": 3}, "schedule: epochs is no known key; valid: curve"),
         ({"curve": "onecycle", "momentum": 2}, "schedule: momentum is 2; it should be less than"),
         ({"curve": "onecycle", "total_steps": 0}, "onecycle: 0 steps at 1 per epoch; allowed"),
+        ({"curve": "onecycle", "total_steps": 10.5}, "schedule: total_steps is 10.5; it should be"),
+        ({"curve": "nni", "steps_per_epoch": 2.0}, "schedule: steps_per_epoch is 2.0; it should"),
+        ({"curve": "linear", "scale": -1}, "schedule: scale is -1; it should be a number above 0"),
+        ({"curve": "linear", "scale": float("nan")}, "schedule: scale is nan; it should be a"),
         ({"curve": "step", "milestones": [3]}, "schedule: step counts in epochs; give steps_per"),
         ({"curve": "constant"}, "schedule: lr is 'last', which the dense run has; give it or"),
         ({"curve": "scaled"}, "schedule: initial_lr is 'last', which the dense run has; give"),
@@ -185,6 +189,35 @@ def test_one_line_says_what_is_wrong(given, line):
         afterprune.schedule(**{"optimizer": optimizer_of(), "total_steps": 10, **given})
     assert str(found.value).startswith(line)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("dense", [DENSE, None])
+def test_a_first_group_without_a_rate_is_a_line(dense):
+    optimizer = optimizer_of()
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.raises(afterprune.Fault, match="first parameter group has learning rate 0; it"):
+        afterprune.schedule("cosine", optimizer, 10, dense=dense)
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"momentum": 2}, "dense_rates: momentum is 2; it should be less than 1"),
+        ({"lr": -0.1}, "dense_rates: lr is -0.1; it should be a number above 0"),
+        ({"epochs": 3.0}, "dense_rates: epochs is 3.0; it should be a whole number"),
+    ],
+)
+def test_a_dense_run_that_cannot_be_is_a_line(given, line):
+    with pytest.raises(afterprune.Fault, match=line):
+        afterprune.dense_rates("cosine", **{"epochs": 3, "steps_per_epoch": 4, "lr": 0.1, **given})
+
+
+def test_the_momentum_of_the_dense_run_may_be_cycled():
+    cycled = afterprune.dense_rates("cosine", 5, 4, lr=0.2, momentum="cycled")
+    assert cycled.momentum.min() == pytest.approx(0.85, abs=1e-3)
+    assert cycled.momentum[-1] == 0.95
+    own = afterprune.dense_rates("onecycle", 5, 4, lr=0.2, momentum=0.8)
+    assert own.momentum[0] == 0.95  # the curve's own
 
 
 def test_the_dense_run_is_described_as_in_params_yaml():
