@@ -9,11 +9,12 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, lookup, read_yaml
-from stages.presets.preset import DEFAULT
 
 REPORTS = Path("reports")
 STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
+PRESENT = "reports/ (the present study)"
+"""What the study in reports/ is called: no folder of a kept one has a slash in its name."""
 AGAIN = "afterprune studies --rerun"
 
 
@@ -43,8 +44,7 @@ def sources() -> Iterator[tuple[str, Path, Path, str]]:
     folders = kept()
     settings = read_yaml()
     if finished(settings) and settings not in map(_settings, folders):
-        name = "digits" if settings == read_yaml(DEFAULT) else "this"
-        yield name, REPORTS / "tables", PARAMS, "../README.md"
+        yield PRESENT, REPORTS / "tables", PARAMS, "../README.md"
     for folder in folders:
         yield folder.name, folder / "tables", folder / PARAMS, f"{folder.name}/README.md"
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from stages.commands import studies
-from stages.commands.joined import finished, join, kept, sources
+from stages.commands.joined import PRESENT, finished, join, kept, sources
 from stages.pipeline.fault import Fault
 from tests.mistakes.harness import afterprune
 
@@ -35,7 +35,7 @@ def names():
 
 def test_the_study_of_the_project_takes_part_with_all_that_are_kept(project):
     assert [path.name for path in kept()] == ["long", "short"]
-    assert names() == ["this", "long", "short"]
+    assert names() == [PRESENT, "long", "short"]
     _, tables, params, page = next(sources())
     assert (tables, params, page) == (Path("reports/tables"), Path("params.yaml"), "../README.md")
 
@@ -51,6 +51,13 @@ def test_it_takes_no_part_when_its_report_is_another_s_or_when_it_is_kept(projec
 def test_a_report_is_that_of_the_settings_in_the_lock(project):
     assert finished(PARAMS)
     assert not finished(PARAMS | {"retrain": {"epochs": 9}})
+@pytest.mark.parametrize("name", ["digits", "this", "reports"])
+def test_it_has_a_name_that_no_kept_study_has(project, name):
+    write(f"reports/studies/{name}/params.yaml", PARAMS | {"seeds": 4})
+    assert names().count(name) == 1
+    assert "/" in names()[0]
+
+
     assert not finished({"seeds": 3})
     Path("dvc.lock").unlink()
     assert not finished(PARAMS)

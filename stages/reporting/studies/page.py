@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from stages.pipeline.fault import Fault
 from stages.reporting.studies import claims, meetings, wins
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown, mean_sd
@@ -16,7 +17,13 @@ Accuracies are top-1 on test data after the last epoch, in percent; differences 
 
 
 def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
-    """The page as Markdown; `left_out` are the reasons why studies are not on it."""
+    """The page as Markdown; `left_out` are the reasons why studies are not on it.
+
+    A Fault where two studies have one name: their contests and claims would be taken for one's.
+    """
+    names = [study.name for study in studies]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Fault(f"two studies are called {listed(twice)}; each takes a name of its own")
     parts = [HEAD]
     if left_out:
         parts.append("\n".join(["Left out:", "", *(f"- {reason}" for reason in left_out)]))
@@ -75,12 +82,14 @@ def _span(values: "pd.Series[float]", decimals: int) -> str:
 
 def _how(studies: Sequence[Kept]) -> str:
     confidence = sorted({study.compare.confidence for study in studies})
+    looks = ", or of its look" if any(study.compare.looks for study in studies) else ""
     margins = sorted({study.compare.margin for study in studies})
     return "\n".join(
         [
             "- **Studies** are joined as they were kept: each verdict is the one that its study "
-            f"reached, with its own {listed([level(c) for c in confidence])} intervals and its "
-            f"own margin ({listed([f'{m:g}' for m in margins])} points), paired by seed.",
+            f"reached, with intervals of its own level ({listed([level(c) for c in confidence])}"
+            f"{looks}) and its own margin ({listed([f'{m:g}' for m in margins])} points), "
+            "paired by seed.",
             "- **Repeat** is the chance that a study of as many new replicates says the same of "
             "that difference, if its mean and scatter are as they look.",
             "- **Wins**: the paired interval lies above 0 against every rival of the contest. "

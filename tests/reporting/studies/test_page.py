@@ -1,10 +1,12 @@
 """The page of several studies, against numbers worked out by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stages.pipeline.fault import Fault
 from stages.reporting.studies import claims, meetings, wins
 from stages.reporting.studies.page import page
 from tests.reporting.helpers import diverge
@@ -132,3 +134,17 @@ def test_the_page_says_what_is_on_it_and_what_is_not(studies):
     assert {wins.TITLE, meetings.TITLE, "Claims of the literature"} <= {*headings}
     assert page(studies, []) == page(studies, [])
     assert "There is no study to join." in page([], ["a.csv: missing"])
+
+
+def test_two_studies_of_one_name_are_a_fault(studies):
+    again = replace(studies[1], name="one")
+    with pytest.raises(Fault, match="two studies are called one; each takes a name of its own"):
+        page([studies[0], again], [])
+
+
+def test_a_study_that_grows_has_the_intervals_of_its_look(studies):
+    first, second = studies
+    assert "intervals of its own level (95 %) and its own margin" in page(studies, [])
+    looks = second.compare.model_copy(update={"looks": (4, 8)})
+    grown = page([first, replace(second, compare=looks)], [])
+    assert "intervals of its own level (95 %, or of its look) and its own margin" in grown
