@@ -114,7 +114,8 @@ def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""])
         if missing := [name for name in columns if name not in table]:
             raise Fault(f"{path}: has no column {missing[0]}; {OTHER}")
-        found = table[list(columns)].astype(columns)
+        others = {name: kind for name, kind in columns.items() if kind != "str"}
+        found = table[list(columns)].astype(others)  # pandas 2 makes "nan" of a str's NaN
     except FileNotFoundError:
         raise Fault(f"{path}: missing; {OTHER}") from None
     except (ValueError, TypeError, OSError) as error:

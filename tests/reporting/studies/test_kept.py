@@ -103,3 +103,14 @@ def test_what_is_missing_or_damaged_or_older_is_one_line(keep_study, file, edit,
         read(path.parents[len(file.split("/")) - 1])
     assert told in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated")
+def test_a_claim_without_a_comparison_has_none_in_pandas_2_either(keep_study):
+    folder = keep_study("mine", ARMS)
+    with pd.option_context("future.infer_string", False):  # the strings of pandas 2
+        rows = read(folder).tables["claims"]
+        missing = rows.verdict.str.startswith("cannot be decided: it takes")
+        assert missing.any()
+        assert (rows.comparison.isna() == missing).all()
+        assert rows.epochs[missing].isna().all()
