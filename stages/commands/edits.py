@@ -1,10 +1,10 @@
 """Which code was edited since results were last recorded, by what counts of it."""
 
-import subprocess
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from stages.commands.git import git
 from stages.pipeline.digests import code_files, parse_code, read_code
 from stages.pipeline.fault import Fault
 
@@ -23,11 +23,11 @@ def edited() -> set[str]:
 
     Docstrings and comments do not count. Without git or such a commit the set is empty.
     """
-    base = _git("log", "-1", "--format=%H", "--", "dvc.lock").strip()
+    base = (git("log", "-1", "--format=%H", "--", "dvc.lock") or "").strip()
     if not base:
         return set()
-    tracked = _git("diff", "--name-only", "--relative", base, "--", "stages")
-    new = _git("ls-files", "--others", "--exclude-standard", "--", "stages")
+    tracked = git("diff", "--name-only", "--relative", base, "--", "stages") or ""
+    new = git("ls-files", "--others", "--exclude-standard", "--", "stages") or ""
     return {path for path in (tracked + new).splitlines() if _differs(path, base)}
 
 
@@ -35,22 +35,9 @@ def _differs(path: str, base: str) -> bool:
     file = Path(path)
     if not file.is_file():
         return True
-    before = _git("show", f"{base}:./{path}")
+    before = git("show", f"{base}:./{path}") or ""
     try:
         now = parse_code(path, file.read_bytes())
         return parse_code(path, before.encode()).digest != now.digest
     except Fault:
         return True
-
-
-def _git(*command: str) -> str:
-    """Return what a git command prints; nothing when it fails."""
-    try:
-        ended = subprocess.run(
-            ["git", "-c", "core.quotepath=off", *command],  # noqa: S607
-            capture_output=True,
-            encoding="utf-8",
-        )
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return ended.stdout if ended.returncode == 0 else ""

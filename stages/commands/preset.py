@@ -1,11 +1,11 @@
 """List the studies that ship with the project, or make one the params.yaml."""
 
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stages.commands.git import git
 from stages.commands.layout import columns
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
@@ -44,7 +44,7 @@ def main(
         print(columns([("key", f"{PARAMS}", f"preset {name}"), *rows]) if rows else "no difference")
     else:
         if not force:
-            refuse_loss(presets)
+            refuse_loss(presets, "commit them or add --force")
         write_text(PARAMS, params_text(presets[name]))
         print(f"{PARAMS} is now the preset {name}. Next: dvc repro, then read reports/README.md")
 
@@ -58,16 +58,15 @@ def overview(presets: dict[str, Path]) -> str:
     return columns(rows)
 
 
-def refuse_loss(presets: dict[str, Path]) -> None:
-    """Raise a Fault where params.yaml is neither a preset nor what the last commit holds."""
+def refuse_loss(presets: dict[str, Path], hint: str) -> None:
+    """Raise a Fault, whose end is `hint`, where params.yaml is no preset and not committed."""
     if not PARAMS.exists():
         return
     text = PARAMS.read_text(encoding="utf-8")
-    command = ["git", "diff", "--quiet", "HEAD", "--", str(PARAMS)]
     if text in map(params_text, presets.values()):
         return
-    if subprocess.run(command, capture_output=True).returncode:
-        raise Fault(f"{PARAMS} has changes that are not committed; commit them or add --force")
+    if git("diff", "--quiet", "HEAD", "--", str(PARAMS)) is None:
+        raise Fault(f"{PARAMS} has changes that are not committed; {hint}")
 
 
 if __name__ == "__main__":

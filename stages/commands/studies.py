@@ -46,7 +46,7 @@ def main(
             f"{' '.join(names)}: the page joins all studies; --rerun runs some of them again"
         )
     if rerun:
-        refuse_loss(preset_files())
+        refuse_loss(preset_files(), "commit them first")
         run_again(names or known)
     join()
 

@@ -53,6 +53,12 @@ def test_changes_that_exist_nowhere_else_are_not_lost(call):
     assert Path("params.yaml").read_text() == PRESETS["budgets"]
 
 
+def test_without_git_changes_are_taken_for_uncommitted_ones(call, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Fault, match=r"that are not committed; commit them or add --force$"):
+        call("budgets")
+
+
 def test_from_preset_to_preset_nothing_is_lost(call):
     call("budgets")
     call("literature")

@@ -88,7 +88,7 @@ def runs(project, monkeypatch):
         Path("dvc.lock").write_text(json.dumps({"stages": {}}))
 
     monkeypatch.setattr(studies, "_run", run)
-    monkeypatch.setattr(studies, "refuse_loss", lambda presets: None)
+    monkeypatch.setattr(studies, "refuse_loss", lambda presets, hint: None)
     monkeypatch.setattr(studies, "keep", lambda folder: noted.append(("keep", folder.name)))
     return noted
 
