@@ -2,14 +2,15 @@
 
 import csv
 import json
-import subprocess
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from stages.commands.git import git
 from stages.pipeline.command import run
 from stages.pipeline.digests import CODE
 from stages.pipeline.params import PARAMS, parse_yaml
@@ -22,12 +23,14 @@ ACCURACY = "test_top1_percent_mean"
 VERDICTS = {
     "winners": ("winner", "{method} at {epochs} epochs"),
     "paired": ("verdict", "{method}-{schedule} against {baseline}"),
-    "crossed": ("verdict", "{first} against {second}"),
-    "claims": ("verdict", "claim {claim} ({part})"),
+    "crossed": ("verdict", "{first} against {second} ({comparison})"),
+    "claims": ("verdict", "claim {claim} ({part}: {comparison}, epochs {epochs})"),
 }
-"""The tables that hold verdicts: in which column, and what each row is about."""
+"""The tables that hold verdicts: in which column, and what a row is about, its key."""
+ASIDE = re.compile(r" \(highest in [^)]*\)")
+"""What the comparison of a claim says of its result."""
 MOST = 5
-"""Verdicts that a line names."""
+"""Verdicts of a kind that a line names."""
 Rows = list[dict[str, str]]
 Read = Callable[[Path], str | None]
 """What reads a file: as it lies here, or as the last commit has it; None where there is none."""
@@ -61,9 +64,8 @@ def moved() -> str:
 
 def _changed() -> list[str]:
     """Return the results that differ from the last commit's; none where there is no commit."""
-    asked = ["git", "diff", "--name-only", "--relative", "HEAD", "--", *map(str, RESULTS)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    found = git("diff", "--name-only", "--relative", "HEAD", "--", *map(str, RESULTS))
+    return (found or "").splitlines()
 
 
 def _of_others() -> bool:
@@ -98,20 +100,29 @@ def _farthest() -> float:
 
 
 def _verdicts() -> str:
-    """Say which verdicts moved."""
-    found = [change for table in VERDICTS for change in _of_table(table)]
-    if not found:
-        return "no verdict moved"
-    rest = f", and {len(found) - MOST} more" if len(found) > MOST else ""
-    return f"verdicts moved: {', '.join(found[:MOST])}{rest}"
+    """Say which verdicts moved, and what was compared in one of the two environments alone."""
+    moved, gone, new = [], [], []
+    for table in VERDICTS:
+        now, then = (_of_table(_rows(read, table), table) for read in (_here, _committed))
+        both = [what for what in now if what in then and now[what] != then[what]]
+        moved += [f"{what} {then[what]} -> {now[what]}" for what in both]
+        gone += [what for what in then if what not in now]
+        new += [what for what in now if what not in then]
+    kinds = {"verdicts moved": moved, "no longer compared": gone, "new": new}
+    said = [_some(kind, found) for kind, found in kinds.items() if found]
+    return "; ".join(said if moved else ["no verdict moved", *said])
 
 
-def _of_table(table: str) -> Iterator[str]:
-    """Yield the verdicts of a table that moved; its rows are in one order for one study."""
+def _of_table(rows: Rows, table: str) -> dict[str, str]:
+    """Return the verdicts of a table by what they are about; not those that compare nothing."""
     column, what = VERDICTS[table]
-    for now, then in zip(_rows(_here, table), _rows(_committed, table), strict=False):
-        if column in then and now[column] != then[column]:
-            yield f"{what.format_map(now)} {then[column]} -> {now[column]}"
+    compared = [row for row in rows if column in row and row.get("comparison", table)]
+    return {ASIDE.sub("", what.format_map(row)): row[column] for row in compared}
+
+
+def _some(kind: str, found: Sequence[str]) -> str:
+    rest = f", and {len(found) - MOST} more" if len(found) > MOST else ""
+    return f"{kind}: {', '.join(found[:MOST])}{rest}"
 
 
 def _rows(read: Read, table: str) -> Rows:
@@ -136,9 +147,7 @@ def _here(path: Path) -> str | None:
 
 
 def _committed(path: Path) -> str | None:
-    asked = ["git", "show", f"HEAD:./{path}"]
-    done = subprocess.run(asked, capture_output=True, check=False)
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    return git("show", f"HEAD:./{path}")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,17 @@ from stages.commands.moved import MOST, main, moved
 
 HERE = {"torch": "2.14.1", "instructions": "AVX512", "device": "cpu"}
 THERE = HERE | {"instructions": "AVX2", "torch": "2.15.0"}
+PAIRED = "method,schedule,baseline,verdict\n"
 TABLES = {
     "arms": "method,schedule,test_top1_percent_mean\nl1,finetune,93.478\nl1,onecycle,97.204\n",
     "winners": "method,epochs,winner\nl1,8,onecycle\n",
-    "paired": "method,schedule,baseline,verdict\nl1,onecycle,finetune,better\n",
-    "crossed": "comparison,first,second,verdict\n",
-    "claims": "claim,part,verdict\n1,Replaying beats fine-tuning,holds\n5,It is ahead,holds\n",
+    "paired": f"{PAIRED}l1,onecycle,finetune,better\n",
+    "crossed": "comparison,first,second,verdict\n"
+    "same_schedule_best,random-onecycle,l1-onecycle,same\n",
+    "claims": "claim,part,comparison,epochs,verdict\n"
+    "2,It is best,onecycle (highest in 2 of 2 cells) − the best rival,8,holds\n"
+    "4,It takes two budgets,,,cannot be decided: it takes several budgets\n"
+    "5,It is ahead,onecycle − finetune,8,holds\n",
 }
 
 
@@ -45,6 +50,13 @@ def report(environment, retrained=None, **edits):
         file.write_text(text.replace(*edits.get(name, ("", ""))))
 
 
+def commit_pairs(rows):
+    """Commit a table of pairs of other rows."""
+    Path("reports/tables/paired.csv").write_text(PAIRED + rows)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, "commit", "-qam", "more"], check=True)
+
+
 def test_a_move_without_a_verdict_is_told_in_one_line(committed):
     report(THERE, arms=("97.204", "96.784"))
     assert moved() == (
@@ -58,24 +70,57 @@ def test_verdicts_that_moved_are_named(committed):
         THERE,
         winners=("8,onecycle", "8,none"),
         paired=("better", "undecided"),
-        claims=("5,It is ahead,holds", "5,It is ahead,cannot be decided"),
+        claims=("finetune,8,holds", "finetune,8,cannot be decided"),
     )
     assert moved().endswith(
         "by up to 0.00 points; verdicts moved: l1 at 8 epochs onecycle -> none, l1-onecycle "
-        "against finetune better -> undecided, claim 5 (It is ahead) holds -> cannot be decided."
+        "against finetune better -> undecided, claim 5 (It is ahead: onecycle − finetune, epochs "
+        "8) holds -> cannot be decided."
     )
+
+
+def test_arms_that_are_compared_in_one_environment_alone_moved_no_verdict(committed):
+    """Another schedule is the best on validation data, and all arms of l1 diverged."""
+    report(
+        THERE,
+        winners=("l1,8,onecycle", "random,8,none"),
+        crossed=("random-onecycle,l1-onecycle,same", "random-scaled,l1-scaled,worse"),
+    )
+    assert moved().endswith(
+        "no verdict moved; no longer compared: l1 at 8 epochs, random-onecycle against l1-onecycle "
+        "(same_schedule_best); new: random at 8 epochs, random-scaled against l1-scaled "
+        "(same_schedule_best)."
+    )
+
+
+def test_a_row_that_is_gone_leaves_the_others_where_they_are(committed):
+    more = "l1,onecycle,finetune,better\nrandom,onecycle,finetune,worse\n"
+    commit_pairs(more)
+    report(THERE)
+    Path("reports/tables/paired.csv").write_text(PAIRED + more.splitlines()[1])
+    assert moved().endswith("no verdict moved; no longer compared: l1-onecycle against finetune.")
+
+
+def test_what_a_claim_counts_is_no_other_comparison(committed):
+    report(THERE, claims=("in 2 of 2 cells) − the best rival,8,holds",
+                          "in 1 of 2 cells) − the best rival,8,does not hold"))  # fmt: skip
+    assert moved().endswith(
+        "verdicts moved: claim 2 (It is best: onecycle − the best rival, epochs 8) "
+        "holds -> does not hold."
+    )
+
+
+def test_without_git_nothing_is_said(committed, monkeypatch):
+    report(THERE)
+    monkeypatch.setenv("PATH", "")
+    assert moved() == ""
 
 
 def test_a_line_names_some_of_many_verdicts(committed):
     rows = "".join(f"l1,s{i},finetune,better\n" for i in range(MOST + 2))
-    Path("reports/tables/paired.csv").write_text(f"method,schedule,baseline,verdict\n{rows}")
-    subprocess.run(["git", "add", "."], check=True)
-    words = ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "more"]
-    subprocess.run(["git", *words], check=True)
+    commit_pairs(rows)
     report(THERE)
-    Path("reports/tables/paired.csv").write_text(
-        f"method,schedule,baseline,verdict\n{rows.replace('better', 'worse')}"
-    )
+    Path("reports/tables/paired.csv").write_text(PAIRED + rows.replace("better", "worse"))
     assert moved().endswith("against finetune better -> worse, and 2 more.")
 
 
