@@ -1,6 +1,6 @@
 """Join all kept studies on one page, or run them again."""
 
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,13 @@ from stages.commands.keep import keep
 from stages.commands.preset import refuse_loss
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
+from stages.pipeline.files import replacing
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, nearest, shown
 from stages.presets.preset import preset_files
 
 app = typer.Typer(add_completion=False)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @app.command()
@@ -56,7 +58,7 @@ def run_again(names: Sequence[str]) -> None:
     with put_back(PARAMS, LOCK):
         for name in names:
             print(f"{name}:", flush=True)
-            shutil.copyfile(STUDIES / name / PARAMS, PARAMS)
+            _write(PARAMS, (STUDIES / name / PARAMS).read_bytes())
             _run(name)
             keep(STUDIES / name)
     print(f"{PARAMS} as it was:", flush=True)
@@ -74,15 +76,50 @@ def put_back(*paths: Path) -> Iterator[None]:
             if content is None:
                 path.unlink(missing_ok=True)
             else:
-                path.write_bytes(content)
+                _write(path, content)
 
 
 def _run(what: str) -> None:
-    if subprocess.run([sys.executable, "-m", "stages.commands", "run"]).returncode:
+    code, told = to_its_end([sys.executable, "-m", "stages.commands", "run"])
+    if told:
+        print("stopped; what is done is kept, and the same command goes on from there")
+        raise SystemExit(code)
+    if code:
         raise Fault(
             f"{what}: its run failed, as it says above; {PARAMS} and {LOCK} are as they were, and "
             "`dvc repro` brings the report back"
         )
+
+
+def to_its_end(command: Sequence[str]) -> tuple[int, bool]:
+    """Run a command, pass it the signals that come, and wait until it has ended by itself.
+
+    Return its exit code, and whether there were signals. It has a group of its own: of a terminal's
+    Ctrl-C it would hear twice, and the runner kills its stages at a second signal.
+    """
+    told: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def tell(number: int, _: object) -> None:
+        told.append(number)
+        if child:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, tell) for number in SIGNALS}
+    try:
+        child = subprocess.Popen(command, process_group=0)
+        if told:  # before there was a child
+            child.send_signal(told[0])
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code, bool(told)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as aside:
+        aside.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,9 +51,6 @@ def test_it_takes_no_part_when_its_report_is_another_s_or_when_it_is_kept(projec
     assert names() == ["long", "short"]
 
 
-def test_a_report_is_that_of_the_settings_in_the_lock(project):
-    assert finished(PARAMS)
-    assert not finished(PARAMS | {"retrain": {"epochs": 9}})
 @pytest.mark.parametrize("name", ["digits", "this", "reports"])
 def test_it_has_a_name_that_no_kept_study_has(project, name):
     write(f"reports/studies/{name}/params.yaml", PARAMS | {"seeds": 4})
@@ -58,6 +58,9 @@ def test_it_has_a_name_that_no_kept_study_has(project, name):
     assert "/" in names()[0]
 
 
+def test_a_report_is_that_of_the_settings_in_the_lock(project):
+    assert finished(PARAMS)
+    assert not finished(PARAMS | {"retrain": {"epochs": 9}})
     assert not finished({"seeds": 3})
     Path("dvc.lock").unlink()
     assert not finished(PARAMS)
@@ -116,6 +119,54 @@ def test_a_file_that_was_not_there_is_removed_again(project):
         Path("dvc.lock").unlink()
     assert not Path("new").exists()
     assert Path("dvc.lock").exists()
+
+
+SLOW = """
+import os, signal, sys, time
+def stop(number, _):
+    time.sleep(0.5)  # longer than the quarter of a second that subprocess.run gives it
+    print("recorded", file=open("ended", "a"))
+    sys.exit(128 + number)
+signal.signal(int(sys.argv[1]), stop)
+os.kill(os.getppid(), int(sys.argv[1]))
+time.sleep(60)
+"""
+"""A runner that takes its time to record what it finished, once its parent is told to stop."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_told_to_stop_waits_for_the_run_to_record_what_it_did(project, number):
+    command = [sys.executable, "-c", SLOW, f"{number.value}"]
+    before = signal.getsignal(number)
+    assert studies.to_its_end(command) == (128 + number, True)
+    assert Path("ended").read_text() == "recorded\n"
+    assert signal.getsignal(number) is before
+    assert studies.to_its_end([sys.executable, "-c", "raise SystemExit(3)"]) == (3, False)
+
+
+def test_a_run_hears_of_a_ctrl_c_once_and_the_files_come_back_after_it(project, monkeypatch):
+    def stopped(command):
+        assert yaml.safe_load(Path("params.yaml").read_text())["retrain"]["epochs"] == 20
+        return 130, True
+
+    monkeypatch.setattr(studies, "to_its_end", stopped)
+    with pytest.raises(SystemExit) as ended:
+        studies.run_again(["long"])
+    assert ended.value.code == 130
+    assert yaml.safe_load(Path("params.yaml").read_text()) == PARAMS
+
+
+def test_files_are_put_back_whole(project):
+    """A file that is replaced is another one: a reader of the old one never sees half of it."""
+    os.link("dvc.lock", "before")
+    with studies.put_back(Path("dvc.lock")):
+        pass
+    assert not Path("before").samefile("dvc.lock")
+
+
+def test_uncommitted_settings_are_refused_without_an_option_that_is_not_there(project):
+    with pytest.raises(Fault, match=r"that are not committed; commit them first$"):
+        studies.main([], rerun=True)
 
 
 @pytest.mark.parametrize(
