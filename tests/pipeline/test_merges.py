@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -48,6 +49,20 @@ def test_a_merge_is_repaired_by_two_commands_and_trains_nothing(project, tmp_pat
     anew.run(*RUN)
     assert anew.files("reports") == project.files("reports")
     assert anew.outputs() == project.outputs()
+
+
+@pytest.mark.parametrize(
+    ("path", "merge"),
+    [
+        ("reports/README.md", "unset"),
+        ("reports/studies/README.md", "unset"),
+        ("reports/studies/budgets/README.md", "unspecified"),
+    ],
+)
+def test_what_is_written_again_keeps_the_file_of_the_branch(path, merge):
+    asked = ["git", "check-attr", "merge", path]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said == f"{path}: merge: {merge}\n"
 
 
 def test_the_docs_have_the_commands():
