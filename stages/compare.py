@@ -36,14 +36,15 @@ def main() -> None:
         once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
         schedules = stage.read("retrain.schedules", dict)
         results = read_results(REPORTS, {**once, **in_rounds}, schedules)
-        timed = list(stage.read("latency", dict))
+        timed, corrupted = (list(stage.read(key, dict)) for key in ("latency", "corruptions"))
         report = report_of(results, stage.read("compare", Compare), schedules)
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)
         write_json(stage.output("reports/accuracy.json"), arm_accuracies(results))
         differing = differences(stage.params, {key: lookup(default, key) for key in stage.params})
-        write_text(stage.output("reports/README.md"), page(report, differing, timed))
+        text = page(report, differing, timed, corrupted)
+        write_text(stage.output("reports/README.md"), text)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,16 @@ Difference = tuple[str, str, str]
 """A key of params.yaml, its default and its value in this study as text, a dash for none."""
 
 
-def page(report: Report, differences: Sequence[Difference] = (), timed: Sequence[str] = ()) -> str:
+def page(
+    report: Report,
+    differences: Sequence[Difference] = (),
+    timed: Sequence[str] = (),
+    corrupted: Sequence[str] = (),
+) -> str:
     """The whole page as Markdown; `differences` are those from the default settings.
 
-    `timed` are the methods of which a stage of its own writes latency/<method>.csv.
+    Stages of their own write latency/<method>.csv for the methods that are `timed`, and
+    corruptions/<method>.csv for those that are tested on `corrupted` images.
     """
     templates = Environment(  # noqa: S701, the page is Markdown
         loader=FileSystemLoader(Path(__file__).parent),
@@ -80,6 +86,7 @@ def page(report: Report, differences: Sequence[Difference] = (), timed: Sequence
         scope=_scope(report),
         differences=differences,
         timed=timed,
+        corrupted=corrupted,
         sections=[(section, section.text(found)) for section, found in sections if section.text],
         tables=[section.name for section, _ in sections if section.table],
         confidence=level(report.settings.confidence),

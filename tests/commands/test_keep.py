@@ -52,6 +52,7 @@ def test_times_are_kept_where_there_are_any(study):
     times = Path("reports/latency/l1.csv")
     times.parent.mkdir()
     times.write_text("ms\n")
+    Path("reports/README.md").write_text(f"{PAGE}Milliseconds: [l1](latency/l1.csv).\n")
     keep(study)
     assert (study / "latency/l1.csv").read_text() == "ms\n"
 

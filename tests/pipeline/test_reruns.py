@@ -192,22 +192,22 @@ def test_results_of_arms_and_methods_that_are_gone_are_removed(project):
 
 
 @pytest.mark.slow
-def test_times_are_measured_again_alone_and_nothing_follows(project):
+def test_times_are_measured_again_alone_and_the_page_links_to_them(project):
     project.set("latency", {"l1": {"batches": [1]}})
-    assert ran(project.dvc("repro")) == {"validate", "latency@l1"}
+    assert ran(project.dvc("repro")) == {"validate", "latency@l1", "compare"}
     rows = (project.folder / "reports/latency/l1.csv").read_text().splitlines()
     assert [row.split(",")[:3] for row in rows[1:]] == [
         [network, engine, "1"] for engine in ("torch", "onnxruntime") for network in ("dense", "l1")
     ]
     project.set("latency", {"l1": {"batches": [2]}})
-    assert ran(project.dvc("repro")) == {"validate", "latency@l1"}
+    assert ran(project.dvc("repro")) == {"validate", "latency@l1", "compare"}
 
 
 @pytest.mark.slow
-def test_corruptions_are_tested_where_asked_and_nothing_follows(project):
+def test_corruptions_are_tested_where_asked_and_the_page_links_to_them(project):
     asked = {"kinds": ["gaussian_noise", "jpeg"], "severities": [1, 5]}
     project.set("corruptions", {"l1": asked})
-    assert ran(project.dvc("repro")) == {"validate", "corruptions@l1"}
+    assert ran(project.dvc("repro")) == {"validate", "corruptions@l1", "compare"}
     file = project.folder / "reports/corruptions/l1.csv"
     first = file.read_bytes()
     table = pd.read_csv(file)
@@ -222,4 +222,4 @@ def test_corruptions_are_tested_where_asked_and_nothing_follows(project):
     project.set("retrain.schedules.onecycle.max_lr", 0.05)
     assert "corruptions@l1" in ran(project.dvc("repro"))
     project.set("corruptions", {})
-    assert ran(project.dvc("repro")) == {"validate"}
+    assert ran(project.dvc("repro")) == {"validate", "compare"}

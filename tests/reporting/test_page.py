@@ -230,6 +230,14 @@ def test_the_times_of_a_method_are_linked_where_they_are_asked_for(two):
     assert f" Milliseconds of a forward pass: {links}. Accuracy and" in asked
 
 
+def test_the_accuracies_on_corrupted_images_are_linked_where_they_are_asked_for(two):
+    report = report_of(two, ["l1", "random"], ["finetune", "onecycle"])
+    assert "(corruptions/" not in render(report)
+    asked = render(report, timed=["l1"], corrupted=["l1", "random"])
+    links = "[l1](corruptions/l1.csv), [random](corruptions/random.csv)"
+    assert f"(latency/l1.csv). Accuracy on corrupted images: {links}. Accuracy and" in asked
+
+
 def test_the_page_has_what_to_do_then_the_arms_then_why(two):
     text = page(two, ["l1", "random"], ["finetune", "onecycle"])
     titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
@@ -289,6 +297,7 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
         "compare": {"baseline": "finetune", "informed": "l1", "random": "random"},
         "prune": {"methods": {"l1": {}, "random": {}}, "iterative": {}},
         "latency": {},
+        "corruptions": {},
         "retrain": {"schedules": {"finetune": {"curve": "a"}, "onecycle": {"curve": "b"}}},
     }
 
