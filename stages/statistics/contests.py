@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from stages.statistics.estimates import Estimate, paired
+from stages.statistics.estimates import NO_SPREAD, Estimate, paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def best_set(scores: "Mapping[str, pd.Series[float]]", confidence: float) -> lis
 
     Each pair has its own standard deviation, so that arms may scatter unequally. By Bonferroni a
     truly best arm is beaten by any of its rivals with at most 1 - confidence. All have the same
-    replicates.
+    replicates. Two differences that coincide beat nothing, as they decide nothing in any pair.
     """
     order = sorted(scores, key=lambda name: -float(scores[name].mean()))
     seeds = scores[order[0]].index
@@ -76,10 +76,12 @@ def best_set(scores: "Mapping[str, pd.Series[float]]", confidence: float) -> lis
     if len(seeds) < 2:
         return order
     leads = table[None] - table[:, None]
-    error = leads.std(-1, ddof=1) / math.sqrt(len(seeds))
     critical = stdtrit(len(seeds) - 1, 1 - (1 - confidence) / max(len(order) - 1, 1))
-    beaten = (leads.mean(-1) > critical * error).any(1)
-    return [name for name, lost in zip(order, beaten, strict=True) if not lost]
+    spread = leads.std(-1, ddof=1)
+    beats = leads.mean(-1) > critical * spread / math.sqrt(len(seeds))
+    if len(seeds) == 2:
+        beats &= spread > NO_SPREAD
+    return [name for name, lost in zip(order, beats.any(1), strict=True) if not lost]
 
 
 def distinct(

@@ -84,3 +84,10 @@ def test_two_differences_that_coincide_win_nothing():
     """As they decide nothing in any pair: accuracies are multiples of one image."""
     assert contest({"a": series(5, 6), "b": series(3, 4)}, 0.95).winner is None
     assert contest({"a": series(5, 6, 7), "b": series(3, 4, 5)}, 0.95).winner == "a"
+
+
+def test_two_differences_that_coincide_beat_no_arm():
+    """The rule calls such pairs undecided, so the best set holds both of each."""
+    scores = {"a": series(5, 6), "b": series(3, 4), "c": series(1, 1.9)}
+    assert best_set(scores, 0.8) == ["a", "b"]
+    assert best_set({"a": series(5, 6, 7), "b": series(3, 4, 5)}, 0.95) == ["a"]
