@@ -18,9 +18,7 @@ from stages.reporting.settings import Compare
 from stages.reporting.words import count, listed
 from stages.runner.times import duration
 from stages.statistics.decisions import LEAST_CHANCE, chance_to_decide, decisive, next_look
-
-POWER, MOST = 0.8, 48
-"""The power at which it is said what an open pair needs, and what is not worth asking for."""
+from stages.statistics.power import MOST
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def _open(report: Report, found: Sequence[Pair]) -> list[Open]:
         Open(
             pair,
             chance_to_decide(pair.difference, last, margin, levels),
-            decisive(pair.difference, margin, levels, POWER, MOST),
+            decisive(pair.difference, margin, levels),
         )
         for pair in found
         if pair.verdict == "undecided"

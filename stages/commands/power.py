@@ -15,6 +15,7 @@ from stages.reporting.pairs import Pair, pairs
 from stages.reporting.report import Report
 from stages.runner.times import duration
 from stages.statistics.decisions import decisive
+from stages.statistics.power import MOST, POWER
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
@@ -24,10 +25,10 @@ app = typer.Typer(add_completion=False)
 def main(
     power: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="The chance to decide a pair.")
-    ] = 0.8,
+    ] = POWER,
     most: Annotated[
         int, typer.Option(min=2, max=10_000, help="Replicates that are not worth asking for.")
-    ] = 48,
+    ] = MOST,
     every: Annotated[bool, typer.Option("--all", help="List the decided pairs too.")] = False,
 ) -> None:
     """Say what it takes to decide every pair of arms that the report holds against each other.
@@ -51,7 +52,12 @@ def table(found: Sequence[Pair], report: Report, power: float, most: int) -> str
     Where looks are planned, the replicates are those of a study that ends with them.
     """
     margin, levels = report.settings.margin, report.last_levels
-    needs = [decisive(pair.difference, margin, levels, power, most) for pair in found]
+    needs = [
+        decisive(pair.difference, margin, levels, power, most)
+        if pair.verdict == "undecided"
+        else None
+        for pair in found
+    ]
     seconds = replicate_seconds() if any(needs) else None
     head = ("pair", "difference", "sd", "n", "verdict", "replicates", "time for the others")
     rows = [
@@ -62,7 +68,9 @@ def table(found: Sequence[Pair], report: Report, power: float, most: int) -> str
             f"{pair.difference.n}",
             pair.verdict,
             _replicates(pair, need, most),
-            "" if seconds is None or need is None else _time(need - pair.difference.n, seconds),
+            ""
+            if seconds is None or need is None
+            else duration((need - pair.difference.n) * seconds),
         )
         for pair, need in zip(found, needs, strict=True)
     ]
@@ -85,13 +93,11 @@ def replicate_seconds(study: Study | None = None) -> float | None:
 
 
 def _replicates(pair: Pair, need: int | None, most: int) -> str:
+    if pair.verdict != "undecided":
+        return "enough"
     if not pair.difference.has_interval:
         return "not known from one"
     return f"more than {most}" if need is None else f"{need}"
-
-
-def _time(replicates: int, seconds: float) -> str:
-    return duration(max(replicates, 0) * seconds)
 
 
 if __name__ == "__main__":

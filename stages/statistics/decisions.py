@@ -9,6 +9,8 @@ from scipy.special import chdtri, ndtri
 
 from stages.statistics.estimates import Estimate
 from stages.statistics.power import (
+    MOST,
+    POWER,
     difference_power,
     equivalence_power,
     quantiles,
@@ -39,9 +41,9 @@ def chance_to_decide(value: Estimate, last: int, margin: float, levels: Levels) 
 
 
 def decisive(
-    value: Estimate, margin: float, levels: Levels, target: float = 0.8, most: int = 48
+    value: Estimate, margin: float, levels: Levels, target: float = POWER, most: int = MOST
 ) -> int | None:
-    """The replicates that decide a pair with the power `target`, one way or the other.
+    """The replicates that decide an open pair with the power `target`, one way or the other.
 
     If effect and standard deviation are as they look; None for more than `most`, and from one
     replicate.
@@ -52,7 +54,7 @@ def decisive(
         same = equivalence_power(value.mean, value.sd, n, margin, levels.equivalence)
         return max(different, same)
 
-    return replicates_needed(power, target, most) if value.has_interval else None
+    return replicates_needed(power, target, most, value.n) if value.has_interval else None
 
 
 def outlook(value: Estimate, n: int, margin: float, levels: Levels) -> dict[Verdict, float]:

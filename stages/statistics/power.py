@@ -11,6 +11,8 @@ from scipy.special import chdtri, ndtr, ndtri, stdtrit
 from stages.statistics.estimates import Estimate
 from stages.statistics.verdicts import Levels, Verdict, verdicts
 
+POWER, MOST = 0.8, 48
+"""The power at which it is said what a pair needs, and the replicates not worth asking beyond."""
 POINTS = 2000
 """Quantiles of the sample standard deviation over which power is averaged."""
 GRID = 400
@@ -66,9 +68,14 @@ def repeat(value: Estimate, margin: float, levels: Levels) -> dict[Verdict, floa
     return {each: float((found == each).mean()) for each in get_args(Verdict)}
 
 
-def replicates_needed(power: Callable[[int], float], target: float, most: int) -> int | None:
-    """The fewest replicates whose power reaches `target`; None when it takes more than `most`."""
-    return next((n for n in range(2, most + 1) if power(n) >= target), None)
+def replicates_needed(
+    power: Callable[[int], float], target: float = POWER, most: int = MOST, seen: int = 1
+) -> int | None:
+    """The fewest replicates, more than those `seen`, whose power reaches `target`.
+
+    What is open with those seen takes more, whatever their power was. None for more than `most`.
+    """
+    return next((n for n in range(seen + 1, most + 1) if power(n) >= target), None)
 
 
 def quantiles(number: int) -> NDArray[np.float64]:

@@ -60,6 +60,12 @@ def test_the_replicates_needed_are_those_of_the_t_test():
     assert found == [34, None, None]
 
 
+def test_an_open_pair_takes_more_replicates_than_it_has():
+    """The power of 12 suffices for d = 0.9; of 20 that leave it open, another is asked for."""
+    found = [decisive(Estimate(0.9, 1.0, n, -0.1, 1.9), 0.0, Levels()) for n in (6, 12, 20, 48)]
+    assert found == [12, 13, 21, None]
+
+
 def test_equivalence_of_pairs_that_scatter_is_not_worth_asking_for():
     """With sd 1.2 and no difference a margin of 0.5 takes about 51 replicates at 80 %."""
     none = Estimate(0.0, 1.2, 12, -0.8, 0.8)
