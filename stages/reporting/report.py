@@ -12,11 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
 from stages.reporting.looks import Look, look_at
 from stages.reporting.measures import correct, dense_test, last_test
 from stages.reporting.settings import Compare
 from stages.results.files import Results
 from stages.results.records import ArmResult
+from stages.retraining.settings import Schedule
 from stages.retraining.technique import Technique
 from stages.statistics.contests import Contest, contest
 from stages.statistics.estimates import Estimate, paired
@@ -66,8 +68,15 @@ class Report:
         return lines_of(self.schedules)
 
     def is_plain(self, schedule: str) -> bool:
-        """Whether it has no key that changes the training itself: such arms are no paper's."""
-        return not self.schedules[schedule].keys() & Technique.model_fields.keys()
+        """Whether it leaves the training itself as it is: arms that do not are no paper's."""
+        return not self.technique(schedule)
+
+    def technique(self, schedule: str) -> dict[str, Any]:
+        """What an arm changes of the training itself: its keys that are not at their defaults."""
+        known = {"start", *Technique.model_fields}
+        entry = {key: value for key, value in self.schedules[schedule].items() if key in known}
+        parsed: Schedule = parse(Schedule, entry, f"retrain.schedules.{schedule}")
+        return parsed.technique().changed()
 
     @property
     def has_budgets(self) -> bool:
@@ -145,9 +154,11 @@ class Report:
     def to_baseline(self, arm: ArmResult) -> Estimate | None:
         """An arm's test accuracy minus its baseline's, paired by seed; None for the baseline."""
         baseline = self.baseline_of(arm)
-        if baseline is arm:
-            return None
-        return paired(last_test(arm), last_test(baseline), self.settings.confidence)
+        return None if baseline is arm else self.gap(arm, baseline)
+
+    def gap(self, first: ArmResult, second: ArmResult) -> Estimate:
+        """`first` - `second` in test accuracy, in points, paired by seed."""
+        return paired(last_test(first), last_test(second), self.settings.confidence)
 
     def for_new_images(self, first: ArmResult, second: ArmResult) -> TwoLevel | None:
         """`first` - `second`, with an interval for new seeds and new images; None if unknown."""
@@ -165,7 +176,8 @@ class Report:
         """Hold the arms of one method and budget against each other."""
         alike: dict[object, list[str]] = {}
         for arm in arms:
-            alike.setdefault((arm.start, arm.points), []).append(arm.schedule)
+            technique = json.dumps(self.technique(arm.schedule), sort_keys=True)
+            alike.setdefault((arm.start, arm.points, technique), []).append(arm.schedule)
         scores = {arm.schedule: last_test(arm) for arm in arms}
         return contest(scores, self.settings.confidence, alike.values())
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from stages.pipeline.fault import Fault
@@ -108,3 +110,36 @@ def test_winners_are_those_of_any_budget(make_study):
     change(folder, "l1", "onecycle", test=[0.90, 0.91, 0.92], epochs=40)
     change(folder, "l1", "linear", test=[0.95, 0.90, 0.92], epochs=40)
     assert report_of(folder, ["l1"], schedules).winners("l1") == {"scaled"}
+
+
+def test_arms_that_train_differently_are_no_twins_where_they_score_alike(make_study):
+    """One curve and start, and by chance one accuracy in every replicate."""
+    schedules = ["finetune", "onecycle", "scaled", "linear"]
+    folder = make_study(["l1"], schedules)
+    points = json.loads((folder / "arms/l1/onecycle.json").read_text())["points"]
+    change(folder, "l1", "finetune", test=[0.90, 0.91, 0.92])
+    for name in schedules[1:]:
+        change(folder, "l1", name, test=[0.92, 0.93, 0.94], start="final", points=points)
+    entries = {name: {"curve": "onecycle"} for name in schedules}
+    entries["scaled"]["teacher"] = {"weight": 0.5}
+    entries["linear"]["weight_decay"] = None
+    (cell,) = report_of(folder, ["l1"], schedules, entries).cells
+    assert cell.contest.twins == {"onecycle": ["linear"]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "plain"),
+    [
+        ({}, True),
+        ({"weight_decay": None, "teacher": None, "trainable": "all"}, True),
+        ({"state": "fresh"}, True),
+        ({"state": "kept"}, False),
+        ({"start": "rewound", "state": "kept"}, True),
+        ({"weight_decay": 0.0}, False),
+        ({"trainable": ["norm", {"blocks": 1}]}, False),
+    ],
+)
+def test_a_key_at_its_default_changes_nothing(make_study, keys, plain):
+    folder = make_study(["l1"], ["finetune"])
+    entries = {"finetune": {"curve": "constant", **keys}}
+    assert report_of(folder, ["l1"], ["finetune"], entries).is_plain("finetune") == plain
