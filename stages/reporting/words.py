@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 
+MOST_NAMES = 3
+"""Names that a sentence spells out."""
+AGREE = "two differences that agree to the digit show no spread"
+"""Why a pair of two replicates may be undecided although no interval of it spans 0."""
+
 
 def code(name: str) -> str:
     """A name from params.yaml."""
@@ -13,6 +18,14 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def crowd(names: Sequence[str]) -> str:
+    """Names as alternatives; of many, how many they are, and the first."""
+    named = [code(name) for name in names]
+    if len(named) <= MOST_NAMES:
+        return listed(named, "or")
+    return f"any of {len(named)} arms, the highest being {listed(named[:MOST_NAMES])}"
 
 
 def count(number: int, noun: str) -> str:
@@ -31,6 +44,11 @@ def signed(points: float) -> str:
     if float(text) == 0:
         return text
     return ("+" if points > 0 else "−") + text
+
+
+def true_minus(numbers: str) -> str:
+    """Numbers with a true minus for every hyphen."""
+    return numbers.replace("-", "−")
 
 
 def level(confidence: float) -> str:

@@ -4,6 +4,7 @@ from scipy import stats
 from stages.reporting.report import Report
 from stages.reporting.sections.claims import ANCHOR, TITLE, find, summary, table, text
 from stages.reporting.settings import Compare
+from stages.reporting.words import AGREE
 from stages.results.files import Results
 from stages.results.records import (
     ArmResult,
@@ -164,6 +165,21 @@ def test_claim_1_is_open_where_intervals_span_0():
     page = text(found)
     assert "beats fine-tuning: **cannot be decided**, as an interval spans 0. `tail` − " in page
     assert "beat it too: **cannot be decided**, as an interval spans 0. `steps` − `low`" in page
+
+
+def test_claim_1_is_open_where_two_differences_coincide():
+    """Nothing spans 0: the differences are 1.00 [1.00, 1.00]."""
+    found = claims(FOUR, noise=(0.01, -0.02))
+    assert found.claims[0].verdict == OPEN
+    page = text(found)
+    assert f"beats fine-tuning: **cannot be decided**, as {AGREE}. `tail` − " in page
+    assert "span" not in page
+
+
+def test_claim_1_says_both_where_one_spans_0_and_another_coincides():
+    cells = {("tail", 9): 91.0, ("low", 9): 90.0, ("steps", 9): 91.0, ("cycle", 9): 92.0}
+    page = text(claims(cells, noise=(0.01, -0.02), scatter=100))
+    assert f"**cannot be decided**, as an interval spans 0 and {AGREE}." in page
 
 
 def test_a_replay_of_one_plateau_is_fine_tuning_and_tells_nothing(monkeypatch):

@@ -12,12 +12,21 @@ from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Cell, Report, Section
 from stages.reporting.sections import ablation, claims, crossed
 from stages.reporting.tables import mean_sd
-from stages.reporting.words import capital, code, count, level, listed, signed
+from stages.reporting.words import (
+    AGREE,
+    MOST_NAMES,
+    capital,
+    code,
+    count,
+    crowd,
+    level,
+    listed,
+    signed,
+)
 from stages.results.records import ArmResult
 from stages.statistics.contests import Contest
 from stages.statistics.estimates import Estimate
 
-MOST_NAMES = 3
 NOBODY = "no schedule"
 
 
@@ -171,18 +180,17 @@ def _outcome(report: Report, contest: Contest, result: str) -> str:
     head = f"**no winner.** {best} is highest with {result}"
     if len(contest.best_set) == 1:
         return f"{head}, {margin.mean:.2f} points above {code(closest)}, undecided ({interval})."
-    return f"{head}; the best may be {_crowd(contest)} (best set, {_sure(report)})."
+    why = f"(best set, {_sure(report)}){_no_spread(contest)}"
+    return f"{head}; the best may be {crowd(contest.best_set)} {why}."
 
 
 def _sure(report: Report) -> str:
     return f"{level(report.settings.confidence)} confidence"
 
 
-def _crowd(contest: Contest) -> str:
-    names = [code(name) for name in contest.best_set]
-    if len(names) <= MOST_NAMES:
-        return listed(names, "or")
-    return f"any of {len(names)} arms, the highest being {listed(names[:MOST_NAMES])}"
+def _no_spread(contest: Contest) -> str:
+    margins = [contest.margins[name] for name in contest.best_set if name != contest.best]
+    return f", as {AGREE}" if all(margin.coincides for margin in margins) else ""
 
 
 def _identical(contest: Contest) -> str:

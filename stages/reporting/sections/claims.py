@@ -11,7 +11,7 @@ from stages.reporting.claims.published import published_claims
 from stages.reporting.report import Report, Section
 from stages.reporting.settings import Compare
 from stages.reporting.tables import interval_columns, interval_names, with_interval
-from stages.reporting.words import code, level, listed
+from stages.reporting.words import AGREE, code, level, listed
 
 TITLE = "Claims of the literature"
 ANCHOR = "claims-of-the-literature"
@@ -108,7 +108,10 @@ def _why(part: Part) -> str:
         return f", as {listed(gone)} diverged"
     if not all(item.difference.has_interval for item in unsure):
         return ", from one replicate"
-    return f", as {'an interval spans' if len(unsure) == 1 else 'intervals span'} 0"
+    spans = sum(not item.difference.coincides for item in unsure)
+    reasons = [f"{'an interval spans' if spans == 1 else 'intervals span'} 0"] if spans else []
+    reasons += [AGREE] if spans < len(unsure) else []
+    return f", as {' and '.join(reasons)}"
 
 
 def _listing(evidence: Sequence[Evidence]) -> str:
