@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.reporting.recommendation import recommend, sentences
+from stages.reporting.recommendation import recommend
+from stages.reporting.sections import answer
 from stages.reporting.sections.recommendation import find, table, text
+from stages.reporting.sentences import sentences
 from stages.results.bits import packed
 from tests.reporting.helpers import change, diverge, report_of
 
@@ -41,25 +43,100 @@ def test_a_winner_is_recommended_alone_with_its_lead_and_its_cost(study):
     assert found.names == ["onecycle"]
     use, loses = sentences(report, found)
     assert use == (
-        "Use `onecycle` for 72 epochs (33 % of the cost of dense training): ahead of every rival, "
-        "the closest by 4.00 [3.87, 4.13] points."
+        "Use `onecycle` for 72 epochs (33 % of the cost of dense training): ahead of every rival "
+        "of its budget, the closest by 4.00 [3.87, 4.13] points."
     )
     assert loses == "The baseline `finetune` loses 4.00 [3.87, 4.13] points."
 
 
-def test_arms_that_nobody_beats_are_recommended_together(study):
+def test_where_nobody_wins_the_recommendation_has_the_best_set_of_the_answer(study):
     report, found = study(finetune=LOW, onecycle=HIGH, scaled=WIDE)
-    assert set(found.names) == {"onecycle", "scaled"}
+    assert list(found.names) == found.contest.best_set == ["onecycle", "scaled"]
     use, *_, more = sentences(report, found)
-    assert "or `" in use
-    assert use.endswith("no arm is shown to beat them.")
+    crowd = "the best may be `onecycle` or `scaled` ("
+    assert use.endswith(f"highest of its budget, where {crowd}95 % confidence).")
+    assert crowd in answer.text(answer.find(report))
     assert re.search(r"takes (about \d+|more than 48) replicates", more)
 
 
-def test_arms_that_are_as_good_need_no_more_replicates(study):
+WAVY = [0.94, 0.942, 0.958, 0.96], [0.946, 0.94, 0.95, 0.955], [0.93, 0.955, 0.931, 0.956]
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 4])
+def test_the_tables_of_the_recommendation_and_of_the_answer_have_one_best_set(study, seeds):
+    arms = dict(zip(("scaled", "linear", "tuned"), WAVY, strict=True))
+    arms = {name: values[:seeds] for name, values in {"finetune": LOW, **arms}.items()}
+    report, _ = study(seeds=seeds, **arms, onecycle=HIGH[:seeds])
+    (use,), (best_set,) = table(find(report)).use, answer.table(answer.find(report)).best_set
+    assert use == best_set
+    assert len(use.split()) > 1
+
+
+def test_the_best_set_holds_arms_that_the_highest_is_shown_to_beat_by_itself(study):
+    """Leads of 0.4, 1.0, 0.9, 1.7 have t = 3.74: beyond t(3, .975) = 3.18, not t(3, .9875) = 4.18.
+
+    Of four rivals, each has the level of the latter.
+    """
+    behind = [0.946, 0.941, 0.943, 0.936]
+    arms = {"scaled": WIDE, "linear": WIDE[::-1], "finetune": WIDE[1::-1] + WIDE[2:]}
+    report, found = study(**arms, tuned=behind, onecycle=HIGH)
+    assert report.verdict(found.contest.margins["tuned"]) == "better"
+    assert "tuned" in found.names
+
+
+def test_arms_that_are_the_same_need_no_more_replicates(study):
     report, found = study(finetune=LOW, onecycle=HIGH, scaled=NEAR)
     assert set(found.names) == {"onecycle", "scaled"}
-    assert sentences(report, found)[-1].endswith("are as good, whatever more replicates say.")
+    assert sentences(report, found)[-1].endswith("` are the same to within 0.5 points.")
+
+
+def test_more_replicates_are_for_a_pair_that_is_open(study):
+    """`tuned` is closer than `scaled`, but behind by all intervals."""
+    open_one = [0.95, 0.91, 0.952, 0.913]
+    report, found = study(finetune=LOW, tuned=MIDDLE, scaled=open_one, onecycle=HIGH)
+    assert found.contest.runner_up == "tuned"
+    said = sentences(report, found)[-1]
+    needed = re.match(r"Telling `onecycle` from `scaled` takes about (\d+) replicates", said)
+    assert int(needed[1]) > 4
+
+
+NEXT = [0.9498, 0.9508, 0.9519, 0.9529]
+LINES = {
+    "finetune": {"curve": "constant"},
+    "onecycle": {"curve": "onecycle", "epochs": 20},
+    "scaled": {"curve": "onecycle", "epochs": 10},
+    "tuned": {"curve": "onecycle", "epochs": 5},
+    "linear": {"curve": "linear", "epochs": 3},
+}
+
+
+@pytest.mark.parametrize(
+    ("half", "quarter", "said"),
+    [
+        (WIDE, LOW, "`scaled` for 10 epochs is not shown to be worse"),
+        (WIDE, WIDE, "`tuned` for 5 epochs is not shown to be worse"),
+        (NEXT, LOW, "`scaled` for 10 epochs is the same to within 0.5 points"),
+        (LOW, LOW, "`linear` for 3 epochs is not shown to be worse"),
+    ],
+)
+def test_a_shorter_budget_that_may_do_as_well_is_named(make_study, half, quarter, said):
+    """The shortest of the same schedule, or else the cheapest arm."""
+    folder = make_study(["l1"], list(LINES), 4)
+    scores = dict(zip(LINES, (LOW, HIGH, half, quarter, WIDE), strict=True))
+    for name, values in scores.items():
+        epochs = LINES[name].get("epochs", 20)
+        change(folder, "l1", name, values, epochs=epochs, training_macs=epochs * 90_900_000)
+    report = report_of(folder, ["l1"], list(LINES), LINES)
+    use = sentences(report, recommend(report, "l1"))[0]
+    assert "ahead of every rival of its budget, the closest by 4.00 [" in use
+    assert use.endswith(f" points; {said}.")
+
+
+def test_no_shorter_budget_is_named_where_all_are_worse_or_nothing_is_known(study):
+    report, found = study(finetune=(LOW, 9), scaled=(MIDDLE, 9), onecycle=HIGH)
+    assert found.shorter is None
+    assert sentences(report, found)[0].endswith(": the only arm of its budget.")
+    assert study(seeds=1, finetune=([0.94], 9), onecycle=([0.95], 20))[1].shorter is None
 
 
 def test_a_baseline_of_another_budget_is_compared_with_nothing(study):
@@ -71,7 +148,8 @@ def test_a_baseline_of_another_budget_is_compared_with_nothing(study):
 
 def test_one_replicate_decides_nothing(study):
     report, found = study(seeds=1, finetune=LOW[:1], onecycle=HIGH[:1])
-    assert found.names == ["onecycle"]
+    assert found.names == ["onecycle", "finetune"]
+    assert sentences(report, found)[0].startswith("Use `onecycle` for")
     assert "one replicate decides nothing" in sentences(report, found)[0]
     assert "undecided" in sentences(report, found)[1]
 
@@ -97,6 +175,26 @@ def test_a_constant_rate_with_a_teacher_is_not_plain_fine_tuning(make_study):
     assert recommend(report_of(folder, ["l1"], names, entries), "l1").constant
     entries["tuned"]["teacher"] = {"weight": 0.5}
     assert recommend(report_of(folder, ["l1"], names, entries), "l1").constant is None
+
+
+def test_the_ends_of_a_part_have_a_true_minus(study):
+    """Gains of 0.6, 0.5, 0.7, 0.6 points; of these -4, 4.2, -4.3 and 4.1 are the tuned arm's."""
+    gains = np.add(LOW, [0.006, 0.005, 0.007, 0.006]).tolist()
+    wide = np.add(LOW, [-0.04, 0.042, -0.043, 0.041]).tolist()
+    report, found = study(finetune=LOW, tuned=wide, onecycle=gains)
+    told = sentences(report, found)[2]
+    assert re.search(r"gets \d+ % \[−\d+, \d+\] of that gain", told)
+    assert "-" not in told.replace("Fine-tuning", "")
+
+
+def test_two_differences_that_coincide_are_said_to_be_why_nothing_is_decided(study):
+    report, found = study(seeds=2, finetune=[0.91, 0.92], onecycle=[0.95, 0.96])
+    loses = sentences(report, found)[1]
+    why = ", as two differences that agree to the digit show no spread"
+    assert loses.endswith(f"is undecided (4.00 [4.00, 4.00] points){why}.")
+    assert f"`onecycle` or `finetune` (best set, 95 % confidence){why}." in answer.text(
+        answer.find(report)
+    )
 
 
 @pytest.mark.parametrize(

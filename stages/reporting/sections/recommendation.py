@@ -7,8 +7,9 @@ import pandas as pd
 
 from stages.reporting.cautions import least_sure, weak
 from stages.reporting.measures import kept_by, training_cost
-from stages.reporting.recommendation import Recommendation, recommend, sentences
+from stages.reporting.recommendation import Recommendation, recommend
 from stages.reporting.report import Report, Section
+from stages.reporting.sentences import sentences
 from stages.reporting.tables import folded
 from stages.reporting.words import code
 
