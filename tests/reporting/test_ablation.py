@@ -4,19 +4,25 @@ import pytest
 from stages.reporting.sections.ablation import Ablation, Change, figure, find, sentence, table, text
 from stages.reporting.style import COLORS
 from stages.statistics.estimates import estimate
+from stages.statistics.verdicts import Levels, verdict
 from tests.reporting.helpers import change, report_of
 
 
-def one(first, second, setting, values, confidence=0.99):
-    by_seed = pd.Series(values, dtype=float)
-    return Change(first, second, [setting], by_seed, estimate(by_seed, confidence), confidence)
+def one(first, second, setting, values, confidence=0.99, margin=0.2):
+    by_seed, error = pd.Series(values, dtype=float), 1 - confidence
+    found = estimate(by_seed, confidence)
+    judged = verdict(found, margin, Levels(error, error))
+    return Change(first, second, [setting], by_seed, found, confidence, judged)
 
 
-def ablation(first, second, whole=None):
+def ablation(first, second, whole=None, margin=0.2):
     """Return a path of two changes from their differences by seed."""
     total = whole or [a + b for a, b in zip(first, second, strict=True)]
-    changes = [one("a", "b", "decay: x → y", first), one("b", "c", "final_lr: 1 → 2", second)]
-    return Ablation("l1", changes, one("a", "c", "both", total, 0.95))
+    changes = [
+        one("a", "b", "decay: x → y", first, margin=margin),
+        one("b", "c", "final_lr: 1 → 2", second, margin=margin),
+    ]
+    return Ablation("l1", changes, one("a", "c", "both", total, 0.95, margin), margin)
 
 
 GAIN, NONE = [1.0, 1.1, 0.9, 1.0], [0.1, -0.1, 0.1, -0.1]
@@ -27,7 +33,7 @@ def test_a_change_carries_the_difference_where_its_interval_lies_off_0():
     assert words.startswith("**From `a` to `c`** on `l1`: +1.00 [")
     # sd 0.0816 and 0.1155, n = 4: t(3, 0.995) = 5.841 times sd / 2 is 0.24 and 0.34
     assert "`decay: x → y` +1.00 [+0.76, +1.24] carries it" in words
-    assert "; `final_lr: 1 → 2` is not distinguishable from 0 (within ±0.34)." in words
+    assert "; `final_lr: 1 → 2` is undecided (within ±0.34)." in words
 
 
 def test_two_changes_carry_it_together():
@@ -42,7 +48,38 @@ def test_a_difference_that_no_change_carries_alone_is_not_explained():
 
 
 def test_no_difference_and_no_change_is_said():
-    assert "and neither is the whole" in sentence(ablation(NONE, NONE))
+    assert sentence(ablation(NONE, NONE)).endswith(", and the whole is undecided.")
+    assert sentence(ablation(NONE, NONE, margin=0.5)).endswith(
+        "`decay: x → y` and `final_lr: 1 → 2` change less than 0.5 points, and all of these "
+        "together change less than 0.5 points."
+    )
+
+
+def test_a_change_that_is_shown_to_be_small_carries_nothing():
+    """0.22 [0.20, 0.25] excludes 0, but by the rule it is the same within 0.5 points."""
+    words = sentence(ablation([0.22, 0.225, 0.22, 0.215], GAIN, margin=0.5))
+    assert "`final_lr: 1 → 2` +1.00 [+0.76, +1.24] carries it; " in words
+    assert words.endswith("; `decay: x → y` changes less than 0.5 points.")
+
+
+def test_two_differences_that_coincide_carry_nothing():
+    words = sentence(ablation([4.0, 4.0], [0.5, 0.5]))
+    assert "carr" not in words.replace("which one carries", "")
+    assert "are undecided (two differences that agree to the digit show no spread)" in words
+
+
+def test_the_changes_of_a_path_are_judged_together(make_study):
+    """T = 3.74 is beyond t(3, .975) = 3.18 of one change, not beyond t(3, .9875) = 4.18 of two."""
+    schedules = ["finetune", "scaled", "onecycle"]
+    folder = make_study(["l1"], schedules, 4)
+    low = [0.90, 0.91, 0.92, 0.93]
+    change(folder, "l1", "finetune", test=low)
+    for name in ("scaled", "onecycle"):
+        change(folder, "l1", name, test=[0.904, 0.920, 0.929, 0.947])
+    (path,) = find(report_of(folder, ["l1"], schedules, path=schedules))
+    assert [step.verdict for step in path.changes] == ["undecided", "same"]
+    assert path.whole.verdict == "better"
+    assert table([path])["verdict"].tolist() == ["undecided", "same", "better"]
 
 
 def test_changes_that_cancel_are_named_without_a_difference_to_carry():

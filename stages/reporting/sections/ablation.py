@@ -16,8 +16,9 @@ from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
 from stages.reporting.style import EDGE, GREY, INK, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
-from stages.reporting.words import code, level, listed
+from stages.reporting.words import AGREE, code, level, listed
 from stages.statistics.estimates import Estimate, bonferroni, paired
+from stages.statistics.verdicts import Levels, Verdict, verdict
 
 MOST = 30
 """Letters of a line of a row's name."""
@@ -27,7 +28,7 @@ CHANGE, WHOLE = GREY, INK
 
 @dataclass(frozen=True)
 class Change:
-    """From one arm to the next: the settings that change, and the differences by seed."""
+    """From one arm to the next: the settings that change, the differences by seed, a verdict."""
 
     first: str
     second: str
@@ -35,23 +36,26 @@ class Change:
     by_seed: "pd.Series[float]"
     difference: Estimate
     confidence: float
+    verdict: Verdict
 
     @property
     def resolved(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.difference.above_zero or self.difference.below_zero
+        """Whether it is better or worse by the rule."""
+        return self.verdict in ("better", "worse")
 
 
 @dataclass(frozen=True)
 class Ablation:
     """One method's path along `compare.path`: its changes, and all of them at once.
 
+    What is "same" changes less than `margin` points.
     `diverged` are the arms of the path that did: what leads from and to them is not known.
     """
 
     method: str
     changes: Sequence[Change]
     whole: Change
+    margin: float
     diverged: Sequence[str] = ()
 
 
@@ -59,18 +63,19 @@ def find(report: Report) -> list[Ablation] | None:
     """Return every method's path along `compare.path`; None without one.
 
     Differences are those of last-epoch test accuracy in points, later arm minus earlier, paired by
-    seed. Single changes have Bonferroni-adjusted intervals, which hold together at the confidence
-    asked for.
+    seed. Single changes have Bonferroni-adjusted intervals and verdicts, which hold together at the
+    levels asked for.
     """
-    names, confidence = report.settings.path, report.settings.confidence
+    names = report.settings.path
     if len(names) < 2:
         return None
-    adjusted = bonferroni(confidence, len(names) - 1)
+    number = len(names) - 1
     return [
         Ablation(
             method,
-            [_change(report, method, *pair, adjusted) for pair in pairwise(names)],
-            _change(report, method, names[0], names[-1], confidence),
+            [_change(report, method, *pair, number) for pair in pairwise(names)],
+            _change(report, method, names[0], names[-1], 1),
+            report.settings.margin,
             [name for name in names if report.results.arms[method, name].diverged],
         )
         for method in report.results.methods
@@ -85,7 +90,8 @@ def text(found: Sequence[Ablation]) -> str:
     note = (
         "Each row is the later arm minus the earlier one, paired by seed. The intervals of single "
         f"changes have {level(change.confidence)} confidence, so that they hold "
-        f"{level(whole.confidence)} together; that of the whole has {level(whole.confidence)}. A "
+        f"{level(whole.confidence)} together; that of the whole has {level(whole.confidence)}. "
+        "Verdicts are those of the one rule, at these levels. A "
         "change is measured at its place on the path: in another order its effect may differ."
     )
     return "\n\n".join([caption, *parts, note])
@@ -104,6 +110,7 @@ def table(found: Sequence[Ablation]) -> pd.DataFrame:
                 **interval_columns("difference_points", change.difference),
                 "difference_points_sd": change.difference.sd,
                 "confidence_percent": 100 * change.confidence,
+                "verdict": change.verdict,
             }
             for ablation in found
             for change in (*ablation.changes, ablation.whole)
@@ -140,11 +147,15 @@ def sentence(ablation: Ablation) -> str:
     return f"{head}. {_carriers(ablation)}"
 
 
-def _change(report: Report, method: str, first: str, second: str, confidence: float) -> Change:
+def _change(report: Report, method: str, first: str, second: str, number: int) -> Change:
+    """Judge one of so many changes that are judged together."""
     before, after = (last_test(report.results.arms[method, name]) for name in (first, second))
     settings = _settings(report.schedules[first], report.schedules[second])
+    confidence = bonferroni(report.settings.confidence, number)
+    levels = Levels(report.levels.difference / number, report.levels.equivalence / number)
     difference = paired(after, before, confidence)
-    return Change(first, second, settings, after - before, difference, confidence)
+    judged = verdict(difference, report.settings.margin, levels)
+    return Change(first, second, settings, after - before, difference, confidence, judged)
 
 
 def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
@@ -156,27 +167,44 @@ def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
 
 
 def _carriers(ablation: Ablation) -> str:
-    resolved = [change for change in ablation.changes if change.resolved]
-    others = [change for change in ablation.changes if not change.resolved]
-    if not resolved:
-        explained = (
-            "so this study cannot say which one carries the difference"
-            if ablation.whole.resolved
-            else "and neither is the whole"
-        )
-        return f"No single change is distinguishable from 0 ({_within(others)}), {explained}."
-    clear = listed([f"{_named(change)} {with_interval(change.difference)}" for change in resolved])
-    verb = "carries" if len(resolved) == 1 else "carry"
-    text = f"{clear} {verb} it" if ablation.whole.resolved else f"Distinguishable from 0: {clear}"
-    if not others:
-        return f"{text}."
-    rest, verb = listed([_named(change) for change in others]), "is" if len(others) == 1 else "are"
-    return f"{text}; {rest} {verb} not distinguishable from 0 ({_within(others)})."
+    """Say which changes carry the whole, which are too small to matter, which are undecided."""
+    clear = [change for change in ablation.changes if change.resolved]
+    parts = [_clear(clear, ablation.whole)] if clear else []
+    if small := [change for change in ablation.changes if change.verdict == "same"]:
+        verb = "changes" if len(small) == 1 else "change"
+        parts.append(f"{_names(small)} {verb} less than {ablation.margin:g} points")
+    if unsure := [change for change in ablation.changes if change.verdict == "undecided"]:
+        verb = "is" if len(unsure) == 1 else "are"
+        parts.append(f"{_names(unsure)} {verb} undecided ({_spread(unsure)})")
+    text = "; ".join(parts)
+    return f"{text}." if clear else f"{text}, {_unexplained(ablation)}."
 
 
-def _within(changes: Sequence[Change]) -> str:
-    largest = max(max(-change.difference.low, change.difference.high) for change in changes)
-    return f"within ±{largest:.2f}"
+def _clear(changes: Sequence[Change], whole: Change) -> str:
+    names = listed([f"{_named(each)} {with_interval(each.difference)}" for each in changes])
+    verb = "carries" if len(changes) == 1 else "carry"
+    return f"{names} {verb} it" if whole.resolved else f"Distinguishable from 0: {names}"
+
+
+def _unexplained(ablation: Ablation) -> str:
+    """Say what it means that no single change is shown to matter."""
+    if ablation.whole.resolved:
+        return "so this study cannot say which one carries the difference"
+    if ablation.whole.verdict == "same":
+        return f"and all of these together change less than {ablation.margin:g} points"
+    return "and the whole is undecided"
+
+
+def _names(changes: Sequence[Change]) -> str:
+    return listed([_named(each) for each in changes])
+
+
+def _spread(changes: Sequence[Change]) -> str:
+    """Say how large changes may be, or why that is not known."""
+    spread = [change.difference for change in changes if not change.difference.coincides]
+    if not spread:
+        return AGREE
+    return f"within ±{max(max(-value.low, value.high) for value in spread):.2f}"
 
 
 def _named(change: Change) -> str:
