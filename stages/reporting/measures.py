@@ -105,7 +105,8 @@ def macs_kept(network: Network, dense: DenseResult) -> float:
 def training_cost(arm: ArmResult, dense: DenseResult) -> float:
     """MACs spent on retraining, in percent of those spent on dense training.
 
-    Both runs see the same images in an epoch; the rounds of iterative pruning add up.
+    Both runs see the same images in an epoch; the rounds of iterative pruning add up, and a
+    teacher's forward passes count (see `ArmResult`).
     """
     return 100 * arm.training_macs / (dense.epochs * dense.macs)
 

@@ -173,7 +173,8 @@ class ArmResult(Network):
     """`reports/arms/<method>/<schedule>.json`: one arm.
 
     `epochs` are those of each of `rounds`; `training_macs` are the forward MACs per training image,
-    a teacher's left out, summed over epochs and rounds, as they are where nothing diverges.
+    summed over epochs and rounds, as they are where nothing diverges. They stand for a step, which
+    costs about three times that; so of a teacher, which goes forward alone, they have a third.
     `replicates` are those that finished; sizes are theirs, or, where all diverged, those of the
     networks that did.
     """

@@ -31,6 +31,8 @@ from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 
 POINTS = 200
+STEP = 3
+"""Forward passes that a step of training costs: one, and a backward pass of about two."""
 Labels = Mapping[str, np.ndarray]
 
 
@@ -102,6 +104,8 @@ def arm_result(
     known = [outcome for outcome in outcomes if not outcome.diverged] or outcomes
     size = _size(known)
     rounds, macs = _rounds(known, size["macs"])
+    if plan.technique.teacher:
+        macs += rounds * _size(dense)["macs"] / STEP
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
     return ArmResult(
         **size,

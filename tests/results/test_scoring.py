@@ -152,6 +152,18 @@ def test_a_step_that_takes_two_gradients_costs_twice():
     assert twice.training_macs == 2 * plain.training_macs
 
 
+def test_a_teacher_adds_a_forward_pass_of_the_dense_network_to_each_step():
+    """Of 3000 MACs, to the three passes that a step takes of the arm's network of 1000."""
+    whole = outcome(9, ["final"], size=(100, 80, 3000))
+    taught = replace(PLAN, technique=Technique(teacher={}))
+    found = [
+        arm_result("l1", "s", plan, [ours], LABELS, 5, ENVIRONMENT, [whole]).training_macs
+        for plan in (PLAN, taught)
+        for ours in (outcome(), outcome(round_macs=(2000, 1000)))
+    ]
+    assert found == [EPOCHS * macs for macs in (1000, 3000, 1000 + 1000, 3000 + 2 * 1000)]
+
+
 DIVERGED = Divergence(3, 0.4, None)
 
 
