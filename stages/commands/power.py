@@ -51,13 +51,7 @@ def table(found: Sequence[Pair], report: Report, power: float, most: int) -> str
 
     Where looks are planned, the replicates are those of a study that ends with them.
     """
-    margin, levels = report.settings.margin, report.last_levels
-    needs = [
-        decisive(pair.difference, margin, levels, power, most)
-        if pair.verdict == "undecided"
-        else None
-        for pair in found
-    ]
+    needs = [_needed(pair, report, power, most) for pair in found]
     seconds = replicate_seconds() if any(needs) else None
     head = ("pair", "difference", "sd", "n", "verdict", "replicates", "time for the others")
     rows = [
@@ -90,6 +84,13 @@ def replicate_seconds(study: Study | None = None) -> float | None:
     except Fault as fault:
         print(f"the time is not known: {fault}", file=sys.stderr)
         return None
+
+
+def _needed(pair: Pair, report: Report, power: float, most: int) -> int | None:
+    """Return the replicates that decide an open pair, if these are no more than `most`."""
+    if pair.verdict != "undecided":
+        return None
+    return decisive(pair.difference, report.settings.margin, report.last_levels, power, most)
 
 
 def _replicates(pair: Pair, need: int | None, most: int) -> str:
