@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from stages.commands.layout import columns
+from stages.data.described import DESCRIPTION
 from stages.dense.settings import Train
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
@@ -24,7 +25,6 @@ from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Rates, steps_per_epoch
 
 app = typer.Typer(add_completion=False)
-DESCRIPTION = Path("data/prepared/description.json")
 ASSUMED_STEPS = 100
 FORMATS = (".pdf", ".png", ".svg")
 

@@ -11,6 +11,7 @@ import torch
 import typer
 from torch import nn
 
+from stages.data.described import DESCRIPTION
 from stages.evaluation.outcome import DIVERGED
 from stages.networks.compact import load
 from stages.networks.exporting import MISSING, can_export, write_onnx
@@ -21,7 +22,6 @@ from stages.pipeline.params import lookup, nearest, read_yaml, shown
 from stages.training.divergence import Divergence
 
 app = typer.Typer(add_completion=False)
-DESCRIPTION = Path("data/prepared/description.json")
 
 
 class Format(StrEnum):

@@ -12,6 +12,7 @@ import typer
 
 from stages.commands.layout import columns, in_bytes
 from stages.commands.overhead import around
+from stages.data.described import DESCRIPTION, PREPARED, described, describes
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
@@ -37,8 +38,6 @@ from stages.study.probe import Probe, Speeds, together
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
-IMAGES = Path("data/prepared")
-DESCRIPTION = IMAGES / "description.json"
 
 
 @app.command()
@@ -47,15 +46,16 @@ def main(
 ) -> None:
     """Time a few steps of each network on this machine; print what the whole study costs.
 
-    It takes the images of data/prepared, which it prepares where they are not there. It counts all
-    that `afterprune run` would compute from nothing; `afterprune run --dry` says what is there.
+    It takes the images of data/prepared, which it prepares where those of params.yaml are not
+    there. It counts all that `afterprune run` would compute from nothing; `afterprune run --dry`
+    says what is there.
     """
     study: Study = parse(Study, read_params(params), file=params)
-    if params == PARAMS and not DESCRIPTION.is_file():
+    if params == PARAMS and not prepared(study):
         prepare()
     side = side_by_side(study)
     found = speeds(study, side)
-    print(report(study, found, around(study, found, side, IMAGES), side))
+    print(report(study, found, around(study, found, side, PREPARED), side))
 
 
 def replicate_seconds(study: Study) -> float:
@@ -69,7 +69,12 @@ def estimate(cores: int) -> dict[str, float]:
     study: Study = parse(Study, read_params(PARAMS), file=PARAMS)
     side = side_by_side(study, cores)
     found = speeds(study, side)
-    return stage_seconds(study, prices_of(study, found), around(study, found, side, IMAGES), side)
+    return stage_seconds(study, prices_of(study, found), around(study, found, side, PREPARED), side)
+
+
+def prepared(study: Study) -> bool:
+    """Whether the images of a study are prepared."""
+    return DESCRIPTION.is_file() and describes(read_json(DESCRIPTION), study.data)
 
 
 def prepare() -> None:
@@ -78,14 +83,12 @@ def prepare() -> None:
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         said = done.stdout.strip().splitlines() or ["it says nothing"]
-        raise Fault(f"{DESCRIPTION}: no such file, and `afterprune run prepare` fails: {said[-1]}")
+        raise Fault(f"the images are not prepared, and `afterprune run prepare` fails: {said[-1]}")
 
 
 def images_of(study: Study) -> Images:
-    """Return the numbers of the prepared images; a Fault where there are none."""
-    if not DESCRIPTION.is_file():
-        raise Fault(f"{DESCRIPTION}: no such file; run `afterprune run prepare`")
-    about = read_json(DESCRIPTION)
+    """Return the numbers of the prepared images; a Fault where there are none, or others."""
+    about = described(study.data)
     steps = steps_per_epoch(about["train"], study.train.recipe.batch_size)
     train, validation, test = (about[part] for part in ("train", "validation", "test"))
     return Images(steps, train, validation, test, len(about["classes"]))
@@ -97,7 +100,7 @@ def speeds(study: Study, side: int) -> Speeds:
     devices = study.train.devices
     gpus = 0 if study.compute.device == "cpu" else len(visible())
     with TemporaryDirectory() as name:
-        probe = Probe(study, IMAGES, Path(name), side * devices, gpus, time.monotonic())
+        probe = Probe(study, PREPARED, Path(name), side * devices, gpus, time.monotonic())
         run_replicates(probe, side, study.compute.threads, devices)
         found = together(Path(name))
     for method, reason in found.unknown.items():

@@ -7,6 +7,7 @@ from stages.commands.finished import finished_report
 from stages.commands.power import replicate_seconds
 from stages.commands.probes import Family, Probe, conclusion, in_words, table
 from stages.commands.run import run_ready
+from stages.data.described import DESCRIPTION
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.params import PARAMS, nearest, parse, read_yaml
@@ -24,7 +25,6 @@ from stages.study.networks import dense_network
 from stages.study.settings import Study
 
 REPORTS = Path("reports")
-DESCRIPTION = Path("data/prepared/description.json")
 
 
 def family(method: str | None, schedule: str | None, max_drop: float, step: float) -> Family:

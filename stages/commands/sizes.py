@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 from torch import nn
 
+from stages.data.described import DESCRIPTION
 from stages.evaluation.cost import layers
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
@@ -18,7 +19,6 @@ from stages.study.networks import dense_network, pruned_networks
 from stages.study.settings import Study
 
 app = typer.Typer(add_completion=False)
-DESCRIPTION = Path("data/prepared/description.json")
 DENSE = "dense"
 CONVENTION = (
     "MACs: multiply-accumulates of convolutions and linear layers for one image, one MAC per "

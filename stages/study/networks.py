@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stages.data.sources.raw import Form
+from stages.data.described import described, form_of
 from stages.data.sources.registry import SOURCES
 from stages.networks.building import Spec, build
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import read_json
 from stages.pruning.method import Method
 from stages.pruning.prune import prune, widths_without_data
 from stages.pruning.settings import Entry, Iterative
@@ -24,18 +23,10 @@ def dense_network(study: Study, description: Path) -> tuple[nn.Module, tuple[int
 
     `description` is the file that describes the prepared images, for sources of any form.
     """
-    form = SOURCES[study.data.source].form or prepared_form(description)
+    form = SOURCES[study.data.source].form or form_of(described(study.data, description))
     model = study.model
     spec = Spec(model.code, model.factory, model.options, form.classes, form.channels)
     return build(spec, study.seed), form[:3]
-
-
-def prepared_form(description: Path) -> Form:
-    """Return the form of the prepared images; a Fault where none are described."""
-    if not description.is_file():
-        raise Fault(f"{description}: no such file; run `dvc repro prepare` to know the images")
-    about = read_json(description)
-    return Form(about["channels"], about["height"], about["width"], len(about["classes"]))
 
 
 def pruned_networks(network: nn.Module, entry: Entry, shape: Sequence[int]) -> list[nn.Module]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands import explain, overhead, price
+from stages.commands import explain, overhead, power, price
 from stages.commands.layout import in_bytes
 from stages.commands.price import app
 from stages.pipeline.files import write_json
@@ -37,7 +37,13 @@ def project(tmp_path, monkeypatch):
         images = chance.integers(0, 256, (count, 1, 8, 8), dtype=np.uint8)
         np.save(f"data/prepared/{part}_images.npy", images)
         np.save(f"data/prepared/{part}_labels.npy", np.arange(count) % 10)
-    about = {"channels": 1, "height": 8, "width": 8, "classes": list("0123456789")}
+    about = {
+        "source": "digits",
+        "channels": 1,
+        "height": 8,
+        "width": 8,
+        "classes": list("0123456789"),
+    }
     about |= {"mean": [0.5], "std": [0.5], **PARTS}
     write_json(Path("data/prepared/description.json"), about)
     tree = deepcopy(read_yaml(ROOT / "stages/presets/default.yaml"))
@@ -87,7 +93,7 @@ def test_images_must_be_prepared(project):
     Path("data/prepared/description.json").unlink()
     done = run(project)
     said = str(done.exception)
-    assert said.startswith("data/prepared/description.json: no such file, and `afterprune run ")
+    assert said.startswith("the images are not prepared, and `afterprune run prepare` fails: ")
     assert "\n" not in said
 
 
@@ -96,6 +102,28 @@ def test_a_preset_does_not_prepare_the_images_of_params(project):
     Path("other.yaml").write_text(yaml.safe_dump(project))
     done = CliRunner().invoke(app, ["--params", "other.yaml"])
     assert "no such file; run `afterprune run prepare`" in str(done.exception)
+
+
+@pytest.mark.parametrize("data", [{"source": "mnist"}, {"train_limit": 30}])
+def test_other_images_than_those_of_params_are_prepared_first(project, monkeypatch, data):
+    asked = []
+    monkeypatch.setattr(price, "prepare", lambda: asked.append(1))
+    project["data"] |= data
+    done = run(project)
+    assert asked == [1]
+    said = str(done.exception)  # as far as preparing has not changed the description
+    assert said.startswith("data/prepared holds digits (1x8x8, 10 classes, 44 and 8 images), and")
+    assert "\n" not in said
+
+
+def test_a_preset_of_other_images_is_not_priced_by_those_of_params(project, capsys):
+    project["data"]["source"] = "cifar10"
+    Path("other.yaml").write_text(yaml.safe_dump(project))
+    done = CliRunner().invoke(app, ["--params", "other.yaml"])
+    assert "and the study asks for cifar10 (3x32x32, 10 classes); `after" in str(done.exception)
+    Path("params.yaml").write_text(yaml.safe_dump(project))
+    assert power.replicate_seconds() is None
+    assert "the time is not known: data/prepared holds digits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

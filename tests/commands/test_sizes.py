@@ -6,9 +6,6 @@ import yaml
 from typer.testing import CliRunner
 
 from stages.commands.sizes import app
-from stages.pipeline.fault import Fault
-from stages.pipeline.files import write_json
-from stages.study.networks import prepared_form
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,12 +67,3 @@ def test_weights_that_are_kept_per_layer_are_counted(tmp_path, monkeypatch):
     layer = table[table.name == "layer2.0.conv2"]
     assert layer.nonzero["half"] * 2 == layer.nonzero["dense"] == 32 * 32 * 9
     assert layer.macs["half"] == layer.macs["dense"]
-
-
-def test_images_of_ones_own_are_known_once_they_are_prepared(tmp_path):
-    description = tmp_path / "description.json"
-    with pytest.raises(Fault, match=r"description\.json: no such file; run `dvc repro prepare`"):
-        prepared_form(description)
-    about = {"channels": 1, "height": 5, "width": 7, "classes": ["ant", "bee"]}
-    write_json(description, about)
-    assert prepared_form(description) == (1, 5, 7, 2)
