@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -86,12 +86,12 @@ def main(
 
 def run_ready(asked: Options) -> int:
     """Run the pipeline of this folder, and return the exit code."""
-    with ready():
+    with ready(asked.targets):
         return run(asked)
 
 
 @contextmanager
-def ready() -> Iterator[None]:
+def ready(targets: Sequence[str] = ()) -> Iterator[None]:
     """Be ready for a run: name what is wrong with params.yaml where DVC would not.
 
     Heal what `dvc commit -f` recorded of code, and refuse what it recorded of settings: where it
@@ -105,7 +105,7 @@ def ready() -> Iterator[None]:
                 _digest()
             else:
                 CODE.touch()
-        remove_stale_results()
+        remove_stale_results(targets)
         yield
         if line := moved():
             print(line)

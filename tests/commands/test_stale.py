@@ -1,11 +1,13 @@
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from stages.commands.stale import remove_stale_results
 
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # in DVC
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "params.yaml").read_text()
 
@@ -29,6 +31,17 @@ def test_what_no_arm_makes_is_removed(results):
     Path("params.yaml").write_text(DEFAULT)
     remove_stale_results()
     assert results() == ["reports/arms/l1/finetune.json", "reports/arms/l1/onecycle.json"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "left"), [(["prepare"], 4), (["evaluate@l1-scaled"], 4), (["compare"], 2)]
+)
+def test_a_run_without_the_comparison_removes_nothing(results, targets, left):
+    Path("params.yaml").write_text(DEFAULT)
+    shutil.copy(ROOT / "dvc.yaml", ".")
+    subprocess.run(["dvc", "init", "--no-scm", "--quiet"], check=True)
+    remove_stale_results(targets)
+    assert len(results()) == left
 
 
 @pytest.mark.parametrize(
