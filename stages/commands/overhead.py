@@ -12,7 +12,7 @@ from stages.pipeline.files import read_json, write_json
 from stages.replicates.processes import run_replicates
 from stages.runner.empty import empty_run
 from stages.runner.gpus import visible
-from stages.study.price import Around
+from stages.study.price import Around, Images, corruption_seconds
 from stages.study.probe import Speeds, export_seconds
 from stages.study.settings import Study
 
@@ -20,11 +20,13 @@ TYPICAL = "stages.retrain"
 """A stage whose imports are those of most."""
 
 
-def around(study: Study, found: Speeds, side: int, images: Path) -> Around:
-    """Time what is around training, each part once, for the prepared `images`."""
+def around(study: Study, found: Speeds, side: int, images: Path, numbers: Images) -> Around:
+    """Time what is around training, each part once, for prepared `images` of such `numbers`."""
     opening, stage = empty_run(TYPICAL, side)
     arms = len(study.retrain.schedules) * len(found.pruned)
-    return Around(opening, stage, latency_seconds(study, found, images), drawing_seconds(arms))
+    timing = latency_seconds(study, found, images)
+    corruptions = corruption_seconds(study, found.dense, found.pruned, numbers)
+    return Around(opening, stage, timing, drawing_seconds(arms), corruptions)
 
 
 def latency_seconds(study: Study, found: Speeds, images: Path) -> float:

@@ -30,6 +30,7 @@ from stages.study.price import (
     Item,
     Price,
     bill,
+    corruption_seconds,
     prices,
     seconds_of,
     stage_seconds,
@@ -55,13 +56,15 @@ def main(
         prepare()
     side = side_by_side(study)
     found = speeds(study, side)
-    print(report(study, found, around(study, found, side, PREPARED), side))
+    print(report(study, found, around_of(study, found, side), side))
 
 
 def replicate_seconds(study: Study) -> float:
     """Return the seconds that one more replicate of the whole study adds, others beside it."""
     side = side_by_side(study)
-    return seconds_of(prices_of(study, speeds(study, side))) / side
+    found = speeds(study, side)
+    corrupted = corruption_seconds(study, found.dense, found.pruned, images_of(study))
+    return (seconds_of(prices_of(study, found)) + sum(corrupted.values())) / side
 
 
 def estimate(cores: int) -> dict[str, float]:
@@ -69,7 +72,7 @@ def estimate(cores: int) -> dict[str, float]:
     study: Study = parse(Study, read_params(PARAMS), file=PARAMS)
     side = side_by_side(study, cores)
     found = speeds(study, side)
-    return stage_seconds(study, prices_of(study, found), around(study, found, side, PREPARED), side)
+    return stage_seconds(study, prices_of(study, found), around_of(study, found, side), side)
 
 
 def prepared(study: Study) -> bool:
@@ -121,6 +124,11 @@ def side_by_side(study: Study, cores: int | None = None) -> int:
 def prices_of(study: Study, found: Speeds) -> list[Price]:
     """Return what one replicate of each part of the study costs."""
     return prices(study, found.dense, found.pruned, found.pruning, images_of(study))
+
+
+def around_of(study: Study, found: Speeds, side: int) -> Around:
+    """Return what is around training, timed now."""
+    return around(study, found, side, PREPARED, images_of(study))
 
 
 def report(study: Study, found: Speeds, beside: Around, side: int) -> str:
@@ -190,7 +198,7 @@ def more(study: Study, parts: Sequence[Price], beside: Around, side: int) -> Map
         + 2 * methods * beside.stage,
         f"a method, under {count(arms, 'schedule')}": of_method * study.seeds / side
         + (3 + 2 * arms) * beside.stage,
-        "a replicate": seconds_of(parts) / side,
+        "a replicate": (seconds_of(parts) + sum(beside.corruptions.values())) / side,
     }
 
 

@@ -111,7 +111,7 @@ def _price(asked: Family) -> str:
     prune = study.prune.model_copy(update={"methods": {asked.method: asked.entry}, "iterative": {}})
     schedules = {asked.schedule: study.retrain.schedules[asked.schedule]}
     retrain = study.retrain.model_copy(update={"schedules": schedules})
-    alone = study.model_copy(update={"prune": prune, "retrain": retrain})
+    alone = study.model_copy(update={"prune": prune, "retrain": retrain, "corruptions": {}})
     trials = most_trials(len(asked.candidates))
     seconds = replicate_seconds(alone)
     time = ""

@@ -1,10 +1,11 @@
 """What a study costs, from the speed of its networks: seconds of computing, bytes of files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from stages.dense.given import given_weights
+from stages.evaluation.robustness import conditions
 from stages.retraining.settings import Schedule
 from stages.study.settings import Study
 from stages.training.optimizers.registry import OPTIMIZERS
@@ -53,13 +54,15 @@ class Around:
     """The seconds of what is around training.
 
     Of the start of a run until its first stage has ended; of a stage that does nothing, DVC's
-    bookkeeping included; of the timing in a stage `latency`; of the report.
+    bookkeeping included; of the timing in a stage `latency`; of the report; by method, of a
+    replicate in a stage `corruptions`.
     """
 
     opening: float
     stage: float
     latency: float
     report: float
+    corruptions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,16 +129,35 @@ def prices(
     return found
 
 
+def corruption_seconds(
+    study: Study, dense: Speed, pruned: Mapping[str, Sequence[Speed]], images: Images
+) -> dict[str, float]:
+    """Return the seconds of one replicate's networks on corrupted test images, by method.
+
+    Those of the forward passes: of the dense network, the pruned one and that of every arm, under
+    each condition. What corrupts the images is not counted.
+    """
+    arms = len(study.retrain.schedules)
+    found = {}
+    for method, asked in study.corruptions.items():
+        first, last = pruned[method][0], pruned[method][-1]
+        image = dense.image + first.image + arms * last.image
+        found[method] = len(conditions(asked)) * images.test * image
+    return found
+
+
 def bill(study: Study, parts: Sequence[Price], around: Around, workers: int) -> list[Item]:
     """Return what the seconds of a study consist of, where `workers` replicates run side by side.
 
     Stages are counted as dvc.yaml has them. `latency` runs alone, the report comes last.
     """
+    corrupted = list(around.corruptions.values())
     dense, *others = parts
     prunings = [part.seconds for part in others if not part.schedule]
     arms = [part.seconds for part in others if part.schedule]
     stage = around.stage * workers
     beside = len(BESIDE) + len(OF_METHOD) * len(prunings) + len(OF_ARM) * len(arms)
+    beside += len(corrupted)
     alone = len(ONE_BY_ONE) + len(study.latency)
     return [
         Item("start of the run", 1, around.opening, 1),
@@ -144,6 +166,7 @@ def bill(study: Study, parts: Sequence[Price], around: Around, workers: int) -> 
         replicates("dense runs", [dense.seconds], study.seeds, workers),
         replicates("prunings", prunings, study.seeds, workers),
         replicates("retrainings", arms, study.seeds, workers),
+        replicates("tests on corrupted images", corrupted, study.seeds, workers),
         Item("timing of latency, alone", len(study.latency), around.latency, 1),
         Item("report", 1, around.report, 1),
     ]
@@ -154,27 +177,31 @@ def stage_seconds(
 ) -> dict[str, float]:
     """Return the seconds of every stage by DVC's name, each on a core where others are beside it.
 
-    The dense runs and the prunings have none beside them: their replicates fill all workers.
+    Dense runs, prunings and tests on corrupted images have none beside them: their replicates fill
+    all workers.
     """
-    found = dict.fromkeys((*ONE_BY_ONE, *BESIDE), around.stage * workers)
+    start = around.stage * workers
+    found = dict.fromkeys((*ONE_BY_ONE, *BESIDE), start)
     found["code"] += around.opening
     found["compare"] += around.report
     for part in parts:
         work = study.seeds * part.seconds
+        shared = replicates("", [part.seconds], study.seeds, workers).seconds
         several = "_iterative" if part.method in study.prune.iterative else ""
-        once = around.stage * workers
         if part.schedule:
             name = f"{part.method}-{part.schedule}"
-            found[f"{'iterate' if several else 'retrain'}@{name}"] = once + work
-            found[f"evaluate{several}@{name}"] = once
+            found[f"{'iterate' if several else 'retrain'}@{name}"] = start + work
+            found[f"evaluate{several}@{name}"] = start
         elif part.method:
-            shared = replicates("", [part.seconds], study.seeds, workers).seconds
-            found[f"prune{several}@{part.method}"] = once + shared
+            found[f"prune{several}@{part.method}"] = start + shared
             for stage in ("plan", "evaluate_pruned"):
-                found[f"{stage}{several}@{part.method}"] = once
+                found[f"{stage}{several}@{part.method}"] = start
         else:
-            found["train"] += replicates("", [part.seconds], study.seeds, workers).seconds
-    found |= dict.fromkeys((f"latency@{m}" for m in study.latency), once + around.latency)
+            found["train"] += shared
+    for method, seconds in around.corruptions.items():
+        shared = replicates("", [seconds], study.seeds, workers).seconds
+        found[f"corruptions@{method}"] = start + shared
+    found |= dict.fromkeys((f"latency@{m}" for m in study.latency), start + around.latency)
     return found
 
 
@@ -183,6 +210,8 @@ def replicates(what: str, seconds: Sequence[float], seeds: int, workers: int) ->
 
     They take no less than the longest part, as often as its replicates fill all workers.
     """
+    if not seconds:
+        return Item(what, 0, 0.0, 1)
     number, work = seeds * len(seconds), seeds * sum(seconds)
     clock = max(work / workers, ceil(seeds / workers) * max(seconds))
     return Item(what, number, work / number, work / clock if clock else 1)

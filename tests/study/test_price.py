@@ -1,8 +1,10 @@
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from stages.evaluation.settings import Corruptions
 from stages.pipeline.params import parse, read_yaml
 from stages.study.price import (
     Around,
@@ -11,6 +13,7 @@ from stages.study.price import (
     Price,
     Speed,
     bill,
+    corruption_seconds,
     prices,
     replicates,
     stage_seconds,
@@ -158,10 +161,34 @@ def test_a_bill_by_hand():
         "dense runs": 20.0,
         "prunings": 2.0,
         "retrainings": 26.0,
+        "tests on corrupted images": 0.0,
         "timing of latency, alone": 9.0,
         "report": 2.0,
     }
     assert items["retrainings"] == Item("retrainings", 8, 6.5, 2.0)
+
+
+def corrupted_study():
+    """Two kinds at three severities, and the clean images: seven conditions."""
+    asked = Corruptions(kinds=("jpeg", "contrast"), severities=(1, 2, 3))
+    return small_study().model_copy(update={"corruptions": {"l1": asked}})
+
+
+def test_tests_on_corrupted_images_by_hand():
+    """80 images under seven conditions, by the dense, the pruned and both retrained networks."""
+    pruned = {"l1": [SMALL, SMALLER]}
+    found = corruption_seconds(corrupted_study(), DENSE, pruned, IMAGES)
+    assert found == {"l1": pytest.approx(7 * 80 * (0.01 + 0.005 + 2 * 0.001))}
+    assert corruption_seconds(small_study(), DENSE, pruned, IMAGES) == {}
+
+
+def test_tests_on_corrupted_images_are_on_the_bill_and_have_a_stage():
+    """Four replicates of 3 s, two at a time; one stage more starts beside others."""
+    around = replace(AROUND, corruptions={"l1": 3.0})
+    items = {item.what: item for item in bill(corrupted_study(), PARTS, around, 2)}
+    assert items["tests on corrupted images"].seconds == 6.0
+    assert items["stages side by side: their start"].number == 11
+    assert stage_seconds(corrupted_study(), PARTS, around, 2)["corruptions@l1"] == 6.4
 
 
 def test_the_stages_of_a_bill_are_those_of_dvc():
