@@ -3,10 +3,11 @@
 A run there changes nothing of the project's params.yaml, dvc.lock, models and reports.
 """
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
@@ -28,22 +29,34 @@ def project_aside() -> Iterator[None]:
     with locked(FOLDER, WAITING):
         shutil.rmtree(FOLDER, ignore_errors=True)
         try:
-            _copy(FOLDER)
-            with chdir(FOLDER):
+            tree = read_yaml()
+            named = [str(lookup(tree, key)) for key in ("data.root", "train.weights")]
+            folder = FOLDER.joinpath(*_above(named))
+            _copy(folder, named, str(lookup(tree, "model.code")))
+            with chdir(folder):
                 yield
         finally:
             shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def _copy(folder: Path) -> None:
-    tree = read_yaml()
+def _above(named: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the folders, the project's last, that paths such as ../images climb.
+
+    Below FOLDER, the copy lies in folders of the same names: those paths lead to links that go with
+    FOLDER. Other paths would be other settings, of which the cache holds no results.
+    """
+    climbs = max(Path(os.path.normpath(name)).parts.count(os.pardir) for name in named)
+    return Path.cwd().parts[1:][-climbs:] if climbs else ()
+
+
+def _copy(folder: Path, named: Iterable[str], code: str) -> None:
     shutil.copytree("stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*FILES, str(lookup(tree, "model.code"))):
+    for name in (*FILES, code):
         if Path(name).is_file() and not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(name, folder / name)
     data = [str(path) for path in Path("data").iterdir() if path.name != PREPARED]
-    for name in (*data, str(lookup(tree, "data.root")), str(lookup(tree, "train.weights"))):
+    for name in (*data, *named):
         _link(Path(name), folder / name)
     cache = _dvc("cache", "dir")
     _dvc("config", "--local", "cache.dir", cache, folder=folder)
