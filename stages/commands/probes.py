@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.commands.layout import columns
+from stages.dense.given import given_weights
 from stages.pipeline.params import PARAMS
 from stages.pruning.settings import Entry
 from stages.reporting.words import count, level
@@ -112,15 +113,20 @@ def conclusion(
     if found == len(asked.candidates) - 1:
         said.append("It is the smallest of all that could be tried.")
     if fresh.keeps(asked.max_drop):
-        said += [f"Confirmed on {_seeds(asked, fresh)}: {_loss(asked, fresh)}.", _how(asked, best)]
+        said += [f"Confirmed {_where(asked, fresh)}: {_loss(asked, fresh)}.", _how(asked, best)]
     else:
-        said.append(f"NOT confirmed on {_seeds(asked, fresh)}: {_loss(asked, fresh)}.")
+        said.append(f"NOT confirmed {_where(asked, fresh)}: {_loss(asked, fresh)}.")
         said.append(_larger(asked, probes, found))
     return "\n".join(said)
 
 
-def _seeds(asked: Family, fresh: Probe) -> str:
-    return f"fresh seeds ({fresh.seed} to {fresh.seed + asked.study.seeds - 1})"
+def _where(asked: Family, fresh: Probe) -> str:
+    """Say on which seeds, and that a dense network of train.weights has none of its own."""
+    seeds = f"on fresh seeds ({fresh.seed} to {fresh.seed + asked.study.seeds - 1})"
+    weights = asked.study.train.weights
+    if given_weights(weights) is None:
+        return seeds
+    return f"{seeds} of all but the dense network, which is the same ({weights})"
 
 
 def _larger(asked: Family, probes: Mapping[int, Probe], found: int) -> str:

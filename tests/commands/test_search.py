@@ -21,6 +21,8 @@ def project(tmp_path, monkeypatch):
     """The default settings with three replicates; nothing runs in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / "data/weights").mkdir(parents=True)
+    (tmp_path / "data/weights/none").touch()
     settings(lambda tree: None)
     monkeypatch.setattr(search, "replicate_seconds", lambda study: 2.0)
     monkeypatch.setattr(search, "project_aside", nullcontext)
@@ -81,6 +83,15 @@ def test_what_fresh_seeds_do_not_confirm_is_not_recommended(project, monkeypatch
     assert "NOT confirmed on fresh seeds (3 to 5): it loses 1.25 points" in said
     assert "The next larger network is ratio 0.4" in said
     assert "afterprune export" not in said
+
+
+@pytest.mark.parametrize(("more", "word"), [(0.0, "Confirmed"), (0.5, "NOT confirmed")])
+def test_a_given_dense_network_has_no_fresh_seeds(project, monkeypatch, capsys, more, word):
+    Path("net.pt").touch()
+    settings(lambda tree: tree["train"].update(weights="net.pt"))
+    said = run(monkeypatch, capsys, Oracle(lambda ratio: 3 * ratio**2, more))
+    told = "on fresh seeds (3 to 5) of all but the dense network, which is the same (net.pt): it"
+    assert f"{word} {told}" in said
 
 
 def test_where_even_the_largest_fails_that_is_said(project, monkeypatch, capsys):
