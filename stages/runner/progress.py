@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from statistics import mean
 
@@ -18,14 +18,16 @@ OVERRUN = 0.1
 class Progress:
     """The progress of the stages that `needs` names, each after those that it needs.
 
-    `times` are those of earlier runs, in seconds; `spread` returns how long stages take side by
-    side, from the seconds that each still takes; `clock` counts seconds.
+    `times` are those of earlier runs, in seconds, and of the stages `reset` with other settings;
+    `spread` returns how long stages take side by side, from the seconds that each still takes;
+    `clock` counts seconds.
     """
 
     needs: Mapping[str, set[str]]
     times: Mapping[str, float]
     spread: Callable[[Mapping[str, float]], float]
     clock: Callable[[], float] = time.monotonic
+    reset: Collection[str] = ()
     running: dict[str, float] = field(default_factory=dict)
     _settled: set[str] = field(default_factory=set)
     _measured: dict[str, float] = field(default_factory=dict)
@@ -65,7 +67,16 @@ class Progress:
 
     @property
     def rough(self) -> bool:
-        """Whether neither this run nor an earlier one has timed all kinds of stages."""
+        """Whether neither this run nor an earlier one, with these settings, has timed all kinds."""
+        measured = {kind(name) for name in list(self._measured)}
+        return self._unknown or any(
+            name in self.reset and kind(name) not in measured
+            for name in self.needs
+            if name not in self._settled
+        )
+
+    @property
+    def _unknown(self) -> bool:
         known = self._seconds()
         return any(name not in known for name in self.needs if name not in self._settled)
 
@@ -86,7 +97,7 @@ class Progress:
     def _estimate(self) -> float | None:
         """Return what is left by the times of stages or, without, by the share of stages done."""
         names = [name for name in self.needs if name not in self._settled]
-        if not self.rough:
+        if not self._unknown:
             known, ages = self._seconds(), self.ages()
             return self.spread({name: _rest(known[name], ages.get(name, 0.0)) for name in names})
         if not self._measured:

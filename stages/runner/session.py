@@ -93,7 +93,7 @@ def _run(options: Options, workers: Workers, slots: Slots, room: Room, folder: P
         options.keep_going,
         folder / "logs",
     )
-    with view(Progress(pipeline.after, times, spread)) as shown:
+    with view(Progress(pipeline.after, times, spread, reset=pipeline.reset())) as shown:
         runner = Run(pipeline, workers, slots, shown, policy)
         try:
             report = runner.run()

@@ -6,6 +6,7 @@ import pytest
 
 from stages.runner.dry import preview, table, total
 from stages.runner.dvc.forecast import Forecast, Future
+from stages.runner.dvc.pipeline import Pipeline
 from stages.runner.session import Options, runner_folder
 from tests.runner.pipelines import FAN
 from tests.runner.twins import runner
@@ -44,6 +45,10 @@ def test_the_table_has_a_line_for_each_reason():
 )
 def test_the_time_of_all_says_what_is_not_known(least, most, unknown, said):
     assert total(least, most, 3, unknown) == said
+
+
+def test_the_time_of_all_says_that_some_is_rough():
+    assert total(2.0, 2.0, 3, (), rough=True).endswith("runs, some with other settings (rough)")
 
 
 def test_the_time_of_all_says_that_some_was_timed_now():
@@ -106,9 +111,35 @@ def test_times_are_those_of_the_last_run(project):
     assert "zero    runs     5.0 s   n: 1 -> 3" in said
     assert "part@d  runs     20.0 s  it never ran" in said
     # zero and the new part are sure to run; the others may: 5 + (30 + 10 | 20 + 20) + 1
-    assert (
-        said.splitlines()[-1] == "about 25 to 46 s with --workers 2, by the times of earlier runs"
+    assert said.splitlines()[-1] == (
+        "about 25 to 46 s with --workers 2, by the times of earlier runs, some with other settings "
+        "(rough)"
     )
+
+
+def test_a_time_with_other_settings_counts_only_where_there_is_no_better(project, monkeypatch):
+    """`n` is a key of zero, which all others are behind: 500 + 20 | 20 | 20 + 1, and no old 5."""
+    runner(project)
+    monkeypatch.chdir(project.folder)
+    times = {"zero": 5, "part@a": 20, "part@b": 20, "part@c": 20, "last": 1}
+    (runner_folder() / "times.json").write_text(json.dumps(times))
+    options, future = Options((), 3, None, 1, False, False), Future(seconds=lambda _: {"zero": 500})
+    assert preview(options, future) == "nothing to run"
+    project.set("n", 800)
+    said = preview(options, future)
+    assert "zero    runs     500.0 s  n: 1 -> 800" in said
+    assert "about 500 to 521 s with --workers 3, by what was timed now and by the times" in said
+
+
+def test_stages_of_other_settings_and_those_behind_them(project, monkeypatch):
+    runner(project)
+    monkeypatch.chdir(project.folder)
+    assert Pipeline().reset() == set()
+    project.set("items.b", 4)
+    project.set("items.d", 5)
+    assert Pipeline().reset() == {"part@b", "last"}
+    project.set("n", 800)
+    assert Pipeline().reset() == {"zero", "part@a", "part@b", "part@c", "part@d", "last"}
 
 
 def test_what_the_cache_holds_is_restored(project):

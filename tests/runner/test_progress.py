@@ -100,6 +100,18 @@ def test_without_times_the_share_of_stages_counts_and_is_marked(clock):
     assert found.left() == pytest.approx(40.0)
 
 
+def test_times_with_other_settings_are_rough_until_a_stage_of_the_kind_is_timed(clock):
+    """Train and what is behind it had other settings; arm@b is known as soon as arm@a has run."""
+    found = progress(clock, TIMES)
+    found.reset = {"train", "arm@a", "arm@b"}
+    assert found.left() == 175.0
+    assert f"{found}" == "stage 1 of 5, 3 min left (rough)"
+    settled(found, clock, {"data": 10.0, "train": 900.0})
+    assert found.rough
+    settled(found, clock, {"arm@a": 360.0})
+    assert not found.rough
+
+
 def test_what_is_shown_moves_slowly_to_a_new_estimate(clock):
     """155 s are left when arm@a turns out ten times as slow: 200 s for arm@b, 95 s for the page."""
     found = progress(clock, {**TIMES, "page": 95.0})

@@ -124,6 +124,19 @@ class Pipeline:
         with faults():
             return param.read_param_file(self._repo.fs, str(path), [key], flatten=True).get(key)
 
+    def reset(self) -> set[str]:
+        """Return the stages whose settings are not those in dvc.lock, and all that are behind them.
+
+        What a new stage records is not known, and one that depends on the whole of params.yaml
+        takes as long with other settings. Neither makes others take longer.
+        """
+        found: set[str] = set()
+        with faults():
+            for name, stage in self.stages.items():
+                if self.needs[name] & found or any(map(_is_reset, stage.deps)):
+                    found.add(name)
+        return found
+
     def command(self, name: str) -> Command:
         """Return what DVC would execute for a stage."""
         stage = self.stages[name]
@@ -198,6 +211,14 @@ class Pipeline:
         stage.save(run_cache=all(out.use_cache for out in plain))
         stage.commit()
         self._recorded.append(stage)
+
+
+def _is_reset(dep: Any) -> bool:
+    """Whether a dependency is of keys of a params.yaml that differ from the recorded ones."""
+    if not isinstance(dep, param.ParamsDependency) or not dep.params or not dep.hash_info.value:
+        return False
+    of_settings = Path(f"{dep}").name == dep.DEFAULT_PARAMS_FILE
+    return of_settings and bool(dep.hash_info.value != dep.read_params())
 
 
 def temporary() -> str:
