@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from stages.commands.layout import columns
-from stages.pipeline.command import faults_in_one_line
+from stages.pipeline.command import run
 from stages.pipeline.declaration import names
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
@@ -130,5 +130,4 @@ def _cache() -> Path:
 
 
 if __name__ == "__main__":
-    with faults_in_one_line():
-        app()
+    run(app)

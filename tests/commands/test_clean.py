@@ -1,5 +1,7 @@
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -133,3 +135,11 @@ def test_what_is_linked_elsewhere_is_not_said_to_be_freed(state, capsys):
         "another 2.0 MB stay on the disk: they are linked to the outputs or to DVC's cache\n"
     )
     assert (state.parent / "output").read_bytes() == b"a" * 2_000_000
+
+
+def test_a_bad_option_is_one_line_of_its_own_process_too():
+    asked = [sys.executable, "-m", "stages.commands.clean", "--foo"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("python -m stages.commands.clean --foo: no option --foo; ")
