@@ -2,16 +2,14 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+from stages.commands.places import REPORTS
 from stages.pipeline.made import check_made
 from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
 from stages.reporting.report import Report, report_of
 from stages.reporting.settings import Compare
 from stages.results.files import read_results
-
-REPORTS = Path("reports")
 
 
 def finished_report() -> Report:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stages.commands.places import REPORTS
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, lookup, read_yaml
 
-REPORTS = Path("reports")
 STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
 PRESENT = "reports/ (the present study)"

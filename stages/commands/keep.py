@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.joined import REPORTS, STUDIES, join
+from stages.commands.joined import STUDIES, join
+from stages.commands.places import REPORTS
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text

@@ -11,12 +11,12 @@ from typing import Any
 import typer
 
 from stages.commands.git import git
+from stages.commands.places import REPORTS
 from stages.pipeline.command import run
 from stages.pipeline.digests import CODE
 from stages.pipeline.params import PARAMS, parse_yaml
 
 app = typer.Typer(add_completion=False)
-REPORTS = Path("reports")
 RESULTS = (REPORTS / "dense.json", REPORTS / "arms")
 TABLES = REPORTS / "tables"
 ACCURACY = "test_top1_percent_mean"

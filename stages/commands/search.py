@@ -1,9 +1,8 @@
 """The smallest network of a method that keeps the accuracy, by bisection through the cache."""
 
-from pathlib import Path
-
 from stages.commands.aside import project_aside
 from stages.commands.finished import finished_report
+from stages.commands.places import REPORTS
 from stages.commands.power import replicate_seconds
 from stages.commands.probes import Family, Probe, conclusion, in_words, table
 from stages.commands.run import run_ready
@@ -23,8 +22,6 @@ from stages.statistics.estimates import paired
 from stages.study.amounts import AMOUNTS, amount_of, amounts
 from stages.study.networks import dense_network
 from stages.study.settings import Study
-
-REPORTS = Path("reports")
 
 
 def family(method: str | None, schedule: str | None, max_drop: float, step: float) -> Family:

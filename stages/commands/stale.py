@@ -1,13 +1,11 @@
 """Results that no arm of params.yaml makes: another study left them below reports/."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from stages.commands.places import REPORTS
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
-
-REPORTS = Path("reports")
 
 
 def remove_stale_results(targets: Sequence[str] = ()) -> None:

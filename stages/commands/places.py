@@ -1,0 +1,5 @@
+"""Where commands find what runs of the study leave."""
+
+from pathlib import Path
+
+REPORTS = Path("reports")
