@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from stages.commands.layout import columns
-from stages.data.described import DESCRIPTION
+from stages.commands.places import DESCRIPTION
 from stages.dense.settings import Train
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault

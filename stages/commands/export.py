@@ -11,7 +11,7 @@ import torch
 import typer
 from torch import nn
 
-from stages.data.described import DESCRIPTION
+from stages.commands.places import DESCRIPTION
 from stages.evaluation.outcome import DIVERGED
 from stages.networks.compact import load
 from stages.networks.exporting import MISSING, can_export, write_onnx

@@ -3,3 +3,5 @@
 from pathlib import Path
 
 REPORTS = Path("reports")
+PREPARED = Path("data/prepared")
+DESCRIPTION = PREPARED / "description.json"

@@ -12,7 +12,8 @@ import typer
 
 from stages.commands.layout import columns, in_bytes
 from stages.commands.overhead import around
-from stages.data.described import DESCRIPTION, PREPARED, described, describes
+from stages.commands.places import DESCRIPTION, PREPARED
+from stages.data.described import described, describes
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
@@ -91,7 +92,7 @@ def prepare() -> None:
 
 def images_of(study: Study) -> Images:
     """Return the numbers of the prepared images; a Fault where there are none, or others."""
-    about = described(study.data)
+    about = described(study.data, DESCRIPTION)
     steps = steps_per_epoch(about["train"], study.train.recipe.batch_size)
     train, validation, test = (about[part] for part in ("train", "validation", "test"))
     return Images(steps, train, validation, test, len(about["classes"]))

@@ -2,11 +2,10 @@
 
 from stages.commands.aside import project_aside
 from stages.commands.finished import finished_report
-from stages.commands.places import REPORTS
+from stages.commands.places import DESCRIPTION, REPORTS
 from stages.commands.power import replicate_seconds
 from stages.commands.probes import Family, Probe, conclusion, in_words, table
 from stages.commands.run import run_ready
-from stages.data.described import DESCRIPTION
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.params import PARAMS, nearest, parse, read_yaml

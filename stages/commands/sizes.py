@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 from torch import nn
 
-from stages.data.described import DESCRIPTION
+from stages.commands.places import DESCRIPTION
 from stages.evaluation.cost import layers
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault

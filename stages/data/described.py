@@ -9,11 +9,8 @@ from stages.data.sources.registry import SOURCES
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 
-PREPARED = Path("data/prepared")
-DESCRIPTION = PREPARED / "description.json"
 
-
-def described(data: Data, description: Path = DESCRIPTION) -> dict[str, Any]:
+def described(data: Data, description: Path) -> dict[str, Any]:
     """Return the description of the prepared images; a Fault where there are none, or others."""
     if not description.is_file():
         raise Fault(f"{description}: no such file; run `afterprune run prepare`")
