@@ -62,6 +62,13 @@ def main(
         drop = max_drop or 0.0
         searching.search(searching.family(method, schedule, drop, STEP if step is None else step))
         return
+    show(method, epochs, max_drop, kept)
+
+
+def show(
+    method: str | None, epochs: int | None, max_drop: float | None, kept: float | None
+) -> None:
+    """Print the recommendation of each method that is asked for, and how to export its network."""
     report = finished_report()
     known = report.results.methods
     if method is not None and method not in known:
