@@ -13,8 +13,9 @@ from stages.replicates.processes import run_replicates
 from stages.runner.empty import empty_run
 from stages.runner.gpus import visible
 from stages.study.price import Around, Images, corruption_seconds
-from stages.study.probe import Speeds, export_seconds
+from stages.study.probe import export_seconds
 from stages.study.settings import Study
+from stages.study.speeds import Speeds
 
 TYPICAL = "stages.retrain"
 """A stage whose imports are those of most."""

@@ -36,8 +36,9 @@ from stages.study.price import (
     seconds_of,
     stage_seconds,
 )
-from stages.study.probe import Probe, Speeds, together
+from stages.study.probe import Probe
 from stages.study.settings import Study
+from stages.study.speeds import Speeds, together
 
 app = typer.Typer(add_completion=False)
 

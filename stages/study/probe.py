@@ -5,10 +5,10 @@ turns, and the devices of one replicate wait for each other: what is timed is wh
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from stages.networks import compact
 from stages.networks.building import Spec
 from stages.networks.exporting import write_onnx
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import read_json, write_json
+from stages.pipeline.files import write_json
 from stages.pruning.replicate import Task, prune_replicate
 from stages.pruning.settings import Entry
 from stages.replicates import ranks
@@ -41,20 +41,6 @@ ENOUGH_SECONDS = 1.0
 MOST = 20
 LOOK = 0.002
 PATIENCE = 600.0
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """The speed of the dense network, and by method of what each round leaves.
-
-    `pruning` has the seconds of pruning itself; `unknown` says by method why what it leaves is
-    unknown, and timed as the dense network.
-    """
-
-    dense: Speed
-    pruned: Mapping[str, Sequence[Speed]]
-    pruning: Mapping[str, float]
-    unknown: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -198,24 +184,6 @@ def export_seconds(study: Study, images: Path, method: str, target: Path) -> flo
     for each in networks:
         write_onnx(each.eval(), torch.zeros(2, *shape), target)
     return time.perf_counter() - begun
-
-
-def together(folder: Path) -> Speeds:
-    """Return the mean of what all processes found."""
-    found = [read_json(path) for path in sorted(folder.glob("*.json"))]
-    pruned = {
-        name: [_mean([each["pruned"][name][turn] for each in found]) for turn in range(len(rounds))]
-        for name, rounds in found[0]["pruned"].items()
-    }
-    pruning = {name: mean(each["pruning"][name] for each in found) for name in pruned}
-    dense = _mean([each["dense"] for each in found])
-    return Speeds(dense, pruned, pruning, found[0]["unknown"])
-
-
-def _mean(speeds: Sequence[Mapping[str, float]]) -> Speed:
-    first = speeds[0]
-    seconds = {key: mean(each[key] for each in speeds) for key in ("step", "image", "once")}
-    return Speed(**seconds, nbytes=int(first["nbytes"]), macs=int(first["macs"]))
 
 
 def _run(network: nn.Module, study: Study, data: Prepared, compute: Compute, steps: int) -> Run:

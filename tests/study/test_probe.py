@@ -6,7 +6,8 @@ import pytest
 
 from stages.replicates.settings import Compute
 from stages.study.price import Speed
-from stages.study.probe import gpu_of, on_gpu, together
+from stages.study.probe import gpu_of, on_gpu
+from stages.study.speeds import together
 
 
 def test_what_all_processes_found_is_averaged(tmp_path):
