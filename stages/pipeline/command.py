@@ -77,5 +77,6 @@ def _wrong(error: Any, app: typer.Typer) -> str:
     if unknown := getattr(error, "option_name", None):
         options = [name for each in typer.main.get_command(app).params for name in each.opts]
         if unknown not in options:
-            return f"no option {unknown}; {nearest(unknown, [n for n in options if n[0] == '-'])}"
+            known = [name for name in options if name.startswith("-")]
+            return f"no option {unknown}; {nearest(unknown, [*known, '--help'])}"
     return " ".join(error.format_message().split()).rstrip(".")

@@ -28,7 +28,7 @@ OUTPUTS = {
 
 STAGES: list[tuple[str, str]] = [
     ("validate x", "validate x: Got unexpected extra argument"),
-    ("validate --method l1", "validate --method l1: no option --method; valid:"),
+    ("validate --method l1", "validate --method l1: no option --method; valid: --help; see"),
     ("code --force", "code --force: no option --force; valid:"),
     ("prepare data", "prepare data: Got unexpected extra argument"),
     ("rehearse --methods l1", "no option --methods; valid:"),
