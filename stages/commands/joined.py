@@ -1,9 +1,9 @@
-"""The page of all studies, reports/studies/README.md, from the files that were kept of them."""
+"""What joins all studies, a page and a table, from the files that were kept of them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.commands.places import REPORTS
 from stages.pipeline.fault import Fault
@@ -11,29 +11,58 @@ from stages.pipeline.files import write_text
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, lookup, read_yaml
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stages.reporting.studies.kept import Kept
+
 STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
+RESULTS = REPORTS / "results.csv"
 PRESENT = "reports/ (the present study)"
 """What the study in reports/ is called: no folder of a kept one has a slash in its name."""
 AGAIN = "afterprune studies --rerun"
 
 
 def join() -> None:
-    """Write the page of all studies; print what is on it, and on stderr what is not and why."""
+    """Write what joins all studies; print what is in it, and on stderr what is not and why."""
+    found, left_out = read_all()
+    for path, text in joint(found, left_out).items():
+        write_text(path, text)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    print(f"{PAGE} joins {', '.join(study.name for study in found) or 'no study'}")
+
+
+def read_all() -> "tuple[list[Kept], list[str]]":
+    """Return all studies that can be read, and why the others cannot."""
     from stages.reporting.studies.kept import read_kept  # pandas: a second that others do not need
-    from stages.reporting.studies.page import page
 
     found, left_out = [], []
     for name, tables, params, link in sources():
         try:
-            found.append(read_kept(tables, params, name, link))
+            made_by = here() if name == PRESENT else None
+            found.append(read_kept(tables, params, name, link, made_by))
         except Fault as fault:
             again = "dvc repro" if tables.parent == REPORTS else f"{AGAIN} {name}"
             left_out.append(f"{str(fault).splitlines()[0]}; `{again}` makes it again")
-    write_text(PAGE, page(found, left_out))
-    for reason in left_out:
-        print(f"left out: {reason}", file=sys.stderr)
-    print(f"{PAGE} joins {', '.join(study.name for study in found) or 'no study'}")
+    return found, left_out
+
+
+def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
+    """Return the files that join studies and their text; `left_out` as `read_all` has it."""
+    from stages.reporting.studies.page import page
+    from stages.reporting.studies.rows import rows
+    from stages.reporting.tables import as_csv
+
+    return {PAGE: page(found, left_out), RESULTS: as_csv(rows(found))}
+
+
+def here() -> "pd.DataFrame":
+    """Return what made each arm of the study in reports/."""
+    from stages.reporting.studies.origins import origins
+
+    return origins(REPORTS, (read_yaml(LOCK).get("stages") or {}) if LOCK.is_file() else {})
 
 
 def sources() -> Iterator[tuple[str, Path, Path, str]]:

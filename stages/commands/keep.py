@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.joined import STUDIES, join
+from stages.commands.joined import STUDIES, here, join
 from stages.commands.places import REPORTS
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
@@ -29,7 +29,7 @@ def main(
 ) -> None:
     """Copy the finished report and params.yaml to reports/studies/NAME, for git.
 
-    Then write reports/studies/README.md, which joins all studies, again.
+    Then write what joins all studies again: reports/studies/README.md and reports/results.csv.
     """
     if not re.fullmatch(NAME, name):
         raise Fault(f"the study's name is {shown(name)}; it should match {NAME}")
@@ -45,8 +45,12 @@ def main(
 def keep(folder: Path) -> None:
     """Copy the report, all that it links to, and params.yaml to `folder`; replace what is there.
 
-    The page's links are relative, so they work from there too.
+    The page's links are relative, so they work from there too. What made each arm is written beside
+    the tables, since dvc.lock goes on to other studies.
     """
+    from stages.reporting.studies.origins import ORIGINS  # pandas
+    from stages.reporting.tables import as_csv
+
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
     page = (REPORTS / "README.md").read_text(encoding="utf-8")
     for part in linked(page):
@@ -57,6 +61,7 @@ def keep(folder: Path) -> None:
         else:
             shutil.copyfile(REPORTS / part, target)
     shutil.copyfile(PARAMS, aside / PARAMS.name)
+    write_text(aside / "tables" / ORIGINS, as_csv(here()))
     head, _, body = page.partition("\n")
     note = f"The study `{folder.name}`: the settings are in [params.yaml]({PARAMS.name})."
     write_text(aside / "README.md", f"{head}\n\n{note}\n{body}")

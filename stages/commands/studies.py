@@ -1,4 +1,4 @@
-"""Join all kept studies on one page, or run them again."""
+"""Join all kept studies on one page and in one table, or run them again."""
 
 import signal
 import subprocess
@@ -33,7 +33,7 @@ def main(
         bool, typer.Option("--rerun", help="First run them again, each by its own params.yaml.")
     ] = False,
 ) -> None:
-    """Write reports/studies/README.md, which joins the verdicts of all kept studies.
+    """Write reports/studies/README.md and reports/results.csv, which join all kept studies.
 
     The study in reports/ takes part, where it is that of params.yaml. To run a study again makes
     its params.yaml that of the project for as long as it runs; what is in the cache runs no more.

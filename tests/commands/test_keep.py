@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -6,9 +7,11 @@ from typer.testing import CliRunner
 
 from stages.commands.keep import app, keep, linked
 from stages.pipeline.fault import Fault
+from stages.reporting.studies.origins import digest
 
 ROOT = Path(__file__).parents[2]
 LINKS = "![a figure](figures/arms.svg), [a table](tables/arms.csv) and [curves](curves)"
+ARM = '{"environment": {"device": "cpu"}}\n'
 PAGE = f"# Title\n\nText with {LINKS}.\n"
 
 
@@ -17,7 +20,7 @@ def study(tmp_path, monkeypatch):
     """Return the folder that a finished report is kept in."""
     monkeypatch.chdir(tmp_path)
     reports = {"README.md": PAGE, "headline.json": "{}\n"}
-    reports |= {"figures/arms.svg": "<svg/>\n", "tables/arms.csv": "a\n", "arms/l1/a.json": "{}\n"}
+    reports |= {"figures/arms.svg": "<svg/>\n", "tables/arms.csv": "a\n", "arms/l1/a.json": ARM}
     reports |= {"curves/l1-a.csv": "epoch\n"}
     for name, text in reports.items():
         path = Path("reports", name)
@@ -35,6 +38,16 @@ def test_a_kept_study_is_whole(study):
     assert all((study / link).exists() for link in links)
     assert (study / "params.yaml").read_text() == "seeds: 3\n"
     assert (study / "curves/l1-a.csv").read_text() == "epoch\n"
+
+
+def test_what_made_each_arm_is_kept_since_the_lock_goes_on(study):
+    entry = {"cmd": "python -m stages.retrain --method l1 --schedule a"}
+    Path("dvc.lock").write_text(json.dumps({"stages": {"retrain@l1-a": entry}}))
+    keep(study)
+    text = (study / "tables/origins.csv").read_text()
+    assert text == (
+        f'method,schedule,environment,lock_entry\nl1,a,"{{""device"": ""cpu""}}",{digest(entry)}\n'
+    )
 
 
 def test_nothing_is_kept_that_the_page_does_not_link_to(study):

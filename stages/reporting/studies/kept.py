@@ -14,16 +14,33 @@ from stages.pipeline.params import lookup, parse, read_yaml
 from stages.reporting.claims.published import CLAIMS
 from stages.reporting.report import lines_of
 from stages.reporting.settings import Compare
+from stages.reporting.studies.origins import COLUMNS, ORIGINS
 
 ARM = {"method": "str", "schedule": "str", "epochs": "int"}
+MEASURES = (
+    *("dense_test_top1_percent", "test_top1_percent", "selected_test_top1_percent"),
+    *("best_of_test_top1_percent", "validation_top1_percent", "test_loss"),
+)
+"""What replicates.csv has of every replicate."""
+COSTS = (
+    *("parameters_kept_percent", "macs_kept_percent"),
+    "retraining_macs_percent_of_dense_training",
+)
+"""What arms.csv has of every arm that is the same for all its replicates."""
+DIFFERENCES = ("difference_to_baseline_points", "difference_to_dense_points")
 TABLES: Mapping[str, Mapping[str, str]] = {
     "replicates": {
         **ARM,
         "seed": "int",
-        "dense_test_top1_percent": "float",
-        "test_top1_percent": "float",
+        **dict.fromkeys(MEASURES, "float"),
+        "diverged_in_epoch": "float",
     },
-    "arms": {**ARM, "diverged": "int", "parameters_kept_percent": "float"},
+    "arms": {
+        **ARM,
+        **{"start": "str", "curve": "str", "rounds": "int", "diverged": "int"},
+        **dict.fromkeys(COSTS, "float"),
+        **{f"{each}_{end}": "float" for each in DIFFERENCES for end in ("mean", "low", "high")},
+    },
     "winners": {
         **{"method": "str", "epochs": "int", "arms": "int"},
         **{"highest_mean": "str", "winner": "str", "best_set": "str"},
@@ -38,6 +55,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 """The tables that the page is made of, with the columns that it reads and their types."""
 DENSE = ("seed", "data", "model", "train")
 """The groups of params.yaml that make the dense networks."""
+Entries = dict[str, dict[str, Any]]
 T = TypeVar("T")
 OTHER = "another version wrote it"
 
@@ -46,7 +64,9 @@ OTHER = "another version wrote it"
 class Kept:
     """A study: its name, the page to link to, what it is, its settings and tables by name.
 
-    `schedules` are the entries of params.yaml, `dense` its groups that make the dense networks.
+    `settings` are those of params.yaml; `dense` its groups that make the dense networks, which
+    train for `dense_epochs`; `methods` and `schedules` its entries of pruning and retraining.
+    `origins` says what made each arm (see `studies.origins`).
     """
 
     name: str
@@ -54,10 +74,14 @@ class Kept:
     title: str
     data: str
     network: str
+    settings: Mapping[str, Any]
     dense: Mapping[str, Any]
+    dense_epochs: int
+    methods: Mapping[str, Mapping[str, Any]]
     schedules: Mapping[str, Mapping[str, Any]]
     compare: Compare
     tables: Mapping[str, pd.DataFrame]
+    origins: pd.DataFrame
 
     @cached_property
     def line_of(self) -> Mapping[str, str]:
@@ -77,8 +101,13 @@ class Kept:
         return once.pivot(index=["method", "epochs", "seed"], columns="line", values="points")
 
 
-def read_kept(tables: Path, params: Path, name: str, page: str) -> Kept:
-    """Read a study; a Fault names the file that is missing, damaged or another version's."""
+def read_kept(
+    tables: Path, params: Path, name: str, page: str, origins: pd.DataFrame | None = None
+) -> Kept:
+    """Read a study; a Fault names the file that is missing, damaged or another version's.
+
+    `origins` are those of the study where it was not kept, None to read them from its tables.
+    """
     settings = read_yaml(params)
 
     def setting(key: str, kind: type[T]) -> T:
@@ -90,15 +119,20 @@ def read_kept(tables: Path, params: Path, name: str, page: str) -> Kept:
         _title(read_text(params)),
         setting("data.source", str),
         setting("model.factory", str),
+        settings,
         {key: lookup(settings, key, params) for key in DENSE},
-        setting("retrain.schedules", dict[str, dict[str, Any]]),
+        setting("train.epochs", int),
+        setting("prune.methods", Entries) | setting("prune.iterative", Entries),
+        setting("retrain.schedules", Entries),
         setting("compare", Compare),
         {table: _read(tables / f"{table}.csv", columns) for table, columns in TABLES.items()},
+        _origins(tables) if origins is None else origins,
     )
     for table in ("replicates", "arms"):
-        if strange := set(kept.tables[table].schedule) - set(kept.schedules):
-            path = tables / f"{table}.csv"
-            raise Fault(f"{path}: {min(strange)} is no schedule of {params}")
+        for column, known in (("method", kept.methods), ("schedule", kept.schedules)):
+            if strange := set(kept.tables[table][column]) - set(known):
+                path = tables / f"{table}.csv"
+                raise Fault(f"{path}: {min(strange)} is no {column} of {params}")
     return kept
 
 
@@ -106,6 +140,12 @@ def _title(text: str) -> str:
     """Return the comment that a params.yaml begins with, as that of a preset does."""
     first = text.partition("\n")[0]
     return first.lstrip("# ").rstrip(". ") if first.startswith("#") else ""
+
+
+def _origins(tables: Path) -> pd.DataFrame:
+    """Read what made each arm; no row of a study that was kept before that was."""
+    path = tables / ORIGINS
+    return _read(path, COLUMNS) if path.is_file() else pd.DataFrame(columns=[*COLUMNS])
 
 
 def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -6,7 +6,13 @@ from stages.reporting.studies.kept import read_kept
 from tests.reporting.helpers import change, report_of
 from tests.results.study import write_study
 
-DENSE = {"seed": 0, "data": {"source": "digits"}, "model": {"factory": "resnet8"}, "train": {}}
+DENSE = {
+    "seed": 0,
+    "data": {"source": "digits"},
+    "model": {"factory": "resnet8"},
+    "train": {"epochs": 160},
+}
+ENTRY = {"granularity": "filter", "criterion": "l1"}
 
 
 @pytest.fixture
@@ -29,6 +35,7 @@ def keep_study(tmp_path):
         folder = tmp_path / "studies" / name
         write_tables(folder / "tables", report)
         settings = DENSE | dense | {"retrain": {"schedules": entries}}
+        settings["prune"] = {"methods": dict.fromkeys(methods, ENTRY), "iterative": {}}
         settings["compare"] = report.settings.model_dump(mode="json")
         text = yaml.safe_dump(settings, sort_keys=False)
         (folder / "params.yaml").write_text(f"# What `{name}` is.\n# What it asks.\n{text}")
