@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands import checked
 from stages.commands.joined import STUDIES, join, kept
 from stages.commands.keep import keep
 from stages.commands.preset import refuse_loss
@@ -32,12 +33,23 @@ def main(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="First run them again, each by its own params.yaml.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: tell what is wrong with their files.")
+    ] = False,
 ) -> None:
     """Write reports/studies/README.md and reports/results.csv, which join all kept studies.
 
     The study in reports/ takes part, where it is that of params.yaml. To run a study again makes
     its params.yaml that of the project for as long as it runs; what is in the cache runs no more.
+
+    --check holds each study's tables to their columns, ranges and replicates, computes the
+    statistics again, and compares what joins the studies with what this command would write.
     """
+    if check:
+        if names or rerun:
+            raise Fault("--check is about all studies as they are; give nothing beside it")
+        print(f"as they should be: {', '.join(checked.check()) or 'no study'}")
+        return
     known = [folder.name for folder in kept()]
     for name in names or ():
         if name not in known:

@@ -3,15 +3,17 @@ import os
 import signal
 import sys
 from pathlib import Path
+from shutil import copy, copytree
 
 import pytest
 import yaml
 
-from stages.commands import studies
+from stages.commands import checked, studies
 from stages.commands.joined import PRESENT, finished, join, kept, sources
 from stages.pipeline.fault import Fault
-from tests.mistakes.harness import afterprune
+from tests.mistakes.harness import afterprune, nothing_done
 
+ROOT = Path(__file__).parents[2]
 PARAMS = {"seeds": 3, "retrain": {"epochs": 8}}
 
 
@@ -175,6 +177,8 @@ def test_uncommitted_settings_are_refused_without_an_option_that_is_not_there(pr
         ("studies lon --rerun", "no study 'lon' in reports/studies; did you mean 'long'? valid:"),
         ("studies long", "long: the page joins all studies; --rerun runs some of them again"),
         ("studies --again", "no option --again; valid:"),
+        ("studies long --check", "--check is about all studies as they are; give nothing beside"),
+        ("studies --check --rerun", "--check is about all studies as they are; give nothing"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(project, line, told):
@@ -182,3 +186,51 @@ def test_a_wrong_command_line_is_one_line(project, line, told):
     assert ended.code in (1, 2)
     [only] = ended.err
     assert told in only
+
+
+@pytest.fixture
+def whole(tmp_path, monkeypatch):
+    """A copy of what is kept of the project's studies, as it is in git; be in it."""
+    copytree(ROOT / "reports/studies/budgets", tmp_path / "reports/studies/budgets")
+    copy(ROOT / "reports/studies/budgets/params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    join()
+    return tmp_path
+
+
+def test_studies_as_they_should_be_pass_and_nothing_is_written(whole, capsys):
+    capsys.readouterr()
+    with nothing_done(whole):
+        assert checked.check() == ["budgets"]
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "told"),
+    [
+        ("results.csv", lambda text: text.replace(",94.314,", ",94.315,", 1),
+         "results.csv: line 2: is not what the studies' files give; `afterprune studies` writes"),
+        ("results.csv", lambda text: text + "mine\n", "results.csv: line 130: is not what"),
+        ("results.csv", None, "results.csv: missing; `afterprune studies` writes it"),
+        ("studies/README.md", lambda text: f"{text}We win.\n", "README.md: line "),
+        ("studies/budgets/README.md", None, "`afterprune keep budgets` writes it"),
+        ("studies/budgets/figures/arms.svg", None, "links to figures/arms.svg, which is missing"),
+        ("studies/budgets/params.yaml", lambda text: text.replace("seeds: 8", "sedes: 8"),
+         "params.yaml: sedes is no known key; did you mean 'seeds'?"),
+        ("studies/budgets/params.yaml", lambda text: text.replace("seeds: 8", "seeds: 9"),
+         "tables/replicates.csv: has no row of l1, finetune_5, seed 8"),
+        ("studies/budgets/tables/arms.csv", lambda text: text.replace(",92.531,", ",92.631,", 1),
+         "arms.csv: line 2: test_top1_percent_mean is 92.631; the replicates give 92.531"),
+        ("studies/budgets/tables/paired.csv", None, "paired.csv: missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_kept_study_is_told_by_file(whole, file, change, told):
+    path = Path("reports", file)
+    if change:
+        path.write_text(change(path.read_text()))
+    else:
+        path.unlink(missing_ok=True)
+    with nothing_done(whole):
+        ended = afterprune("studies", "--check")
+    assert ended.code == 1
+    assert told in ended.err[0]
+    assert all(line.startswith("reports/") for line in ended.err)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import yaml
 
@@ -15,33 +17,40 @@ DENSE = {
 ENTRY = {"granularity": "filter", "criterion": "l1"}
 
 
-@pytest.fixture
-def keep_study(tmp_path):
-    """Return a function that keeps an invented study and returns its folder.
+def kept_study(root, name, arms, epochs=None, entries=None, diverging=lambda folder: None, **dense):
+    """Keep an invented study below a folder and return where.
 
     `arms` are test accuracies by (method, schedule); `entries` the schedules' settings.
     """
+    methods, schedules = (list(dict.fromkeys(key[side] for key in arms)) for side in (0, 1))
+    seeds = len(next(iter(arms.values())))
+    reports = write_study(root / f"reports_{name}", methods, schedules, seeds)
+    for (method, schedule), values in arms.items():
+        own = {"epochs": epochs[schedule]} if epochs else {}
+        change(reports, method, schedule, values, values, **own)
+    diverging(reports)
+    entries = entries or {schedule: {"curve": schedule} for schedule in schedules}
+    report = report_of(reports, methods, schedules, entries)
+    folder = root / "studies" / name
+    write_tables(folder / "tables", report)
+    settings = DENSE | dense | {"retrain": {"schedules": entries}}
+    settings["prune"] = {"methods": dict.fromkeys(methods, ENTRY), "iterative": {}}
+    settings["compare"] = report.settings.model_dump(mode="json")
+    text = yaml.safe_dump(settings, sort_keys=False)
+    (folder / "params.yaml").write_text(f"# What `{name}` is.\n# What it asks.\n{text}")
+    return folder
 
-    def kept(name, arms, epochs=None, entries=None, diverging=lambda folder: None, **dense):
-        methods, schedules = (list(dict.fromkeys(key[side] for key in arms)) for side in (0, 1))
-        seeds = len(next(iter(arms.values())))
-        reports = write_study(tmp_path / f"reports_{name}", methods, schedules, seeds)
-        for (method, schedule), values in arms.items():
-            own = {"epochs": epochs[schedule]} if epochs else {}
-            change(reports, method, schedule, values, values, **own)
-        diverging(reports)
-        entries = entries or {schedule: {"curve": schedule} for schedule in schedules}
-        report = report_of(reports, methods, schedules, entries)
-        folder = tmp_path / "studies" / name
-        write_tables(folder / "tables", report)
-        settings = DENSE | dense | {"retrain": {"schedules": entries}}
-        settings["prune"] = {"methods": dict.fromkeys(methods, ENTRY), "iterative": {}}
-        settings["compare"] = report.settings.model_dump(mode="json")
-        text = yaml.safe_dump(settings, sort_keys=False)
-        (folder / "params.yaml").write_text(f"# What `{name}` is.\n# What it asks.\n{text}")
-        return folder
 
-    return kept
+@pytest.fixture(scope="session")
+def keep_once(tmp_path_factory):
+    """Return `kept_study` for studies that several tests copy."""
+    return partial(kept_study, tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture
+def keep_study(tmp_path):
+    """Return a function that keeps an invented study, as `kept_study`."""
+    return partial(kept_study, tmp_path)
 
 
 @pytest.fixture
