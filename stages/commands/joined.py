@@ -1,4 +1,4 @@
-"""What joins all studies, a page and a table, from the files that were kept of them."""
+"""What joins all studies: a page, a table and an explorer, from the files kept of them."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
 RESULTS = REPORTS / "results.csv"
+EXPLORER = REPORTS / "explorer.html"
 PRESENT = "reports/ (the present study)"
 """What the study in reports/ is called: no folder of a kept one has a slash in its name."""
 AGAIN = "afterprune studies --rerun"
@@ -51,11 +52,16 @@ def read_all() -> "tuple[list[Kept], list[str]]":
 
 def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
     """Return the files that join studies and their text; `left_out` as `read_all` has it."""
+    from stages.reporting.studies.explorer.page import page as explorer
     from stages.reporting.studies.page import page
     from stages.reporting.studies.rows import rows
     from stages.reporting.tables import as_csv
 
-    return {PAGE: page(found, left_out), RESULTS: as_csv(rows(found))}
+    return {
+        PAGE: page(found, left_out),
+        RESULTS: as_csv(rows(found)),
+        EXPLORER: explorer(found, PRESENT),
+    }
 
 
 def here() -> "pd.DataFrame":

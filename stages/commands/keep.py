@@ -29,7 +29,7 @@ def main(
 ) -> None:
     """Copy the finished report and params.yaml to reports/studies/NAME, for git.
 
-    Then write what joins all studies again: reports/studies/README.md and reports/results.csv.
+    Then write what joins all studies again, as `afterprune studies` does.
     """
     if not re.fullmatch(NAME, name):
         raise Fault(f"the study's name is {shown(name)}; it should match {NAME}")

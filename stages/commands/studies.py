@@ -1,4 +1,4 @@
-"""Join all kept studies on one page and in one table, or run them again."""
+"""Join all kept studies: a page, a table, an explorer; check them, or run them again."""
 
 import signal
 import subprocess
@@ -37,7 +37,7 @@ def main(
         bool, typer.Option("--check", help="Write nothing: tell what is wrong with their files.")
     ] = False,
 ) -> None:
-    """Write reports/studies/README.md and reports/results.csv, which join all kept studies.
+    """Write what joins all kept studies: reports/studies/README.md, results.csv, explorer.html.
 
     The study in reports/ takes part, where it is that of params.yaml. To run a study again makes
     its params.yaml that of the project for as long as it runs; what is in the cache runs no more.

@@ -211,6 +211,7 @@ def test_studies_as_they_should_be_pass_and_nothing_is_written(whole, capsys):
          "results.csv: line 2: is not what the studies' files give; `afterprune studies` writes"),
         ("results.csv", lambda text: text + "mine\n", "results.csv: line 130: is not what"),
         ("results.csv", None, "results.csv: missing; `afterprune studies` writes it"),
+        ("explorer.html", lambda text: text.replace("94.314", "94.315", 1), "explorer.html: line "),
         ("studies/README.md", lambda text: f"{text}We win.\n", "README.md: line "),
         ("studies/budgets/README.md", None, "`afterprune keep budgets` writes it"),
         ("studies/budgets/figures/arms.svg", None, "links to figures/arms.svg, which is missing"),
