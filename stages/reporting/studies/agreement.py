@@ -69,6 +69,11 @@ class Recomputed:
         ours, theirs = self.values(method, schedule), self.values(method, rival)
         return None if rival == schedule else paired(ours, theirs, self.confidence)
 
+    def to_dense(self, method: str, schedule: str) -> Estimate:
+        """An arm minus the dense network."""
+        dense = self.values(method, schedule, "dense_test_top1_percent")
+        return paired(self.values(method, schedule), dense, self.confidence)
+
     def arm(self, method: str, schedule: str) -> Expected:
         """What the columns of arms.csv should hold."""
         found: dict[str, tuple[float, float]] = {}
@@ -78,9 +83,7 @@ class Recomputed:
             found[f"{name}_sd"] = (value.sd, self.slack(value.n, HALF)[1])
         loss = self.values(method, schedule, "test_loss").mean(skipna=False)
         found["test_loss_mean"] = (float(loss), 2 * HALF)
-        dense = self.values(method, schedule, "dense_test_top1_percent")
-        to_dense = paired(self.values(method, schedule), dense, self.confidence)
-        found |= self.interval("difference_to_dense_points", to_dense)
+        found |= self.interval("difference_to_dense_points", self.to_dense(method, schedule))
         to_baseline = self.to_baseline(method, schedule)
         nothing = Estimate(math.nan, math.nan, 0, math.nan, math.nan)
         return found | self.interval("difference_to_baseline_points", to_baseline or nothing)

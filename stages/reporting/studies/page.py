@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stages.pipeline.fault import Fault
-from stages.reporting.studies import claims, meetings, wins
+from stages.reporting.studies import claims, meetings, published, wins
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown, mean_sd
 from stages.reporting.words import code, level, listed
@@ -44,6 +44,8 @@ def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
                 meetings.text(studies, confidence, margin),
                 "## Claims of the literature",
                 claims.text(studies),
+                f"## {published.TITLE}",
+                published.text(studies),
                 "## How to read this",
                 _how(studies),
             ]

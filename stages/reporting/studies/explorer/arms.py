@@ -10,7 +10,7 @@ import yaml
 
 from stages.reporting.studies.agreement import Recomputed
 from stages.reporting.studies.kept import Kept
-from stages.statistics.estimates import Estimate, estimate, paired
+from stages.statistics.estimates import Estimate, estimate
 from stages.statistics.verdicts import verdict
 
 DECIMALS = 3
@@ -75,11 +75,10 @@ def written(settings: Mapping[str, Any]) -> str:
 def _compared(ours: Recomputed, method: str, schedule: str) -> dict[str, Any]:
     """Return an arm's accuracy and its differences to dense network and baseline."""
     scores, to_baseline = ours.values(method, schedule), ours.to_baseline(method, schedule)
-    dense = ours.values(method, schedule, MEASURED[0])
     judged = to_baseline and verdict(to_baseline, ours.study.compare.margin, ours.levels)
     return {
         "test": _interval(estimate(scores, ours.confidence)),
-        "to_dense": _interval(paired(scores, dense, ours.confidence)),
+        "to_dense": _interval(ours.to_dense(method, schedule)),
         "to_baseline": to_baseline and _interval(to_baseline),
         "baseline": ours.baseline(method, schedule),
         "verdict": judged,
