@@ -28,20 +28,15 @@ def check() -> list[str]:
 
 def _faults(name: str, tables: Path, params: Path, link: str, found: "list[Kept]") -> Iterator[str]:
     """Yield what is wrong with a study; put one that can be read with the others."""
-    from stages.reporting.studies.checking import cells, faults
-    from stages.reporting.studies.kept import read_kept
+    from stages.reporting.studies.checking import read_checked
     from stages.study.settings import Study
 
     try:
-        study: Study = parse(Study, read_yaml(params), file=params)
-        if wrong := cells(tables):
-            raise Fault("\n".join(wrong))
-        kept = read_kept(tables, params, name, link, here() if name == PRESENT else None)
+        parse(Study, read_yaml(params), file=params)
+        made_by = here() if name == PRESENT else None
+        found.append(read_checked(tables, params, name, link, made_by))
     except Fault as fault:
         yield from str(fault).splitlines()
-        return
-    found.append(kept)
-    yield from faults(kept, tables, range(study.seed, study.seed + study.seeds))
 
 
 def _links(folder: Path) -> Iterator[str]:

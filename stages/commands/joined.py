@@ -37,13 +37,13 @@ def join() -> None:
 
 def read_all() -> "tuple[list[Kept], list[str]]":
     """Return all studies that can be read, and why the others cannot."""
-    from stages.reporting.studies.kept import read_kept  # pandas: a second that others do not need
+    from stages.reporting.studies.checking import read_checked  # pandas, which others do not need
 
     found, left_out = [], []
     for name, tables, params, link in sources():
         try:
             made_by = here() if name == PRESENT else None
-            found.append(read_kept(tables, params, name, link, made_by))
+            found.append(read_checked(tables, params, name, link, made_by))
         except Fault as fault:
             again = "dvc repro" if tables.parent == REPORTS else f"{AGAIN} {name}"
             left_out.append(f"{str(fault).splitlines()[0]}; `{again}` makes it again")

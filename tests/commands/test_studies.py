@@ -74,7 +74,7 @@ def test_studies_of_another_version_are_named_in_a_line_each(project, capsys):
     assert out == "reports/studies/README.md joins no study\n"
     lines = err.splitlines()
     assert len(lines) == 3
-    assert lines[1].startswith("left out: reports/studies/long/params.yaml: ")
+    assert lines[1].startswith("left out: reports/studies/long/tables/replicates.csv: missing; ")
     assert lines[1].endswith("; `afterprune studies --rerun long` makes it again")
     page = Path("reports/studies/README.md").read_text()
     assert all(line.removeprefix("left out: ") in page for line in lines)
@@ -202,6 +202,16 @@ def test_studies_as_they_should_be_pass_and_nothing_is_written(whole, capsys):
     capsys.readouterr()
     with nothing_done(whole):
         assert checked.check() == ["budgets"]
+
+
+def test_a_study_that_contradicts_itself_is_not_joined(whole, capsys):
+    path = Path("reports/studies/budgets/tables/arms.csv")
+    path.write_text(path.read_text().replace(",92.531,", ",92.631,", 1))
+    join()
+    out, err = capsys.readouterr()
+    assert out.endswith("joins no study\n")
+    assert "arms.csv: line 2: test_top1_percent_mean is 92.631; the replicates give" in err
+    assert len(Path("reports/results.csv").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ COMMANDS: list[tuple[str, str]] = [
     ("curve", "no command 'curve'; did you mean 'curves'? valid: clean, curves, dag, explain,"),
     ("''", "no command ''; valid: clean, curves,"),
     ("--version", "no command '--version'; valid: clean, curves,"),
+    ("studies --chek", "no option --chek; did you mean '--check'? valid: --"),
+    ("studies --check budgets", "--check is about all studies as they are; give nothing beside it"),
     ("RUN", "no command 'RUN'; valid: clean, curves,"),
     ("curves --epochs", "afterprune curves --epochs: Option '--epochs' requires an argument"),
     ("curves --epochs many", "curves --epochs many: Invalid value for '--epochs': "),

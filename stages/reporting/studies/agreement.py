@@ -32,8 +32,7 @@ class Recomputed:
     @cached_property
     def levels(self) -> Levels:
         """How often a verdict may be wrong: at the look of a study that grows."""
-        fewest = self.study.tables["replicates"].groupby(["method", "schedule"]).size().min()
-        look = look_at(self.study.compare, int(fewest))
+        look = look_at(self.study.compare, min(map(len, self.runs.values())))
         error = 1 - self.study.compare.confidence
         return look.levels if look else Levels(error, error)
 
@@ -43,17 +42,19 @@ class Recomputed:
         return 1 - self.levels.difference
 
     @cached_property
+    def runs(self) -> Mapping[tuple[str, str], pd.DataFrame]:
+        """The replicates of each arm, by seed."""
+        by_arm = self.study.tables["replicates"].groupby(["method", "schedule"], sort=False)
+        return {(str(m), str(s)): rows.set_index("seed") for (m, s), rows in by_arm}
+
+    @cached_property
     def epochs(self) -> Mapping[tuple[str, str], int]:
         """The budget of each arm."""
-        runs = self.study.tables["replicates"].drop_duplicates(["method", "schedule"])
-        keys = zip(runs.method, runs.schedule, strict=True)
-        return dict(zip(keys, runs.epochs, strict=True))
+        return {arm: int(rows.epochs.iloc[0]) for arm, rows in self.runs.items()}
 
     def values(self, method: str, schedule: str, name: str = SCORES[0]) -> "pd.Series[float]":
         """Return a measure of an arm by seed."""
-        runs = self.study.tables["replicates"]
-        ours = runs[(runs.method == method) & (runs.schedule == schedule)]
-        return ours.set_index("seed")[name].rename(f"{method}-{schedule}")
+        return self.runs[method, schedule][name].rename(f"{method}-{schedule}")
 
     def baseline(self, method: str, schedule: str) -> str:
         """What an arm is compared with, by the rule of `Report.baseline_of`."""
@@ -126,10 +127,9 @@ class Recomputed:
 
 def arm_faults(path: Path, rows: Sequence[Row], ours: Recomputed) -> Iterator[str]:
     """Yield a line for every statistic of arms.csv that the replicates do not give."""
-    runs = ours.study.tables["replicates"].groupby(["method", "schedule"])
     for row in rows:
         arm = (row.cells["method"], row.cells["schedule"])
-        group = runs.get_group(arm)
+        group = ours.runs[arm]
         counts = {"replicates": len(group), "diverged": int(group.diverged_in_epoch.notna().sum())}
         counts["epochs"] = int(group.epochs.iloc[0])
         exact = {name: (float(count), 0.0) for name, count in counts.items()}

@@ -3,18 +3,35 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import nearest
+from stages.pipeline.params import lookup, nearest, parse
+from stages.replicates.settings import Seeds
 from stages.reporting.studies.agreement import (
     Recomputed,
     arm_faults,
     paired_faults,
     winner_faults,
 )
-from stages.reporting.studies.kept import Kept
+from stages.reporting.studies.kept import Kept, read_kept
 from stages.reporting.studies.schema import SCORES, TABLES, Row, cell_faults, read
 
 Rows = Mapping[Path, Sequence[Row]]
+
+
+def read_checked(
+    tables: Path, params: Path, name: str, page: str, origins: pd.DataFrame | None = None
+) -> Kept:
+    """Read a study as `read_kept` does; a Fault has a line for every fault of its tables."""
+    if wrong := cells(tables):
+        raise Fault("\n".join(wrong))
+    study = read_kept(tables, params, name, page, origins)
+    first: int = parse(int, lookup(study.settings, "seed", params), "seed", params)
+    count: int = parse(Seeds, lookup(study.settings, "seeds", params), "seeds", params)
+    if wrong := faults(study, tables, range(first, first + count)):
+        raise Fault("\n".join(wrong))
+    return study
 
 
 def cells(tables: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 
 ORIGINS = "origins.csv"
@@ -27,15 +28,22 @@ def origins(reports: Path, stages: Mapping[str, Any]) -> pd.DataFrame:
     for path in sorted(reports.glob("arms/*/*.json")):
         arm = f"{path.parent.name}-{path.stem}"
         found = [stages[name] for name in (f"retrain@{arm}", f"iterate@{arm}") if name in stages]
-        environment = compact(read_json(path)["environment"])
         entry = digest(found[0]) if found else ""
-        rows.append((path.parent.name, path.stem, environment, entry))
+        rows.append((path.parent.name, path.stem, compact(_environment(path)), entry))
     return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
 def digest(entry: Mapping[str, Any]) -> str:
     """Return the hash of an entry of dvc.lock."""
     return hashlib.sha256(compact(entry).encode()).hexdigest()[:DIGEST]
+
+
+def _environment(path: Path) -> Mapping[str, Any]:
+    record = read_json(path)
+    found = record.get("environment") if isinstance(record, dict) else None
+    if not isinstance(found, dict):
+        raise Fault(f"{path}: has no environment; run `dvc repro` to make it again")
+    return found
 
 
 def compact(value: Any) -> str:

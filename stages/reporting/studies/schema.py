@@ -1,6 +1,7 @@
 """What the tables of a kept study must be, row by row: columns, kinds and ranges."""
 
 import csv
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from stages.pipeline import section
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_text
 from stages.pipeline.params import shown
-from stages.reporting.studies.kept import COSTS, DIFFERENCES, MEASURES
+from stages.reporting.studies.kept import COSTS, DIFFERENCES, MEASURES, OTHER
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Row:
 class Column:
     """What a cell may hold: text that matches `pattern`, or a number from `low` to `high`.
 
-    `whole`: no fraction. `optional`: it may be empty.
+    `whole`: no fraction. `optional`: it may be empty. `mapping`: none of these, but a JSON object.
     """
 
     low: float = -math.inf
@@ -34,6 +35,7 @@ class Column:
     whole: bool = False
     optional: bool = False
     pattern: str = ""
+    mapping: bool = False
 
     def allows(self, text: str) -> bool:
         """Whether a cell may hold this."""
@@ -42,8 +44,10 @@ class Column:
         if self.pattern:
             return bool(re.fullmatch(self.pattern, text))
         try:
+            if self.mapping:
+                return isinstance(json.loads(text), dict)
             number = float(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         within = math.isfinite(number) and self.low <= number <= self.high
         return within and not (self.whole and number % 1)
@@ -51,6 +55,8 @@ class Column:
     @property
     def rule(self) -> str:
         """What is allowed, in words."""
+        if self.mapping:
+            return "it should be a JSON object"
         if self.pattern:
             return f"it should match {self.pattern}"
         kind = "a whole number" if self.whole else "a number"
@@ -102,7 +108,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     },
     "origins": {
         **ARM,
-        "environment": Column(pattern=r"\{.*\}"),
+        "environment": Column(mapping=True),
         "lock_entry": Column(pattern="[0-9a-f]{16}", optional=True),
     },
 }
@@ -115,10 +121,10 @@ def read(path: Path, columns: Mapping[str, Column]) -> list[Row]:
         reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
         header = next(reader, [])
         if missing := [name for name in columns if name not in header]:
-            raise Fault(f"{path}: has no column {missing[0]}")
+            raise Fault(f"{path}: has no column {missing[0]}; {OTHER}")
         return [Row(reader.line_num, _cells(path, reader.line_num, header, row)) for row in reader]
     except FileNotFoundError:
-        raise Fault(f"{path}: missing") from None
+        raise Fault(f"{path}: missing; {OTHER}") from None
     except (OSError, ValueError, csv.Error) as error:
         raise Fault(f"{path}: not such a table ({' '.join(str(error).split())[:80]})") from None
 

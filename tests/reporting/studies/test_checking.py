@@ -92,7 +92,9 @@ CELLS = [
     ("winners", 2, "epochs", "9", "no arm of this method and budget finished"),
     ("winners", 2, "method", "l2", "method is l2, which params.yaml has not; valid: l1, random"),
     ("origins", 2, "lock_entry", "0123", "lock_entry is '0123'; it should match"),
-    ("origins", 3, "environment", "cpu", "environment is 'cpu'; it should match"),
+    ("origins", 3, "environment", "cpu", "environment is 'cpu'; it should be a JSON object"),
+    ("origins", 3, "environment", "{cpu}", "it should be a JSON object"),
+    ("origins", 3, "environment", '["cpu"]', "it should be a JSON object"),
     ("origins", 3, "schedule", "one", "schedule is one, which params.yaml has not; valid: "),
 ]  # fmt: skip
 

@@ -6,6 +6,7 @@ import json
 import pandas as pd
 import pytest
 
+from stages.pipeline.fault import Fault
 from stages.reporting.studies.origins import digest, origins
 from stages.reporting.studies.rows import COLUMNS, rows
 from stages.reporting.tables import as_csv
@@ -74,6 +75,15 @@ def test_a_study_that_says_what_made_its_arms(keep_study, tmp_path):
     assert ours.environment.tolist() == ['{"device": "cpu"}'] * 2
     assert ours.lock_entry.tolist() == ["0123456789abcdef"] * 2
     assert found.lock_entry.notna().sum() == 2
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"environment": null}', "{"])
+def test_an_arm_that_does_not_say_where_it_was_trained_is_a_line(tmp_path, text):
+    path = tmp_path / "arms/l1/onecycle.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(Fault, match=r"^\S*/arms/l1/onecycle\.json: (has no|not valid JSON)"):
+        origins(tmp_path, {})
 
 
 @pytest.mark.parametrize("stage", ["retrain", "iterate"])
