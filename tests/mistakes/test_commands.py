@@ -124,7 +124,7 @@ COMMANDS: list[tuple[str, str]] = [
     ("keep 'a\nb'", "the study's name is 'a\\nb'; it should match"),
     (f"keep {'k' * 300}", "…; it should match [a-z][a-z0-9_]{0,63}"),
     ("studies ../x --rerun", "no study '../x' in reports/studies; `afterprune keep NAME` adds"),
-    ("studies --again", "no option --again; valid: --rerun"),
+    ("studies --again", "no option --again; valid: --check, --rerun"),
     ("export", "Missing option '--method'; see afterprune export --help"),
     ("export --method l1", "Missing option '--schedule'"),
     ("export --method l1 --schedule scaled --format tflite", "'tflite' is not one of 'onnx',"),
