@@ -179,6 +179,7 @@ function draw_detail() {
   const arm = arms.find((each) => key(each) === state.arm);
   const aside = document.getElementById("detail");
   aside.classList.toggle("open", Boolean(arm));
+  aside.scrollTop = 0;
   document.body.classList.toggle("chosen", Boolean(arm));
   if (!arm) {
     aside.replaceChildren(make("p", { class: "empty" }, "Choose an arm to see its settings, its replicates and how to make it again."));
