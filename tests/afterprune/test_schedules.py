@@ -227,9 +227,16 @@ def test_the_dense_run_is_described_as_in_params_yaml():
         afterprune.dense_rates("step", 3, 4, lr=0.2)
 
 
-def test_importing_it_loads_torch_and_no_more_of_the_pipeline():
-    script = "import sys, afterprune; print(*sys.modules)"
+def test_a_schedule_loads_torch_and_no_more_of_the_pipeline():
+    script = "import sys, afterprune; afterprune.schedule, afterprune.load; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout
     heavy = {"dvc", "pandas", "matplotlib", "torchvision", "scipy", "sklearn", "typer"}
     assert "torch" in loaded.split()
     assert heavy.isdisjoint(loaded.split())
+
+
+def test_importing_it_alone_loads_nothing():
+    script = "import sys, afterprune; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout
+    assert "afterprune" in loaded.split()
+    assert {"torch", "numpy", "pandas"}.isdisjoint(loaded.split())

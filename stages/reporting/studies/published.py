@@ -15,7 +15,7 @@ from stages.reporting.tables import folded, markdown, with_interval
 from stages.reporting.words import code, signed
 from stages.statistics.estimates import Estimate, estimate
 
-FILE = Path(__file__).with_name("published.yaml")
+FILE = Path(__file__).parent / "published.yaml"
 TITLE = "Beside the published numbers"
 HEADER = ("Schedule", "Epochs", "Published", "Ours", "Ours − published", "n", "Study")
 NOT_RUN = "not run"
