@@ -53,10 +53,12 @@ def table(found: Sequence[Pair], report: Report, power: float, most: int) -> str
     """
     needs = [_needed(pair, report, power, most) for pair in found]
     seconds = replicate_seconds() if any(needs) else None
-    head = ("pair", "difference", "sd", "n", "verdict", "replicates", "time for the others")
+    first = ("pair", "differ in", "difference", "sd", "n", "verdict")
+    head = (*first, "replicates", "time for the others")
     rows = [
         (
             f"{pair.first} - {pair.second}",
+            ", ".join(pair.changes),
             f"{pair.difference.mean:+.2f}",
             f"{pair.difference.sd:.2f}",
             f"{pair.difference.n}",

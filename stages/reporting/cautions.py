@@ -1,7 +1,9 @@
 """What a reader must know before the answer: where evidence is weak, which arms diverged."""
 
 import math
+from collections.abc import Sequence
 
+from stages.reporting.crossing import PRUNING, changes, is_crossed
 from stages.reporting.measures import dense_test
 from stages.reporting.report import Report
 from stages.reporting.words import capital, code, count, listed
@@ -36,6 +38,19 @@ def weak(report: Report) -> list[str]:
         )
     text = capital("; ".join(reasons))
     return [f"> [!WARNING]\n> Weak evidence. {text}."] if reasons else []
+
+
+def crossed(report: Report, first: ArmResult, second: ArmResult) -> str:
+    """Say that a comparison of two arms is crossed, and of what, where it is; else nothing."""
+    differing = changes(report, first, second)
+    if not is_crossed(differing):
+        return ""
+    return f"a crossed comparison, of {listed(in_words(differing))} at once"
+
+
+def in_words(differing: Sequence[str]) -> list[str]:
+    """Return what two arms differ in as a sentence has it: keys as code."""
+    return [each if each == PRUNING else code(each) for each in differing]
 
 
 def close_call(report: Report, difference: Estimate) -> str:

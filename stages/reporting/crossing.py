@@ -1,21 +1,51 @@
-"""The crossed comparison: which schedule is best, and pruning methods held against each other."""
+"""Crossed comparisons: what two arms differ in, and pruning methods held against each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from stages.reporting.keys import Keys, changed, keys_of
 from stages.reporting.measures import last_test, last_validation
 from stages.reporting.report import Report
-from stages.statistics.estimates import Estimate, paired
+from stages.results.records import ArmResult
+from stages.statistics.estimates import Estimate
 from stages.statistics.verdicts import Verdict
+
+PRUNING = "pruning"
+"""Stands for the pruning method among the keys that arms differ in."""
+
+
+def keys_in(report: Report, arm: ArmResult) -> Keys:
+    """Return the keys of an arm, as it was run."""
+    return keys_of(report.schedules[arm.schedule], arm.epochs, arm.points.momentum)
+
+
+def changes(report: Report, first: ArmResult, second: ArmResult) -> list[str]:
+    """Return what two arms differ in: their pruning, and the keys of their entries (see `keys`).
+
+    A comparison of arms that differ in two or more is crossed: it says what all of these do
+    together, and of none what it does.
+    """
+    pruning = [PRUNING] if first.method != second.method else []
+    return [*pruning, *changed(keys_in(report, first), keys_in(report, second))]
+
+
+def is_crossed(differing: Sequence[str]) -> bool:
+    """Whether a comparison of arms that differ in these is crossed."""
+    return len(differing) > 1
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`first` - `second`, each a (method, schedule), on last-epoch test accuracy, in points."""
+    """`first` - `second`, each a (method, schedule), on last-epoch test accuracy, in points.
+
+    `changes` are what they differ in.
+    """
 
     kind: str
     first: tuple[str, str]
     second: tuple[str, str]
+    changes: Sequence[str]
     difference: Estimate
     verdict: Verdict
 
@@ -78,9 +108,11 @@ def cross(report: Report) -> Crossed | None:
 
     def against(kind: str, first: str, second: str) -> Comparison:
         names = (settings.random, first), (settings.informed, second)
-        ours, theirs = (last_test(report.results.arms[name]) for name in names)
-        difference = paired(ours, theirs, settings.confidence)
-        return Comparison(kind, *names, difference, report.verdict(difference))
+        arms = [report.results.arms[name] for name in names]
+        difference = report.gap(*arms)
+        return Comparison(
+            kind, *names, changes(report, *arms), difference, report.verdict(difference)
+        )
 
     differ = best != base
     return Crossed(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stages.reporting.crossing import choose
+from stages.reporting.crossing import changes, choose
 from stages.reporting.measures import last_test
 from stages.reporting.report import Report
 from stages.results.records import ArmResult
@@ -14,10 +14,14 @@ from stages.statistics.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Pair:
-    """Two arms, as METHOD-SCHEDULE, and what is known of the first minus the second."""
+    """Two arms, as METHOD-SCHEDULE, what they differ in, and what is known of their difference.
+
+    It is the first minus the second.
+    """
 
     first: str
     second: str
+    changes: tuple[str, ...]
     difference: Estimate
     verdict: Verdict
 
@@ -43,7 +47,8 @@ def pairs(report: Report, asked: Asked = Asked.all) -> list[Pair]:
         if len(key) == 2 and key not in found and not (first.diverged or second.diverged):
             value = paired(last_test(first), last_test(second), report.settings.confidence)
             verdict = report.verdict(value)
-            found[key] = Pair(_name(first), _name(second), value, verdict)
+            differing = tuple(changes(report, first, second))
+            found[key] = Pair(_name(first), _name(second), differing, value, verdict)
     return list(found.values())
 
 

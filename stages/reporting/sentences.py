@@ -2,7 +2,7 @@
 
 import math
 
-from stages.reporting.cautions import close_call, close_win
+from stages.reporting.cautions import close_call, close_win, crossed
 from stages.reporting.measures import training_cost
 from stages.reporting.recommendation import Constant, Recommendation
 from stages.reporting.report import Report
@@ -89,16 +89,17 @@ def _same(report: Report) -> str:
 def _loses(report: Report, found: Recommendation) -> str:
     assert found.gain is not None
     name, lost = f"baseline {code(found.baseline.schedule)}", _plain(found.gain)
+    mixed = _semicolon(crossed(report, found.best, found.baseline))
     match report.verdict(found.gain):
         case "better":
-            close = _semicolon(close_call(report, found.gain))
-            return f"The {name} loses {lost} points{_also(found.gain_for_new_images)}{close}."
+            also = _also(found.gain_for_new_images) + _semicolon(close_call(report, found.gain))
+            return f"The {name} loses {lost} points{also}{mixed}."
         case "same":
-            return f"The {name} is {_same(report)} ({lost})."
+            return f"The {name} is {_same(report)} ({lost}){mixed}."
         case "worse":
-            return f"The {name} is better: the loss is {lost} points."
+            return f"The {name} is better: the loss is {lost} points{mixed}."
     why = f", as {AGREE}" if found.gain.coincides else ""
-    return f"Whether the {name} loses anything is undecided ({lost} points){why}."
+    return f"Whether the {name} loses anything is undecided ({lost} points){why}{mixed}."
 
 
 def _semicolon(text: str) -> str:

@@ -7,6 +7,8 @@ MOST_NAMES = 3
 AGREE = "two differences that agree to the digit show no spread"
 """Why a pair of two replicates may be undecided although no interval of it spans 0."""
 
+NUMBERS = "no", "one", "two", "three", "four", "five", "six"
+
 
 def code(name: str) -> str:
     """A name from params.yaml."""
@@ -31,6 +33,12 @@ def crowd(names: Sequence[str]) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def spelled(number: int, noun: str) -> str:
+    """The same, a small number as a word."""
+    word = NUMBERS[number] if number < len(NUMBERS) else str(number)
+    return count(number, noun).replace(str(number), word, 1)
 
 
 def capital(text: str) -> str:

@@ -64,7 +64,7 @@ def test_power_lists_the_undecided_pairs_and_says_where_the_time_is_unknown(proj
     first, _, head, *rows = done.stdout.splitlines()
     decided, _, every = first.split()[:3]
     assert len(rows) == int(every) - int(decided)
-    assert head.split()[:3] == ["pair", "difference", "sd"]
+    assert head.split()[:3] == ["pair", "differ", "in"]
     assert all("undecided" in row for row in rows)
     assert len(run(power, "--all").stdout.splitlines()) == 3 + int(every)
     assert "the time is not known: data/prepared/description.json" in done.stderr
@@ -73,8 +73,8 @@ def test_power_lists_the_undecided_pairs_and_says_where_the_time_is_unknown(proj
 def test_power_asks_for_more_than_there_are_of_open_pairs_alone(project):
     names = ["finetune", "scaled", "onecycle"]
     report = report_of(Path("reports"), METHODS, names)
-    open_one = Pair("a", "b", Estimate(0.9, 1.0, 20, -0.1, 1.9), "undecided")
-    decided = Pair("a", "c", Estimate(2.0, 1.0, 20, 1.5, 2.5), "better")
+    open_one = Pair("a", "b", ("curve",), Estimate(0.9, 1.0, 20, -0.1, 1.9), "undecided")
+    decided = Pair("a", "c", ("curve",), Estimate(2.0, 1.0, 20, 1.5, 2.5), "better")
     _, one, other = power.table([open_one, decided], report, 0.8, 48).splitlines()
     assert one.split()[-1] == "21"
     assert other.split()[-2:] == ["better", "enough"]

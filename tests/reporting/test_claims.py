@@ -32,7 +32,9 @@ KINDS = {
     "steps": ("final", "scaled", LARGE),
     "cycle": ("final", "onecycle", LARGE),
     "new": ("fresh", "stretch", LARGE),
+    "taught": ("final", "onecycle", LARGE),
 }
+OWN = {"taught": {"teacher": {}}}
 METHODS = ("l1", "random")
 DENSE_EPOCHS = 100
 
@@ -107,7 +109,7 @@ def claims(cells, kept=50, dense=90.0, noise=NOISE, scatter=1.0, random="random"
         for _, name, epochs in whole
     }
     entries = {
-        schedule: {"curve": name, "epochs": epochs}
+        schedule: {"curve": name, "epochs": epochs, **OWN.get(name, {})}
         for (name, epochs), schedule in schedules.items()
     }
     arms = {}
@@ -217,6 +219,8 @@ BUDGETS = {
         ({("cycle", 44): 89.5}, 90.0, HOLDS),
         # fresh starts are controls, not rivals
         ({("new", 20): 95.0, ("new", 60): 95.0}, 90.0, HOLDS),
+        # nor are arms that differ in more than the schedule
+        ({("taught", 20): 95.0, ("taught", 60): 95.0}, 90.0, HOLDS),
     ],
 )
 def test_claim_2_is_about_longer_budgets(changes, dense, expected):

@@ -1,7 +1,10 @@
 import pytest
 
 from stages.reporting.crossing import choose, cross
-from stages.reporting.sections.crossed import find, table
+from stages.reporting.recommendation import recommend
+from stages.reporting.sections import answer, arms
+from stages.reporting.sections.crossed import find, table, text
+from stages.reporting.sentences import sentences
 from tests.reporting.helpers import change, report_of
 
 METHODS = ["l1", "random"]
@@ -72,3 +75,66 @@ def test_no_crossed_comparison_leaves_a_header(make_study):
     rows = table(find(report_of(make_study(["l1"], ["finetune"]), ["l1"], ["finetune"])))
     assert len(rows) == 0
     assert "difference_points_low" in rows.columns
+
+
+ENTRIES = {
+    "finetune": {"curve": "constant", "lr": "last"},
+    "onecycle": {"curve": "onecycle"},
+    "weight_rewind": {"start": "rewound", "curve": "replay"},
+}
+
+
+def best(make_study, name):
+    """Return a report of two methods in which a schedule is the best by far."""
+    folder = make_study(METHODS, list(ENTRIES))
+    for method in METHODS:
+        change(folder, method, name, test=[0.97, 0.98, 0.98], validation=[0.97] * 3)
+    return report_of(folder, METHODS, list(ENTRIES), ENTRIES)
+
+
+MIXED = "; a crossed comparison, of `start` and `curve` at once."
+
+
+@pytest.mark.parametrize("name", ["onecycle", "weight_rewind"])
+def test_one_key_is_a_plain_comparison_and_two_are_a_crossed_one(make_study, name):
+    report = best(make_study, name)
+    _, against = answer.text(answer.find(report)).split(" Against the baseline", 2)[:2]
+    against = against.split(" Against the dense")[0]
+    for said in (sentences(report, recommend(report, "l1"))[1], against):
+        assert (MIXED in said) is (name == "weight_rewind")
+
+
+def test_the_closest_rival_may_be_a_crossed_comparison(make_study):
+    report = best(make_study, "onecycle")
+    parts = answer.text(answer.find(report)).split("the closest, `weight_rewind`, ")
+    assert len(parts) == 3
+    assert all(MIXED in said.split("Against the")[0] for said in parts[1:])
+
+
+def test_the_table_of_arms_says_what_each_differs_in(make_study):
+    page = arms.text(best(make_study, "onecycle"))
+    assert "| **`onecycle`** | `curve` | 72 |" in page
+    assert "| `weight_rewind` | `start`, `curve` (crossed) | 72 |" in page
+    assert "| `finetune` (baseline) | – | 72 |" in page
+
+
+def test_paired_differences_say_what_the_arms_differ_in(make_study):
+    rows = arms.PAIRED.table(best(make_study, "onecycle"))
+    assert rows["differ_in"].tolist() == ["curve", "start curve"] * 2
+    assert rows["crossed"].tolist() == ["no", "yes"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "number"),
+    [
+        ("onecycle", "pruning and `curve`", "two changes"),
+        ("weight_rewind", "pruning, `start` and `curve`", "three changes"),
+    ],
+)
+def test_crossing_pruning_and_schedule_counts_what_varies(make_study, name, keys, number):
+    found = find(best(make_study, name))
+    page = text(found)
+    assert page.count("| one change: pruning |") == 2
+    assert f"| **{number}**: {keys} |" in page
+    assert table(found)["differ_in"].tolist()[:2] == ["pruning", "pruning"]
+    assert f"The crossed comparison mixes {number}," in answer.text(answer.find(found[0]))

@@ -132,7 +132,7 @@ def test_the_answer_names_arm_epoch_and_learning_rate(make):
 def test_the_table_of_arms_puts_it_last_with_n_of_all(make):
     text = page(make(("l1", "onecycle", [1])))
     rows = [line for line in text.splitlines() if re.match(r"\| \**`\w+`.* \| 72 \|", line)]
-    assert rows[3].startswith("| `onecycle` | 72 | diverged (1 of 4) | – | – | – | – |")
+    assert rows[3].startswith("| `onecycle` | `curve` | 72 | diverged (1 of 4) | – | – | – | – |")
     assert rows[3].endswith("| 3 of 4 |")
     assert all(row.endswith("| 4 |") for row in rows[:3])
 

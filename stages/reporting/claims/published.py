@@ -115,7 +115,12 @@ def _flat(judge: Judge) -> Part:
 
 def _best(judge: Judge) -> Part:
     text, line = "One-cycle is best in nearly every cell", judge.informed.onecycle
-    others = [r for r in judge.informed.lines.values() if r is not line and r.start != "fresh"]
+    report = judge.report
+    others = [
+        other
+        for label, other in judge.informed.lines.items()
+        if other is not line and other.start != "fresh" and report.is_plain(report.lines[label][0])
+    ]
     cells = line.arms if line else {}
     rivals = [arm for other in others for arm in other.arms.values() if not arm.diverged]
     best = {
@@ -125,7 +130,7 @@ def _best(judge: Judge) -> Part:
     }
     if line is None or not best:
         lone = "it takes a one-cycle arm and a rival of equal budget"
-        return Part(text, missing=f"{lone} that finished" if judge.report.diverged else lone)
+        return Part(text, missing=f"{lone} that finished" if report.diverged else lone)
     ours = [line.arms[epochs] for epochs in best]
     theirs = list(best.values())
     pairs = zip(ours, theirs, strict=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stages.reporting.cautions import close_win, diverged
+from stages.reporting.cautions import crossed as mixed
 from stages.reporting.claims.evidence import Claim
 from stages.reporting.crossing import Crossed, cross
 from stages.reporting.measures import kept_by, last_test
@@ -145,7 +146,7 @@ def _sentence(report: Report, cell: Cell) -> str:
     result = f"{mean_sd(last_test(best))} % (n = {len(best.replicates)})"
     return (
         f"{_head(report, cell.method)}, {count(cell.epochs, 'epoch')}: "
-        f"{_outcome(report, cell.contest, result)}{_against_baseline(report, cell, best)} "
+        f"{_outcome(report, cell, result)}{_against_baseline(report, cell, best)} "
         f"{_identical(cell.contest)}"
         f"Against the dense network: {_points(report, report.to_dense(best))}."
     )
@@ -157,7 +158,8 @@ def _head(report: Report, method: str) -> str:
     return f"**{method}**, {kept_by(report.results, method):.1f} % of the parameters{repeats}"
 
 
-def _outcome(report: Report, contest: Contest, result: str) -> str:
+def _outcome(report: Report, cell: Cell, result: str) -> str:
+    contest = cell.contest
     best, closest = code(contest.best), contest.runner_up or ""
     margin = contest.margins[closest]
     interval = f"{level(report.settings.confidence)} interval {_range(margin)}"
@@ -170,8 +172,9 @@ def _outcome(report: Report, contest: Contest, result: str) -> str:
         )
         small = ", too little to matter" if report.verdict(margin) == "same" else ""
         lead = f"by {margin.mean:.2f} points ({interval}){small}"
-        close = close_win(report, contest)
-        return f"{best} **wins** with {result}. {ahead} {lead}{'; ' if close else ''}{close}."
+        first, second = (report.results.arms[cell.method, n] for n in (contest.best, closest))
+        notes = filter(None, (close_win(report, contest), mixed(report, first, second)))
+        return f"{best} **wins** with {result}. {ahead} {'; '.join([lead, *notes])}."
     if not margin.has_interval:
         return (
             f"{best} is highest with {result}, {margin.mean:.2f} points above {code(closest)}, "
@@ -212,6 +215,8 @@ def _against_baseline(report: Report, cell: Cell, best: ArmResult) -> str:
         return f" The baseline {code(baseline.schedule)} diverged."
     budget = "" if best.epochs == baseline.epochs else f" of {count(baseline.epochs, 'epoch')}"
     points = _points(report, difference)
+    note = mixed(report, best, baseline)
+    points = f"{points}; {note}" if note else points
     return f" Against the baseline {code(baseline.schedule)}{budget} alone: {points}."
 
 

@@ -1,10 +1,12 @@
 """Every arm: its accuracies, its differences to the baseline and the dense network, its cost."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from stages.reporting.arms_figure import arms_figure
+from stages.reporting.crossing import changes, is_crossed
 from stages.reporting.measures import (
     best_test,
     last_nll,
@@ -69,9 +71,10 @@ def _rows(report: Report, method: str) -> str:
     arms = report.results.of(method)
     arms = sorted(arms, key=lambda arm: (arm.epochs, bool(arm.diverged), -last_test(arm).mean()))
     validated = any(last_validation(arm).notna().any() for arm in arms)
-    header = ["Schedule", "Epochs", "Test, %", "vs baseline, points", "vs dense, points"]
+    header = ["Schedule", "Differs in", "Epochs", "Test, %", "vs baseline, points"]
+    header += ["vs dense, points"]
     header += ["Selected, %"] * validated + ["Best of test, %", "Cost, %", "n"]
-    return markdown(header, [_row(report, arm, validated) for arm in arms])
+    return markdown(header, [_row(report, arm, validated) for arm in arms], left=2)
 
 
 def _row(report: Report, arm: ArmResult, validated: bool) -> list[str]:
@@ -80,6 +83,7 @@ def _row(report: Report, arm: ArmResult, validated: bool) -> list[str]:
     bold = "**" if arm.schedule in report.winners(arm.method) else ""
     return [
         f"{bold}{name}{bold}",
+        _differs_in(changes(report, arm, report.baseline_of(arm))),
         str(arm.epochs),
         f"{bold}{accuracy(arm)}{bold}",
         with_interval(to_baseline) if to_baseline else "–",
@@ -89,6 +93,11 @@ def _row(report: Report, arm: ArmResult, validated: bool) -> list[str]:
         f"{training_cost(arm, report.results.dense):.0f}",
         finished(arm),
     ]
+
+
+def _differs_in(keys: Sequence[str]) -> str:
+    names = ", ".join(code(key) for key in keys)
+    return f"{names} (crossed)" if is_crossed(keys) else names or "–"
 
 
 def _record(report: Report, arm: ArmResult) -> dict[str, object]:
@@ -127,13 +136,16 @@ def _for_new_images(report: Report, arm: ArmResult) -> dict[str, float]:
 def _comparisons(report: Report) -> pd.DataFrame:
     """Every arm against its baseline, paired by seed, not adjusted."""
     name = "difference_points"
-    columns = ["method", "schedule", "baseline", "replicates", *interval_names(name)]
+    columns = ["method", "schedule", "baseline", "differ_in", "crossed", "replicates"]
+    columns += interval_names(name)
     columns += [f"{name}_sd", *NEW_IMAGES, "confidence_percent", "verdict", "repeat_chance"]
     rows = [
         {
             "method": arm.method,
             "schedule": arm.schedule,
             "baseline": report.baseline_of(arm).schedule,
+            "differ_in": " ".join(differing := changes(report, arm, report.baseline_of(arm))),
+            "crossed": "yes" if is_crossed(differing) else "no",
             "replicates": difference.n,
             **interval_columns(name, difference),
             f"{name}_sd": difference.sd,

@@ -1,8 +1,11 @@
 """Pruning against schedule: the crossed comparison, never shown alone."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from stages.reporting.crossing import Comparison, Crossed, cross
+from stages.reporting.cautions import in_words
+from stages.reporting.crossing import Comparison, Crossed, cross, is_crossed
 from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Report, Section
 from stages.reporting.tables import (
@@ -12,7 +15,7 @@ from stages.reporting.tables import (
     markdown,
     with_interval,
 )
-from stages.reporting.words import code, level
+from stages.reporting.words import code, level, listed, spelled
 from stages.results.records import ArmResult
 from stages.statistics.verdicts import Verdict
 
@@ -58,13 +61,14 @@ def table(found: tuple[Report, Crossed | None]) -> pd.DataFrame:
     """The crossed comparison and the two under one schedule: both arms and their difference."""
     report, crossed = found
     arms = report.results.arms
-    columns = ["comparison", "first", "second", "replicates"]
+    columns = ["comparison", "first", "second", "differ_in", "replicates"]
     columns += ["first_test_top1_percent_mean", "second_test_top1_percent_mean"]
     rows = [
         {
             "comparison": item.kind,
             "first": "-".join(item.first),
             "second": "-".join(item.second),
+            "differ_in": " ".join(item.changes),
             "replicates": item.difference.n,
             "first_test_top1_percent_mean": _mean(arms[item.first]),
             "second_test_top1_percent_mean": _mean(arms[item.second]),
@@ -90,8 +94,9 @@ def sentence(crossed: Crossed, confidence: float) -> str:
         return f"{text} The baseline schedule is the best one, so there is nothing to cross."
     relation = _relation(crossed.crossed, _arm(crossed.crossed.first), _arm(crossed.crossed.second))
     return (
-        f"{text} Crossed: {relation}. The crossed comparison mixes two changes, so it does not "
-        "rank the pruning methods."
+        f"{text} Crossed: {relation}. The crossed comparison mixes "
+        f"{spelled(len(crossed.crossed.changes), 'change')}, so it does not rank the pruning "
+        "methods."
     )
 
 
@@ -126,7 +131,6 @@ def _cells(report: Report, crossed: Crossed) -> str:
 
 
 def _differences(report: Report, crossed: Crossed) -> str:
-    both = "**two changes**: pruning and schedule"
     return markdown(
         [
             "Comparison",
@@ -136,13 +140,19 @@ def _differences(report: Report, crossed: Crossed) -> str:
         [
             [
                 f"{_arm(item.first)} − {_arm(item.second)}",
-                both if item is crossed.crossed else "one change: pruning",
+                _varies(item.changes),
                 with_interval(item.difference),
             ]
             for item in crossed.all
         ],
         left=2,
     )
+
+
+def _varies(changes: Sequence[str]) -> str:
+    number = spelled(len(changes), "change")
+    number = f"**{number}**" if is_crossed(changes) else number
+    return f"{number}: {listed(in_words(changes))}"
 
 
 def _arm(arm: tuple[str, str]) -> str:

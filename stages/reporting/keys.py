@@ -1,0 +1,111 @@
+"""Which keys of their entries two arms differ in: whether one thing varies between them.
+
+An arm is its entry of `retrain.schedules`; every key of `Schedule` counts as one, whatever it
+holds, so that a new key counts too. The curve and its options are one key, `curve`: options mean
+nothing without their curve, and one-cycle against fine-tuning is one question.
+
+Two keys may be left to another: the momentum to the curve, the optimizer's state to the start. What
+is left belongs to that other key: a published schedule is a learning rate and a momentum (one-cycle
+cycles both, Le & Hua 2021), and rewound weights come with their momentum (Renda 2020). One that an
+entry names stands in for it, so it is a key of its own, where the two arms then differ in it.
+Entries alone are compared: a weight decay that an entry names counts, be it that of `train.recipe`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from stages.pipeline.params import parse
+from stages.retraining.settings import Schedule
+from stages.schedules.registry import CURVES, complete
+
+CURVE = "curve"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of an arm by name, with values of JSON.
+
+    `effects` are what the keys that may be left to another come to in the arm.
+    """
+
+    values: Mapping[str, Any]
+    effects: Mapping[str, Any]
+
+
+def keys_of(entry: Mapping[str, Any], epochs: int, momentum: Sequence[float]) -> Keys:
+    """Return the keys of an entry; `epochs` and `momentum`, by step, are what it comes to."""
+    named = {key: value for key, value in entry.items() if key in Schedule.model_fields}
+    shared: Schedule = parse(Schedule, named, "retrain.schedules")
+    options = {key: value for key, value in entry.items() if key not in named}
+    curve = options.pop(CURVE, "")
+    whole = complete(curve, options) if curve in CURVES else options
+    values = shared.model_dump(mode="json") | {"epochs": epochs}
+    return Keys(
+        {"start": values.pop("start"), CURVE: {"kind": curve, **whole}, **values},
+        {"momentum": tuple(momentum), "state": shared.keeps_state(shared.start)},
+    )
+
+
+def differ(key: str, first: Keys, second: Keys) -> bool:
+    """Whether two arms differ in a key."""
+    if first.values[key] == second.values[key]:
+        return False
+    return key not in first.effects or first.effects[key] != second.effects[key]
+
+
+def changed(first: Keys, second: Keys) -> list[str]:
+    """Return the keys that two arms differ in."""
+    return [key for key in first.values if differ(key, first, second)]
+
+
+def options_changed(first: Keys, second: Keys) -> list[tuple[str, ...]]:
+    """Return the same, and where both have a key of one kind, the options in it: (key, option)."""
+    return [
+        place
+        for key in changed(first, second)
+        for place in _inside(key, first.values[key], second.values[key])
+    ]
+
+
+def name_of(place: Sequence[str]) -> str:
+    """Return the name of (key,) or (key, option): an option of the curve has none before it."""
+    return ".".join(place).removeprefix(f"{CURVE}.")
+
+
+def value_of(entry: Mapping[str, Any], place: Sequence[str]) -> str:
+    """Return what an entry says at (key,) or (key, option), as params.yaml has it, on one line.
+
+    A curve is its name, with its options in brackets.
+    """
+    key, *inside = place
+    options = {k: v for k, v in entry.items() if k not in {CURVE, *Schedule.model_fields}}
+    if inside:
+        found = options if key == CURVE else entry.get(key, {})
+        return _said(found.get(inside[0], DEFAULT))
+    if key == CURVE and options:
+        return f"{entry[CURVE]} ({flow(options)[1:-1]})"
+    return _said(entry.get(key, DEFAULT))
+
+
+def flow(value: Any) -> str:
+    """Return a value on one line of YAML."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return text.removesuffix("...\n").strip()
+
+
+def _said(value: Any) -> str:
+    return f"{value}" if isinstance(value, float) else flow(value)
+
+
+def _inside(key: str, first: Any, second: Any) -> Iterator[tuple[str, ...]]:
+    both = isinstance(first, Mapping) and isinstance(second, Mapping)
+    if both and first.keys() == second.keys() and first.get("kind") == second.get("kind"):
+        yield from ((key, option) for option in first if first[option] != second[option])
+    else:
+        yield (key,)
