@@ -58,6 +58,7 @@ class Report:
             ("informed", self.settings.informed, "methods"),
             ("random", self.settings.random, "methods"),
             *(("path", name, "schedules") for name in self.settings.path),
+            *(("factorial", name, "schedules") for name in self.settings.factorial),
         ):
             if name not in known[kind]:
                 raise Fault(f"compare.{key}: {name!r} is none of {', '.join(known[kind])}")

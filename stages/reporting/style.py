@@ -115,6 +115,12 @@ KNOWN: dict[str, Key] = {
     "warm_restarts": ("green", "dotted"),
     "low_end": ("sky", "dash-dotted"),
     "per_step": ("vermillion", "dash-dotted"),
+    "constant_averaged": ("purple", "dashed"),
+    "constant_taught": ("grey", "dotted"),
+    "constant_averaged_taught": ("sky", "dotted"),
+    "onecycle_averaged": ("orange", "dashed"),
+    "onecycle_taught": ("orange", "dash-dotted"),
+    "onecycle_averaged_taught": ("green", "dash-dotted"),
 }
 """The looks of the schedules of the presets."""
 

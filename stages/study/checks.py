@@ -14,6 +14,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, nearest, shown
 from stages.pruning.settings import Prune
 from stages.schedules.arm import rewind_epoch
+from stages.study.comparisons import faults_of_comparisons
 from stages.study.schedules import faults_of_schedules
 from stages.study.settings import Study, nominal_epochs
 from stages.training.settings import Recipe
@@ -32,6 +33,7 @@ def check(study: Study) -> None:
         *_augment(study.train.recipe, study.data),
         *_rounds(study.prune),
         *faults_of_schedules(study),
+        *faults_of_comparisons(study),
     ]
     if faults:
         raise Fault("\n".join(f"{PARAMS}: {line}" for line in faults))
@@ -48,6 +50,7 @@ def _names(study: Study) -> Iterator[str]:
         ("compare.informed", compare.informed, methods),
         ("compare.random", compare.random, methods),
         *((f"compare.path.{i}", name, schedules) for i, name in enumerate(compare.path)),
+        *((f"compare.factorial.{i}", name, schedules) for i, name in enumerate(compare.factorial)),
     ):
         if name not in known:
             yield f"{key} is {shown(name)}; {nearest(name, known)}"
@@ -55,8 +58,6 @@ def _names(study: Study) -> Iterator[str]:
         for name in getattr(study, section).keys() - study.prune.methods.keys():
             valid = nearest(name, study.prune.methods)
             yield f"{section}.{name}: no method of prune.methods; {valid}"
-    if len(compare.path) == 1 or len(set(compare.path)) < len(compare.path):
-        yield f"compare.path is {list(compare.path)}; it should hold two or more, each once"
     if "dense" in methods:
         yield "prune.methods.dense: the name stands for the network before pruning; rename it"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import yaml
+from stages.reporting.keys import flow
 
 ABSENT = "–"
 
@@ -41,8 +41,5 @@ def _differences(
 
 def readable(value: Any) -> str:
     """Return a value on one line as YAML has it, a mapping without its outer braces."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
-    )
-    text = text.removesuffix("...\n").strip()
+    text = flow(value)
     return text[1:-1] if isinstance(value, Mapping) and value else text

@@ -380,6 +380,17 @@ VALUES: dict[str, dict[str, str]] = {
         "[scaled, scaled]": "is ['scaled', 'scaled']; it should hold two or more, each once",
         "scaled": f"is 'scaled'; {LIST}",
         "[scaled, onecycl]": "path.1 is 'onecycl'; did you mean 'onecycle'?",
+        "[finetune, weight_rewind]": "finetune and weight_rewind differ in start and curve; "
+        "neighbours should differ in one key, or in one option of it",
+    },
+    "compare.factorial": {
+        "[scaled]": "is ['scaled']; it should hold two or more, each once",
+        "scaled": f"is 'scaled'; {LIST}",
+        "[scaled, onecycl]": "factorial.1 is 'onecycl'; did you mean 'onecycle'?",
+        "[scaled, onecycle]": "its arms differ in curve; they should differ in 2 to 5 keys",
+        "[finetune, scaled, onecycle]": "curve has more than two values; it should have two",
+        "[lr_rewind, weight_rewind, onecycle]": "no arm differs from lr_rewind in start and curve "
+        "alone; a full cross of start and curve has 4 arms",
     },
     "compare.looks": {
         "6": f"is 6; {LIST}",

@@ -162,8 +162,11 @@ def figures(tmp_path_factory):
             change(folder, method, name, epochs=epochs, training_macs=epochs * macs, **size)
     entries = {name: {"curve": name} for name in schedules}
     entries["onecycle_low_peak"] = {**entries["onecycle"], "epochs": 40}
+    cross = ["finetune", "onecycle", "scaled", "onecycle_high_momentum"]
+    for low, high in zip(cross[:2], cross[2:], strict=True):
+        entries[high] = {**entries[low], "label_smoothing": 0.1}
     path = ["finetune", "scaled", "onecycle"]
-    found = draw(report_of(folder, methods, schedules, entries, path=path))
+    found = draw(report_of(folder, methods, schedules, entries, path=path, factorial=cross))
     for figure in found.values():
         settle(figure)
     return found

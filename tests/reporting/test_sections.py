@@ -19,16 +19,19 @@ FILES = {path.stem for path in Path(sections.__path__[0]).glob("*.py")} - {"__in
 @pytest.fixture
 def report(make_study):
     """Return a report that has something to show in every section."""
-    schedules = [*SCHEDULES, "scaled"]
+    cross = [*SCHEDULES, "linear", "tuned"]
+    schedules = [*cross, "scaled"]
     entries = {
         "finetune": {"curve": "a"},
         "onecycle": {"curve": "b"},
+        "linear": {"curve": "a", "repair": "batchnorm"},
+        "tuned": {"curve": "b", "repair": "batchnorm"},
         "scaled": {"curve": "b", "epochs": 40},
     }
     folder = make_study(METHODS, schedules)
     count_images(folder)
     change(folder, "hrank", "scaled", parameters=500_000)
-    return report_of(folder, METHODS, schedules, entries, path=SCHEDULES)
+    return report_of(folder, METHODS, schedules, entries, path=SCHEDULES, factorial=cross)
 
 
 def test_every_file_of_sections_is_in_the_list_and_has_the_same_names():
@@ -63,7 +66,7 @@ def test_every_table_and_figure_of_the_list_is_written_and_linked(report, tmp_pa
 def test_a_section_without_anything_to_show_leaves_nothing(make_study, tmp_path):
     report = report_of(make_study(METHODS[:2], SCHEDULES), METHODS[:2], SCHEDULES)
     write_tables(tmp_path, report)
-    gone = {"ablation", "budgets", "rankings", "tradeoffs", "heat"}
+    gone = {"ablation", "factorial", "budgets", "rankings", "tradeoffs", "heat"}
     gone |= {"calibration", "classes", "moved"}  # of records that do not count them
     assert {section.name for section in SECTIONS if section.find(report) is None} == gone
     assert gone.isdisjoint(path.stem for path in tmp_path.iterdir())

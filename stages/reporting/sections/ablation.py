@@ -1,22 +1,24 @@
 """From one arm to another, one change at a time: which of them carries the difference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import fill
-from typing import Any
 
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stages.reporting.crossing import keys_in
+from stages.reporting.keys import name_of, options_changed, value_of
 from stages.reporting.measures import last_test
 from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
 from stages.reporting.style import EDGE, GREY, INK, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
 from stages.reporting.words import AGREE, code, level, listed
+from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate, bonferroni, paired
 from stages.statistics.verdicts import Levels, Verdict, verdict
 
@@ -149,8 +151,9 @@ def sentence(ablation: Ablation) -> str:
 
 def _change(report: Report, method: str, first: str, second: str, number: int) -> Change:
     """Judge one of so many changes that are judged together."""
-    before, after = (last_test(report.results.arms[method, name]) for name in (first, second))
-    settings = _settings(report.schedules[first], report.schedules[second])
+    arms = [report.results.arms[method, name] for name in (first, second)]
+    before, after = map(last_test, arms)
+    settings = _settings(report, *arms)
     confidence = bonferroni(report.settings.confidence, number)
     levels = Levels(report.levels.difference / number, report.levels.equivalence / number)
     difference = paired(after, before, confidence)
@@ -158,11 +161,12 @@ def _change(report: Report, method: str, first: str, second: str, number: int) -
     return Change(first, second, settings, after - before, difference, confidence, judged)
 
 
-def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+def _settings(report: Report, first: ArmResult, second: ArmResult) -> list[str]:
+    entries = [report.schedules[arm.schedule] for arm in (first, second)]
+    places = options_changed(*(keys_in(report, arm) for arm in (first, second)))
     return [
-        f"{key}: {first.get(key, 'default')} → {second.get(key, 'default')}"
-        for key in dict.fromkeys([*first, *second])
-        if first.get(key) != second.get(key)
+        f"{name_of(place)}: {' → '.join(value_of(entry, place) for entry in entries)}"
+        for place in places
     ]
 
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stages.reporting import effects
 from stages.reporting.cautions import close_win, diverged
 from stages.reporting.cautions import crossed as mixed
 from stages.reporting.claims.evidence import Claim
 from stages.reporting.crossing import Crossed, cross
+from stages.reporting.factorials import Factorial
 from stages.reporting.measures import kept_by, last_test
 from stages.reporting.report import Cell, Report, Section
-from stages.reporting.sections import ablation, claims, crossed
+from stages.reporting.sections import ablation, claims, crossed, factorial
 from stages.reporting.tables import mean_sd
 from stages.reporting.words import (
     AGREE,
@@ -37,6 +39,7 @@ class Answer:
 
     report: Report
     ablations: Sequence[ablation.Ablation]
+    factorials: Sequence[Factorial]
     crossed: Crossed | None
     claims: Sequence[Claim]
 
@@ -51,6 +54,7 @@ def find(report: Report) -> Answer:
     return Answer(
         report,
         ablation.find(report) or [],
+        factorial.find(report) or [],
         cross(report),
         claims.find(report).claims,
     )
@@ -67,6 +71,7 @@ def text(found: Answer) -> str:
         lines += [] if cells else [f"{_head(report, method)}: all arms diverged."]
     lines += [diverged(report)] if report.diverged else []
     lines += [ablation.sentence(item) for item in found.ablations]
+    lines += [effects.summary(item) for item in found.factorials]
     if found.crossed:
         lines.append(crossed.sentence(found.crossed, report.settings.confidence))
     lines.append(f"{claims.summary(found.claims)} [Why](#{claims.ANCHOR}).")
