@@ -36,7 +36,7 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
     return Plan(
         start=arm.start,
         curve=arm.curve,
-        rates=arm.rates(budget, dense.steps_per_epoch, dense),
+        rates=arm.rates(budget, dense.steps_per_epoch, schedule.of_dense(dense)),
         dense_epochs=dense.epochs,
         rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
         scale=scale,

@@ -101,7 +101,7 @@ class ArmRun:
             return None
         network = placed(compact.load(teacher_file(self.folder, number)), device, self.compute)
         squared = key.scale == "temperature_squared"
-        return Teacher(network, key.weight, key.temperature, squared)
+        return Teacher(network, key.weight, key.temperature, squared, key.task)
 
     def _averaging(self, network: nn.Module) -> Averaging | None:
         """Return the average of a network's weights over this plan, if the arm has one."""

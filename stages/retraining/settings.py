@@ -8,6 +8,7 @@ from stages.pipeline.options import options_of
 from stages.pipeline.section import Epochs, Name, Section
 from stages.retraining.technique import Technique
 from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
+from stages.schedules.dense import DenseRates, Peak
 from stages.schedules.settings import Momentum, schedule_types
 from stages.schedules.starts import Start
 
@@ -17,17 +18,24 @@ Budget = Epochs | Literal["dense", "dense_macs"] | None
 class Schedule(Technique):
     """What every retraining schedule has: start, momentum, budget in epochs, and a `Technique`.
 
-    Momentum null is the curve's own. Epochs null is retrain.epochs; "dense" is those of the dense
-    run; "dense_macs" is as many as cost what dense training did (Liu 2019, Scratch-B).
+    Momentum null is the curve's own. With a `peak` the arm has the dense run's learning rates in
+    that proportion: "max" is the peak, and so is the largest of a curve that is repeated. Epochs
+    null is retrain.epochs; "dense" is those of the dense run; "dense_macs" is as many as cost what
+    dense training did (Liu 2019, Scratch-B).
     """
 
     start: Start = "final"
     momentum: Momentum = None
+    peak: Peak | None = None
     epochs: Budget = None
 
     def arm(self) -> Arm:
         """Return the arm that this entry names."""
         return Arm(self.start, self._curve, self._options, self.momentum)
+
+    def of_dense(self, dense: DenseRates) -> DenseRates:
+        """Return the rates of the dense run as this arm takes them."""
+        return dense if self.peak is None else dense.at_peak(self.peak)
 
     def budget(self, epochs: int, dense_epochs: int, macs_ratio: float) -> int:
         """Return T; `epochs` is retrain.epochs, `macs_ratio` dense over pruned MACs."""

@@ -6,7 +6,14 @@ Every key is optional, and its default is what all arms do without it.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Optional
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, own_options, union
@@ -67,12 +74,18 @@ Parts = Annotated[tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=
 class Teaching(Section):
     """What an arm learns from the dense network of its replicate (see `distillation.Teacher`).
 
-    `scale` is what the divergence is multiplied by: the squared temperature, or nothing.
+    `scale` is what the divergence is multiplied by: the squared temperature, or nothing. `task` is
+    the weight of the loss on the labels; null, which the plan leaves out, is 1 - weight.
     """
 
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    task: Annotated[float, Field(ge=0, le=1)] | None = None
     temperature: Annotated[float, Field(gt=0, le=1000)] = 2.0
     scale: Literal["temperature_squared", "none"] = "temperature_squared"
+
+    @model_serializer(mode="wrap")
+    def _without_null(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value is not None}
 
 
 class Sharpness(Section):

@@ -1,6 +1,6 @@
 """The learning rate and momentum of the dense run, and learning rates named after them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -56,6 +56,10 @@ class DenseRates(Rates):
     def last(self) -> float:
         """eta_min, the last step's learning rate."""
         return float(self.lr[-1])
+
+    def at_peak(self, peak: float) -> Self:
+        """Return the same run with all learning rates multiplied so that the largest is `peak`."""
+        return replace(self, lr=self.lr / self.max * peak)
 
     def resolve(self, lr: LR, option: str = "lr") -> float:
         """Return a learning rate as a number; `option` is the key named in a Fault.

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from stages.pipeline.fault import Fault
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
+from stages.schedules.rates import Rates
 from stages.study.settings import Study, nominal_epochs
 
 NOMINAL_STEPS = 10
@@ -20,7 +23,7 @@ class OfAnother(DenseRates):
         if isinstance(lr, str):
             raise Fault(
                 f"{option} is {lr!r}, a learning rate for the dense run's optimizer; the arm's is "
-                "of another kind, so it should be a number"
+                "of another kind, so it should be a number, or the arm should have a peak"
             )
         return super().resolve(lr, option)
 
@@ -65,12 +68,35 @@ def _rates(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Ite
     """Compute the arm's curve; yield what is wrong between it and the optimizer."""
     shared = study.train.recipe
     optimizer = schedule.recipe(shared).optimizer
-    if optimizer.kind != shared.optimizer.kind:
-        dense = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
-    rates = schedule.arm().rates(nominal_epochs(schedule, study), NOMINAL_STEPS, dense)
+    epochs, known = nominal_epochs(schedule, study), schedule.of_dense(dense)
+    other = optimizer.kind != shared.optimizer.kind
+    if other and schedule.peak is None:
+        known = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
+    rates = schedule.arm().rates(epochs, NOMINAL_STEPS, known)
+    repeats = _from_dense(schedule, epochs, known, rates)
+    if repeats and isinstance(known, OfAnother):
+        yield (
+            f"{key}.peak is missing; {schedule.arm().curve} takes its learning rates from the "
+            f"dense run, whose optimizer is {shared.optimizer.kind!r}, and the arm's is "
+            f"{optimizer.kind!r}: it should be the largest of the arm"
+        )
+    if schedule.peak is not None and not repeats:
+        yield (
+            f"{key}.peak is {schedule.peak:g}, but no learning rate of the arm is the dense run's; "
+            "leave it out"
+        )
     own = schedule.optimizer is not None or schedule.momentum is not None
     if own and getattr(optimizer, "nesterov", False) and not rates.momentum.min():
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
+
+
+def _from_dense(schedule: Schedule, epochs: int, dense: DenseRates, rates: Rates) -> bool:
+    """Whether an arm's learning rates, its `rates` after this dense run, are that run's.
+
+    Those are that move with them. Only rates far from what a float can hold do not double.
+    """
+    doubled = dense.at_peak(2 * dense.max)
+    return not np.array_equal(schedule.arm().rates(epochs, NOMINAL_STEPS, doubled).lr, rates.lr)
 
 
 def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 class Teacher:
     """A trained network that a run learns from, on the images that it trains on.
 
-    The loss is (1 - w) * task loss + w * KL(teacher || student), of logits divided by T, the mean
-    over the batch. `squared` multiplies the divergence by T^2, so that its gradient does not shrink
-    as T grows: SparseML's and ModelOpt's reading. ICE-Pruning leaves that out, and
-    adds both losses with weight 1: twice the loss of w = 0.5, which under SGD is twice the learning
-    rate, but for weight decay.
+    The loss is v * task loss + w * KL(teacher || student), of logits divided by T, the mean over
+    the batch; v, the weight of the `task`, is 1 - w where it is None. `squared` multiplies the
+    divergence by T^2, so that its gradient does not shrink as T grows. SparseML has w = 0.5 and
+    T = 2, ModelOpt w = 0.5 and T = 1. ICE-Pruning has v = w = 1 and T = 2, without the square.
     """
 
     network: nn.Module
     weight: float
     temperature: float
     squared: bool = True
+    task: float | None = None
 
     def __post_init__(self) -> None:
         """Put the network in evaluation mode, in which it stays."""
@@ -38,4 +38,5 @@ class Teacher:
         own, told = (F.log_softmax(x / self.temperature, dim=1) for x in (student, teacher))
         divergence = F.kl_div(own, told, reduction="batchmean", log_target=True)
         scale = self.temperature**2 if self.squared else 1.0
-        return (1 - self.weight) * task + self.weight * scale * divergence
+        own_weight = 1 - self.weight if self.task is None else self.task
+        return own_weight * task + self.weight * scale * divergence

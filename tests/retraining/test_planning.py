@@ -29,6 +29,16 @@ def test_fine_tuning_starts_from_the_final_weights_at_the_last_rate():
     assert (found.rates.epochs, found.rates.steps_per_epoch) == (EPOCHS, STEPS)
 
 
+def test_a_peak_puts_the_dense_runs_learning_rates_in_its_proportion():
+    """The dense run falls from 0.1 to 0.01: at a peak of 0.02 all are a fifth."""
+    assert plan(curve="constant", peak=0.02).rates.lr == pytest.approx(0.002)
+    assert plan(curve="constant", lr="max", peak=0.02).rates.lr.max() == 0.02
+    replayed = plan(curve="replay", peak=0.02)
+    np.testing.assert_allclose(replayed.rates.lr, DENSE.lr[6 * STEPS :] / 5, rtol=1e-14)
+    assert replayed.rates.momentum.tolist() == DENSE.momentum[6 * STEPS :].tolist()
+    assert plan(curve="stretch", peak=1e-3).rates.lr.max() == 1e-3
+
+
 def test_weight_rewinding_goes_back_by_its_budget_and_replays_the_rest():
     found = plan(curve="replay", start="rewound")
     assert (found.start, found.rewound_epoch) == ("rewound", 6)

@@ -3,10 +3,12 @@ import sys
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
+from stages.schedules.registry import CURVES
 from stages.study.checks import check
 from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
 
@@ -145,7 +147,33 @@ def test_learning_rates_of_the_dense_run_are_none_of_another_optimizers(entry, l
         return
     told = f"params.yaml: retrain.schedules.mine: {line}, a learning rate for the dense run's "
     assert faults("retrain.schedules.mine", entry) == [
-        f"{told}optimizer; the arm's is of another kind, so it should be a number"
+        f"{told}optimizer; the arm's is of another kind, so it should be a number, or the arm "
+        "should have a peak"
+    ]
+
+
+ADAMW = {"optimizer": {"kind": "adamw"}, "state": "fresh"}
+
+
+@pytest.mark.parametrize("curve", sorted(CURVES.keys() - {"step", "constant"}))
+def test_no_curve_takes_sgds_learning_rates_into_adamw(curve):
+    """Whatever the curve: without a number it is refused by name, and with a peak it is that."""
+    (line,) = faults("retrain.schedules.mine", {"curve": curve, **ADAMW})
+    assert line.startswith("params.yaml: retrain.schedules.mine")
+    assert "should have a peak" in line or f"mine.peak is missing; {curve} takes its" in line
+    study = parse(Study, changed("retrain.schedules.mine", {"curve": curve, "peak": 2e-3, **ADAMW}))
+    check(study)
+    dense = study.train.rates(10)
+    arm = study.retrain.schedules["mine"]
+    ours = arm.arm().rates(8, 10, arm.of_dense(dense)).lr
+    np.testing.assert_allclose(ours, 0.02 * arm.arm().rates(8, 10, dense).lr, rtol=1e-12)
+
+
+def test_a_peak_that_no_learning_rate_of_the_arm_is_from_is_told():
+    entry = {"curve": "linear", "max_lr": 0.01, "peak": 0.02}
+    assert faults("retrain.schedules.mine", entry) == [
+        "params.yaml: retrain.schedules.mine.peak is 0.02, but no learning rate of the arm is the "
+        "dense run's; leave it out"
     ]
 
 

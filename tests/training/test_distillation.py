@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from stages.retraining.technique import Teaching
 from stages.training.distillation import Teacher
 from stages.training.extras import Extras
 
@@ -34,6 +35,34 @@ def test_the_loss_by_hand(weight, temperature, squared, divergence):
     task = torch.tensor(2.0)
     loss = teacher(weight, temperature, squared).loss(task, STUDENT, TEACHER)
     assert loss.item() == pytest.approx((1 - weight) * 2 + weight * divergence, rel=1e-6)
+
+
+READINGS = {
+    "sparseml": ({}, lambda ce, kl: 0.5 * ce + 0.5 * 2**2 * kl(2)),
+    "modelopt": ({"temperature": 1.0}, lambda ce, kl: 0.5 * ce + 0.5 * kl(1)),
+    "ice": (
+        {"weight": 1.0, "task": 1.0, "temperature": 2.0, "scale": "none"},
+        lambda ce, kl: ce + kl(2),
+    ),
+}
+"""What their code computes, from the cross-entropy and the mean divergence at a temperature."""
+
+
+@pytest.mark.parametrize(("keys", "expected"), READINGS.values(), ids=READINGS)
+def test_the_readings_of_tools_are_entries_of_the_key(keys, expected):
+    chance = np.random.default_rng(1)
+    student, told = (chance.normal(0, 3, (7, 5)) for _ in range(2))
+
+    def divergence(temperature):
+        p, q = softmax(told / temperature), softmax(student / temperature)
+        return (p * np.log(p / q)).sum(1).mean()
+
+    key = Teaching(**keys)
+    squared = key.scale == "temperature_squared"
+    found = Teacher(nn.Identity(), key.weight, key.temperature, squared, key.task).loss(
+        torch.tensor(1.25, dtype=torch.float64), *map(torch.from_numpy, (student, told))
+    )
+    assert found.item() == pytest.approx(expected(1.25, divergence), rel=1e-12)
 
 
 def softmax(x):
