@@ -24,7 +24,7 @@ from stages.pipeline.options import options_of
 from stages.replicates.precision import placed
 from stages.replicates.ranks import by_leader, leads
 from stages.replicates.replicate import Outputs, Replicate, training
-from stages.replicates.seeds import RETRAIN
+from stages.replicates.seeds import ADAPT, RETRAIN, stream_seed
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
 from stages.retraining.start import starting_point
@@ -85,13 +85,15 @@ class ArmRun:
         if self.plan.technique.repair == "batchnorm":
             with explained("compute.evaluation_batch_size"):
                 network = recalibrated(network, data, compute.evaluation_batch_size)
-        freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
-        optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
+        averaging, drawn = self._averaging(network), stream_seed(seed, ADAPT, round_number)
+        freeze(network, self.plan.technique.trainable, data.classes, masks, drawn)
+        held = {name: masks[name] for name, _ in network.named_parameters() if name in masks}
+        optimizer = Optimizer(network, recipe.optimizer, held, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
-        extras = Extras(self._teacher(number, device), self._averaging(network), rho)
+        extras = Extras(self._teacher(number, device), averaging, rho)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
@@ -104,12 +106,15 @@ class ArmRun:
         return Teacher(network, key.weight, key.temperature, squared, key.task)
 
     def _averaging(self, network: nn.Module) -> Averaging | None:
-        """Return the average of a network's weights over this plan, if the arm has one."""
-        key = self.plan.technique.average
+        """Return the average of a network's weights over this plan, if the arm has one.
+
+        With adapters it always has: the network in which they are merged, at every step.
+        """
+        technique, steps = self.plan.technique, len(self.plan.rates.lr)
+        key = technique.average
         if key is None:
-            return None
-        options = options_of(key, "kind", Average)
-        coefficients = AVERAGES[key.kind](len(self.plan.rates.lr), **options)
+            return Averaging(copy.deepcopy(network), np.ones(steps)) if technique.adapts else None
+        coefficients = AVERAGES[key.kind](steps, **options_of(key, "kind", Average))
         return Averaging(copy.deepcopy(network), coefficients, key.batchnorm == "reestimate")
 
 
@@ -155,8 +160,8 @@ def save_retrained(
 def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
     """Return the outcome of a run that diverged: its size, with pruned weights counted as zeros."""
     for name, mask in run.masks.items():
-        run.network.get_parameter(name).data.masked_fill_(~mask, 0)
-    size = cost(run.network, run.data.shape)
+        run.result.get_parameter(name).data.masked_fill_(~mask, 0)
+    size = cost(run.result, run.data.shape)
     return Outcome(
         {},
         **asdict(size),
@@ -167,7 +172,7 @@ def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
 
 
 def _parameters(run: Run, arrays: Arrays) -> dict[str, np.ndarray]:
-    return {name: arrays[name] for name, _ in run.network.named_parameters()}
+    return {name: arrays[name] for name, _ in run.result.named_parameters()}
 
 
 def spec_of(pruned: Path, number: int) -> Spec:

@@ -4,9 +4,11 @@ Every key is optional, and its default is what all arms do without it.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Optional
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -52,22 +54,57 @@ class Blocks(Section):
         return f"last {self.blocks} blocks"
 
 
+class MaskedLora(Section):
+    """Low-rank adapters of the weights that no other part trains (see `training.lora`).
+
+    The rank, and alpha: alpha / rank multiplies the update. Defaults are PERP's. The rank is an
+    option because layers of small networks have fewer than 16 channels.
+    """
+
+    masked_lora: Annotated[int, Field(ge=1, le=10_000)] = 16
+    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
+
+    def __str__(self) -> str:
+        """Say it as the end of a sentence."""
+        return "weight of a linear layer or convolution beside the other parts"
+
+
 def _as_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _form(value: Any) -> str:
-    return "mapping" if isinstance(value, Mapping | Blocks) else "word"
+    if isinstance(value, MaskedLora | Blocks):
+        return type(value).__name__
+    if not isinstance(value, Mapping):
+        return "word"
+    like = get_close_matches(f"{next(iter(value), '')}", ("masked_lora", "alpha", "blocks"), 1, 0)
+    return "Blocks" if like == ["blocks"] else "MaskedLora"
 
 
+def _named(word: str) -> "str | MaskedLora":
+    return MaskedLora() if word == "masked_lora" else word
+
+
+def _apart(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    adapted = sum(isinstance(part, MaskedLora) for part in parts)
+    if adapted > 1 or (adapted and "all" in parts):
+        raise ValueError("it should hold masked_lora once, and not beside all")
+    return parts
+
+
+Word = Literal["all", "norm", "bias", "head", "masked_lora"]
 Part = Annotated[
-    Annotated[Literal["all", "norm", "bias", "head"], Tag("word")]
-    | Annotated[Blocks, Tag("mapping")],
+    Annotated[Word, AfterValidator(_named), Tag("word")]
+    | Annotated[Blocks, Tag("Blocks")]
+    | Annotated[MaskedLora, Tag("MaskedLora")],
     Discriminator(_form),
 ]
 
 
-Parts = Annotated[tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Parts = Annotated[
+    tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_apart)
+]
 """Parts of a network, one or a list of them."""
 
 
@@ -144,6 +181,11 @@ class Technique(Section):
     def passes(self) -> int:
         """How often a step passes its images through the network, forwards and back."""
         return 2 if self.sharpness else 1
+
+    @property
+    def adapts(self) -> bool:
+        """Whether weights are trained by adapters, which are merged into them."""
+        return any(isinstance(part, MaskedLora) for part in self.trainable)
 
     def keeps_state(self, start: Start) -> bool:
         """Whether the optimizer of an arm with this start begins with the dense run's slots."""

@@ -1,29 +1,47 @@
 """Which parameters of a network are trained: all, or parts of it."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
-from stages.retraining.technique import Blocks, Part, Technique
+from stages.retraining.technique import Blocks, MaskedLora, Part, Technique
+from stages.training.lora import Adapter, Place, adapt, places
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def freeze(network: nn.Module, parts: Sequence[Part], classes: int) -> None:
+def freeze(
+    network: nn.Module,
+    parts: Sequence[Part],
+    classes: int,
+    masks: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+) -> None:
     """Freeze all parameters outside of these parts; what the network froze itself stays frozen.
 
     norm: scales and shifts of normalisation layers. bias: every parameter of that name, shifts
     included. head: of the linear and convolutional layers with an output for each of the `classes`
     the one defined last. blocks k: the last k of the network's own modules that have parameters.
-    Norm, bias and head are the sets of PERP (Zimmer 2023). Statistics of BatchNorm are no
-    parameters, and follow the images as ever. A Fault where the network has no such part.
+    Norm, bias and head are the sets of PERP (Zimmer 2023). masked_lora: every other weight of a
+    linear layer or convolution by an adapter, drawn from `seed`, under the weight's mask if it has
+    one. Statistics of BatchNorm are no parameters, and follow the images as ever. A Fault where the
+    network has no such part.
     """
-    trained = {id(p) for part in parts for p in _parameters(network, part, classes)}
+    lora = next((part for part in parts if isinstance(part, MaskedLora)), None)
+    others = [part for part in parts if part != lora]
+    trained = {id(p) for part in others for p in _parameters(network, part, classes)}
+    adapted = _adapted(network, trained, lora) if lora else []
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.requires_grad and id(parameter) in trained)
+    if lora:
+        generator, scale = torch.Generator().manual_seed(seed), (lora.masked_lora, lora.alpha)
+        for place in adapted:
+            mask = (masks or {}).get(place.name)
+            adapt(place, Adapter(place.weight, *scale, mask, generator))
 
 
 def missing_parts(network: nn.Module, trainable: Mapping[str, Any], classes: int) -> Iterator[str]:
@@ -33,6 +51,18 @@ def missing_parts(network: nn.Module, trainable: Mapping[str, Any], classes: int
             freeze(copy.deepcopy(network), Technique(trainable=parts).trainable, classes)
         except Fault as fault:
             yield f"retrain.schedules.{name}.{fault}"
+
+
+def _adapted(network: nn.Module, trained: Collection[int], lora: MaskedLora) -> list[Place]:
+    """Return the weights that adapters train: those that nothing else does, or has frozen."""
+    free = [
+        place
+        for place in places(network)
+        if place.weight.requires_grad and id(place.weight) not in trained
+    ]
+    if not free:
+        raise _missing(lora)
+    return free
 
 
 def _parameters(network: nn.Module, part: Part, classes: int) -> list[nn.Parameter]:
@@ -49,8 +79,12 @@ def _parameters(network: nn.Module, part: Part, classes: int) -> list[nn.Paramet
         heads = [module for module in network.modules() if _outputs(module) == classes]
         found = [p for module in heads[-1:] for p in module.parameters()]
     if not any(parameter.requires_grad for parameter in found):
-        raise Fault(f"trainable: the network has no {part} that could be trained")
+        raise _missing(part)
     return found
+
+
+def _missing(part: Part) -> Fault:
+    return Fault(f"trainable: the network has no {part} that could be trained")
 
 
 def _outputs(module: nn.Module) -> int | None:

@@ -108,6 +108,11 @@ def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
             f"{key}.optimizer.kind is {schedule.optimizer.kind!r}; the arm goes on from the slots "
             f"of the dense run's, so it should be {kind!r}, or state: fresh"
         )
+    if schedule.adapts:
+        yield (
+            f"{key}.trainable has masked_lora, whose adapters have no slots in the dense run; "
+            "the arm should have state: fresh"
+        )
     if schedule.start == "fresh":
         yield f"{key}.state is 'kept'; with start: fresh it should be 'fresh'"
     if schedule.start == "final" and study.prune.iterative:

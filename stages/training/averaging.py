@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stages.images.prepared import Prepared
 from stages.schedules.rates import Values
+from stages.training.lora import merged
 from stages.training.recalibration import recalibrated
 
 AVERAGE = "average/"
@@ -27,12 +28,14 @@ class Averaging:
     reestimated: bool = False
 
     @torch.no_grad()
-    def update(self, weights: list[Tensor], coefficient: Tensor) -> None:
-        """Move the average towards the weights by a coefficient, a tensor of one number.
+    def update(self, trained: nn.Module, coefficient: Tensor) -> None:
+        """Move the average towards a network's weights by a coefficient, a tensor of one number.
 
-        A weight that stands still, a frozen one say, is its own average to the bit.
+        Adapters are merged into them. A weight that stands still, a frozen one say, is its own
+        average to the bit.
         """
-        average = self.weights()
+        average, its = self.weights(), merged(trained)
+        weights = [its[name] for name, _ in self.network.named_parameters()]
         torch._foreach_lerp_(average, weights, [coefficient] * len(average))
 
     def weights(self) -> list[Tensor]:

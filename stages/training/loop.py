@@ -20,6 +20,7 @@ from stages.training.errors import explained
 from stages.training.extras import PLAIN, Extras
 from stages.training.graph import captured
 from stages.training.inference import logits, top1
+from stages.training.lora import merged
 from stages.training.masks import check_masks
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
@@ -87,7 +88,7 @@ class Run:
         self.epoch += 1
         self.finite = math.isfinite(loss) and all(bool(t.isfinite().all()) for t in watched)
         if self.finite:
-            check_masks(dict(self.network.named_parameters()), self.masks)
+            check_masks(merged(self.network), self.masks)
             if self.extras.averaging:
                 size = self.compute.evaluation_batch_size
                 with explained("compute.evaluation_batch_size"):

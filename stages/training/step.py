@@ -97,7 +97,7 @@ class Step:
                 self._loss(images, labels).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(lr, momentum)
         if self.extras.averaging:
-            self.extras.averaging.update(list(self.network.parameters()), coefficient)
+            self.extras.averaging.update(self.network, coefficient)
         self.total += loss.detach()
         self.counter += 1
 

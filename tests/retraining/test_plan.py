@@ -17,6 +17,7 @@ TECHNIQUES = [
     {"label_smoothing": 0.1},
     {"trainable": ("norm", {"blocks": 2})},
     {"teacher": {"temperature": 1.0, "scale": "none"}},
+    {"trainable": ("masked_lora", "norm")},
     {"teacher": {"weight": 1.0, "task": 1.0}},
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
     {"repair": "batchnorm"},

@@ -152,6 +152,8 @@ RESUMED = {
     "repair": {"repair": "batchnorm"},
     "state": {"state": "kept"},
     "sharpness": {"sharpness": {"rho": 0.2}},
+    "lora": {"trainable": ({"masked_lora": 2}, "norm", "head")},
+    "lora average": {"trainable": ("masked_lora",), "average": {"kind": "ema", "horizon": 0.4}},
 }
 
 

@@ -76,6 +76,7 @@ CHANGED = [
     {"weight_decay": 0.0},
     {"weight_decay": 1 / 3, "label_smoothing": 0.0},
     {"trainable": ["norm", {"blocks": 2}]},
+    {"trainable": [{"masked_lora": 4, "alpha": 32.0}, "head"]},
     {"teacher": {"weight": 0.5, "temperature": 2.0, "scale": "temperature_squared"}},
     {"teacher": {"weight": 1.0, "task": 0.0, "temperature": 2.0, "scale": "none"}},
 ]

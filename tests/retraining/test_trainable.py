@@ -53,6 +53,50 @@ CASES = [
 ]
 
 
+def adapters(*layers):
+    return {f"{layer}.parametrizations.weight.0.{leaf}" for layer in layers for leaf in "ab"}
+
+
+ADAPTED = [
+    ("masked_lora", adapters("stem", "fc")),
+    (["masked_lora", "head"], adapters("stem") | HEAD),
+    ([{"masked_lora": 2}, "norm", {"blocks": 1}], adapters("stem") | NORMS | HEAD),
+    (["bias", {"masked_lora": 2, "alpha": 1}], adapters("stem", "fc") | CASES[2][1]),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ADAPTED, ids=str)
+def test_adapters_train_the_weights_that_no_other_part_trains(value, expected):
+    assert trained(mixed(), value) == expected
+
+
+def test_the_rank_and_alpha_of_adapters_are_perps_or_the_arms():
+    assert parts("masked_lora") == parts({"masked_lora": 16, "alpha": 32})
+    networks = [mixed(), mixed()]
+    for network, value in zip(networks, ["masked_lora", {"masked_lora": 4}], strict=True):
+        freeze(network, parts(value), classes=3)
+    found = [network.stem.parametrizations.weight[0] for network in networks]
+    assert [(each.scale, each.a.shape) for each in found] == [(2, (16, 9)), (8, (4, 9))]
+
+
+def test_an_adapter_has_the_mask_of_its_weight_and_none_without(begin_arm):
+    run = begin_arm(trainable=("masked_lora",))
+    layers = dict(run.network.named_modules())
+    ((name, mask),) = run.masks.items()
+    own, other = (layers[each].parametrizations.weight[0] for each in (name[:-7], "conv1"))
+    assert torch.equal(own.mask, mask.float())
+    assert other.mask is None
+
+
+def test_adapters_leave_an_ordinary_network(begin_arm):
+    plain, run = begin_arm(), begin_arm(trainable=("masked_lora", "norm", "head"))
+    run.advance()
+    result, before = run.result.state_dict(), plain.network.state_dict()
+    assert result.keys() == before.keys()
+    still = {name for name in before if torch.equal(result[name], before[name])}
+    assert still == {name for name in before if name.endswith("source")}
+
+
 @pytest.mark.parametrize(("value", "expected"), CASES, ids=str)
 def test_these_parameters_are_trained(value, expected):
     assert trained(mixed(), value) == expected
@@ -91,6 +135,11 @@ def test_what_the_network_froze_stays_frozen():
         ("bias", "trainable: the network has no bias that could be trained"),
         ({"blocks": 3}, "trainable.blocks is 3; the network has 2"),
         (["head", {"blocks": 9}], "trainable.blocks is 9; the network has 2"),
+        (
+            ["masked_lora", {"blocks": 2}],
+            "trainable: the network has no weight of a linear layer or convolution beside the "
+            "other parts that could be trained",
+        ),
     ],
 )
 def test_a_part_that_is_not_there_is_told_by_the_key_of_the_arm(value, words):
@@ -113,11 +162,11 @@ def test_statistics_of_batchnorm_move_where_nothing_of_it_is_trained(begin_arm):
     assert moved == statistics | {"fc.weight", "fc.bias"}
 
 
-@pytest.mark.parametrize("part", ["norm", "bias", "head", "all"])
+@pytest.mark.parametrize("part", ["norm", "bias", "head", "all", "masked_lora"])
 def test_pruned_weights_stay_zero_whatever_is_trained(part, begin_arm):
     run = begin_arm(trainable=(part,))
     run.advance()
     ((name, mask),) = run.masks.items()
-    weight = run.network.get_parameter(name)
+    weight = run.result.get_parameter(name)
     assert not weight[~mask].any()
     assert weight[mask].all()

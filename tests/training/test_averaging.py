@@ -79,7 +79,7 @@ def test_weights_that_stand_still_are_their_own_average_to_the_bit(network):
     trained = network()
     averaging, weights = Averaging(deepcopy(trained), ema(500)), [*trained.parameters()]
     for coefficient in torch.from_numpy(ema(500)).float():
-        averaging.update([weight.detach() for weight in weights], coefficient)
+        averaging.update(trained, coefficient)
     pairs = zip(averaging.weights(), weights, strict=True)
     assert all(torch.equal(*pair) for pair in pairs)
 
