@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
@@ -34,6 +37,11 @@ class Plan:
     rewound_epoch: int | None = None
     scale: tuple[float, ...] = ()
     technique: Technique = field(default_factory=Technique)
+
+    @property
+    def epochs(self) -> int:
+        """The length of a retraining: that of each member, where the arm is a soup of several."""
+        return self.rates.epochs // self.technique.members
 
     @property
     def adaptive(self) -> bool:
@@ -76,6 +84,12 @@ class _About(Technique):
     dense_epochs: int
     rewound_epoch: int | None
     scale: tuple[float, ...]
+
+
+def in_turn(rates: Rates, factors: Sequence[float]) -> Rates:
+    """Return the same rates once for each factor, learning rates multiplied by it."""
+    lr = np.concatenate([rates.lr * factor for factor in factors])
+    return replace(rates, lr=lr, momentum=np.tile(rates.momentum, len(factors)))
 
 
 def scaled(rates: Rates, scale: float) -> Rates:

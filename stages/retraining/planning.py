@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.pipeline.files import link_or_copy
-from stages.retraining.plan import Plan, rewound_file, save_plan, teacher_file
+from stages.retraining.plan import Plan, in_turn, rewound_file, save_plan, teacher_file
 from stages.retraining.settings import Schedule
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
@@ -33,10 +33,11 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
     if arm.curve in ADAPTIVE:
         moved = zip(pruning.distances, pruning.fractions, strict=True)
         scale = tuple(adaptive_scale(d, s, budget, dense.epochs) for d, s in moved)
+    rates = arm.rates(budget, dense.steps_per_epoch, schedule.of_dense(dense))
     return Plan(
         start=arm.start,
         curve=arm.curve,
-        rates=arm.rates(budget, dense.steps_per_epoch, schedule.of_dense(dense)),
+        rates=in_turn(rates, soup.factors) if (soup := schedule.soup) else rates,
         dense_epochs=dense.epochs,
         rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
         scale=scale,

@@ -163,4 +163,4 @@ def _scale(plan: Plan, about: Mapping[str, Any]) -> float:
     if not plan.adaptive:
         return 1.0
     moved, pruned = about["distance"], about["fraction_pruned"]
-    return adaptive_scale(moved, pruned, plan.rates.epochs, plan.dense_epochs)
+    return adaptive_scale(moved, pruned, plan.epochs, plan.dense_epochs)

@@ -18,6 +18,7 @@ from stages.evaluation.outcome import DIVERGED, Outcome, read_divergence, save_o
 from stages.images.prepared import Prepared
 from stages.networks import compact
 from stages.networks.building import Spec
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, write_json
 from stages.pipeline.guard import Stage
 from stages.pipeline.options import options_of
@@ -26,9 +27,9 @@ from stages.replicates.ranks import by_leader, leads
 from stages.replicates.replicate import Outputs, Replicate, training
 from stages.replicates.seeds import ADAPT, RETRAIN, stream_seed
 from stages.replicates.settings import Compute
+from stages.retraining.average import Average
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
 from stages.retraining.start import starting_point
-from stages.retraining.technique import Average
 from stages.retraining.trainable import freeze
 from stages.training.averages import AVERAGES
 from stages.training.averaging import Averaging
@@ -40,6 +41,7 @@ from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.recalibration import recalibrated
 from stages.training.settings import Recipe
+from stages.training.soup import Soup
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -86,14 +88,15 @@ class ArmRun:
             with explained("compute.evaluation_batch_size"):
                 network = recalibrated(network, data, compute.evaluation_batch_size)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
-        averaging, drawn = self._averaging(network), stream_seed(seed, ADAPT, round_number)
+        averaging, soup = self._averaging(network), self._soup(network, data)
+        drawn = stream_seed(seed, ADAPT, round_number)
         freeze(network, self.plan.technique.trainable, data.classes, masks, drawn)
         held = {name: masks[name] for name, _ in network.named_parameters() if name in masks}
         optimizer = Optimizer(network, recipe.optimizer, held, begin.state)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
-        extras = Extras(self._teacher(number, device), averaging, rho)
+        extras = Extras(self._teacher(number, device), averaging, rho, soup)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
@@ -112,10 +115,20 @@ class ArmRun:
         """
         technique, steps = self.plan.technique, len(self.plan.rates.lr)
         key = technique.average
-        if key is None:
+        if key is None or technique.soup:
             return Averaging(copy.deepcopy(network), np.ones(steps)) if technique.adapts else None
         coefficients = AVERAGES[key.kind](steps, **options_of(key, "kind", Average))
         return Averaging(copy.deepcopy(network), coefficients, key.batchnorm == "reestimate")
+
+    def _soup(self, network: nn.Module, data: Prepared) -> Soup | None:
+        """Return the soup of an arm that is one."""
+        key = self.plan.technique.soup
+        if key is None:
+            return None
+        greedy, reestimated = key.rule == "greedy", key.batchnorm == "reestimate"
+        if greedy and not len(data.validation.labels):
+            raise Fault("average.rule is 'greedy', but there are no validation images to judge by")
+        return Soup(copy.deepcopy(network), self.plan.epochs, greedy, reestimated)
 
 
 @contextmanager

@@ -3,26 +3,17 @@
 Every key is optional, and its default is what all arms do without it.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Optional
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    SerializerFunctionWrapHandler,
-    Tag,
-    model_serializer,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, own_options, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
+from stages.retraining.average import AVERAGE, SoupOf
+from stages.retraining.parts import MaskedLora, Parts
 from stages.schedules.starts import Start
-from stages.training.averages import AVERAGES
 from stages.training.optimizers.registry import OPTIMIZERS, Rule
 from stages.training.settings import LOSS, Recipe
 
@@ -42,70 +33,6 @@ OWN_OPTIMIZER: Any = Optional[  # noqa: UP045, of a value that is a type when it
 
 A weight decay that it does not name is the recipe's: the rule alone changes.
 """
-
-
-class Blocks(Section):
-    """The last so many blocks of a network: its own modules that have parameters."""
-
-    blocks: Annotated[int, Field(ge=1)]
-
-    def __str__(self) -> str:
-        """Say it as the end of a sentence."""
-        return f"last {self.blocks} blocks"
-
-
-class MaskedLora(Section):
-    """Low-rank adapters of the weights that no other part trains (see `training.lora`).
-
-    The rank, and alpha: alpha / rank multiplies the update. Defaults are PERP's. The rank is an
-    option because layers of small networks have fewer than 16 channels.
-    """
-
-    masked_lora: Annotated[int, Field(ge=1, le=10_000)] = 16
-    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
-
-    def __str__(self) -> str:
-        """Say it as the end of a sentence."""
-        return "weight of a linear layer or convolution beside the other parts"
-
-
-def _as_list(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _form(value: Any) -> str:
-    if isinstance(value, MaskedLora | Blocks):
-        return type(value).__name__
-    if not isinstance(value, Mapping):
-        return "word"
-    like = get_close_matches(f"{next(iter(value), '')}", ("masked_lora", "alpha", "blocks"), 1, 0)
-    return "Blocks" if like == ["blocks"] else "MaskedLora"
-
-
-def _named(word: str) -> "str | MaskedLora":
-    return MaskedLora() if word == "masked_lora" else word
-
-
-def _apart(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    adapted = sum(isinstance(part, MaskedLora) for part in parts)
-    if adapted > 1 or (adapted and "all" in parts):
-        raise ValueError("it should hold masked_lora once, and not beside all")
-    return parts
-
-
-Word = Literal["all", "norm", "bias", "head", "masked_lora"]
-Part = Annotated[
-    Annotated[Word, AfterValidator(_named), Tag("word")]
-    | Annotated[Blocks, Tag("Blocks")]
-    | Annotated[MaskedLora, Tag("MaskedLora")],
-    Discriminator(_form),
-]
-
-
-Parts = Annotated[
-    tuple[Part, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_apart)
-]
-"""Parts of a network, one or a list of them."""
 
 
 class Teaching(Section):
@@ -131,28 +58,14 @@ class Sharpness(Section):
     rho: Annotated[float, Field(gt=0, le=10)] = 0.05
 
 
-class Average(Section):
-    """What every average of weights has: what its statistics of BatchNorm are.
-
-    keep: those of the trained network; reestimate: those of the training images, after each epoch.
-    """
-
-    kind: str
-    batchnorm: Literal["keep", "reestimate"] = "keep"
-
-
-AVERAGE: Any = Optional[  # noqa: UP045
-    union([entry(name, average, "kind", Average) for name, average in AVERAGES.items()], "kind")
-]
-
-
 class Technique(Section):
     """The keys of an arm that change training itself.
 
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
-    `average` the result of the arm is the average of its weights. `repair` re-estimates the
+    `average` the result of the arm is the average of its weights, or of those of the members of a
+    soup. `repair` re-estimates the
     statistics of BatchNorm before training. `state` says whether the optimizer begins with the
     slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
     `sharpness` takes the gradient where the loss is worst nearby.
@@ -181,6 +94,16 @@ class Technique(Section):
     def passes(self) -> int:
         """How often a step passes its images through the network, forwards and back."""
         return 2 if self.sharpness else 1
+
+    @property
+    def soup(self) -> SoupOf | None:
+        """The arm's average, if it is a soup."""
+        return self.average if isinstance(self.average, SoupOf) else None
+
+    @property
+    def members(self) -> int:
+        """How many networks are retrained one after another for one result."""
+        return self.soup.members if self.soup else 1
 
     @property
     def adapts(self) -> bool:

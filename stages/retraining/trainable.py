@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
-from stages.retraining.technique import Blocks, MaskedLora, Part, Technique
+from stages.retraining.parts import Blocks, MaskedLora, Part
+from stages.retraining.technique import Technique
 from stages.training.lora import Adapter, Place, adapt, places
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)

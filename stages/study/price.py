@@ -118,6 +118,7 @@ def prices(
         found.append(Price(method, "", seconds, 2 * first.nbytes + 2 * logits))
         for name, schedule in study.retrain.schedules.items():
             budget = schedule.budget(study.retrain.epochs, epochs, dense.macs / first.macs)
+            budget *= schedule.members
             batch = study.train.recipe.batch_size
             paced = [_paced(each, schedule, batch * dense.image) for each in rounds]
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
@@ -226,7 +227,8 @@ def _retraining(network: Speed, schedule: Schedule, epochs: int, images: Images)
     """Return the seconds of a round; estimating BatchNorm's statistics passes all that trains."""
     test, whole = (number * network.image for number in (images.tested, images.trained))
     average = schedule.average
-    estimated = epochs * (average is not None and average.batchnorm == "reestimate")
+    ends = schedule.members if schedule.soup else epochs
+    estimated = ends * (average is not None and average.batchnorm == "reestimate")
     estimated += schedule.repair is not None
     trained = epochs * (images.steps * network.step + test)
     return network.once + trained + estimated * whole + 2 * test

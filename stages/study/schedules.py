@@ -56,6 +56,11 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
                 "their last round alone; it should be a number"
             )
     yield from _milestones(key, schedule, epochs, "the arm")
+    if schedule.soup and schedule.soup.rule == "greedy" and not study.data.validation:
+        yield (
+            f"{key}.average.rule is 'greedy', which validation images decide, and data.validation "
+            "is 0; it should be 'uniform', or data.validation above 0"
+        )
     yield from _slots(key, schedule, study)
     try:
         rewind_epoch(arm, epochs, study.train.epochs)

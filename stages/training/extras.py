@@ -4,18 +4,20 @@ from dataclasses import dataclass
 
 from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
+from stages.training.soup import Soup
 
 
 @dataclass(frozen=True)
 class Extras:
     """The teacher that a run learns from, the average of its weights, the radius `rho` of SAM.
 
-    0 is plain training (see `sharpness`).
+    0 is plain training (see `sharpness`). With a `soup` the run is several, one after another.
     """
 
     teacher: Teacher | None = None
     averaging: Averaging | None = None
     rho: float = 0.0
+    soup: Soup | None = None
 
 
 PLAIN = Extras()

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.images.normalise import normalise
+from stages.images.prepared import ImageSet, Prepared
 
 
 @torch.no_grad()
@@ -19,6 +20,13 @@ def logits(
     parts = [network(normalise(p.to(device), mean, std)) for p in torch.split(images, batch_size)]
     network.train(training)
     return torch.cat(parts)
+
+
+def accuracy(network: nn.Module, images: ImageSet, data: Prepared, batch_size: int) -> float | None:
+    """Return the top-1 accuracy of a network on a part of prepared data; None for an empty part."""
+    if not len(images.labels):
+        return None
+    return top1(logits(network, images.images, data.mean, data.std, batch_size), images.labels)
 
 
 def top1(logits: Tensor, labels: Tensor) -> float:

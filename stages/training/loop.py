@@ -19,11 +19,12 @@ from stages.training.divergence import Divergence
 from stages.training.errors import explained
 from stages.training.extras import PLAIN, Extras
 from stages.training.graph import captured
-from stages.training.inference import logits, top1
+from stages.training.inference import accuracy
 from stages.training.lora import merged
 from stages.training.masks import check_masks
 from stages.training.optimizer import Optimizer
 from stages.training.settings import Recipe
+from stages.training.soup import SOUP, Soup
 from stages.training.step import Step
 from stages.training.tables import epoch_tables
 
@@ -66,9 +67,16 @@ class Run:
                 f"{steps} steps an epoch, the learning-rate curve has {self.rates.steps_per_epoch}"
             )
         check_optimizer(self.network, self.optimizer)
+        if self.extras.soup:
+            self.extras.soup.start = self.state()
 
     def advance(self) -> float:
-        """Train one epoch; return the mean training loss over its images."""
+        """Train one epoch; return the mean training loss over its images.
+
+        The first of a soup's next member begins where the run began.
+        """
+        if self.extras.soup and self.extras.soup.is_between(self.epoch):
+            self._load(self.extras.soup.start)
         watched = self.watched
         shape = self.data.train.images.shape
         tables = epoch_tables(shape, self.recipe, self.seed, self.stream, self.epoch)
@@ -93,13 +101,22 @@ class Run:
                 size = self.compute.evaluation_batch_size
                 with explained("compute.evaluation_batch_size"):
                     self.extras.averaging.end_epoch(self.network, self.data, size)
+            if self.extras.soup and self.extras.soup.is_between(self.epoch):
+                self.extras.soup.add(self.trained)
+                self._stir(self.extras.soup)
         return loss
 
     @property
-    def result(self) -> nn.Module:
-        """The network that the run gives: the trained one, or the average of its weights."""
+    def trained(self) -> nn.Module:
+        """The network that is trained, or the average of its weights."""
         averaging = self.extras.averaging
         return averaging.network if averaging else self.network
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that the run gives as it is now: where a member ended, the soup so far."""
+        soup = self.extras.soup
+        return soup.network if soup and soup.is_between(self.epoch) else self.trained
 
     def divergence(self, epoch: int, loss: float) -> Divergence:
         """Return that this run diverged in `epoch`, whose mean loss is `loss`."""
@@ -129,12 +146,9 @@ class Run:
 
     def accuracy(self, images: ImageSet) -> float | None:
         """Return the top-1 accuracy of the result as it is now; None for an empty set."""
-        if not len(images.labels):
-            return None
-        data, batch_size = self.data, EVALUATION_BATCH[self.step.device.type]
         with explained():
-            out = logits(self.result, images.images, data.mean, data.std, batch_size)
-            return top1(out, images.labels)
+            batch_size = EVALUATION_BATCH[self.step.device.type]
+            return accuracy(self.result, images, self.data, batch_size)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the run needs to go on: weights, buffers, the optimizer's state."""
@@ -142,16 +156,33 @@ class Run:
         tensors |= self.optimizer.state()
         if self.extras.averaging:
             tensors |= self.extras.averaging.state()
+        if self.extras.soup:
+            tensors |= self.extras.soup.state()
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray], epoch: int) -> None:
         """Go back to a `state()` taken at the end of epoch `epoch`."""
+        others = self._load(arrays)
+        self.epoch, soup = epoch, self.extras.soup
+        if soup:
+            soup.load(others)
+            if soup.is_between(epoch):
+                self._stir(soup)
+
+    def _load(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Take the weights, and the optimizer's state; return what belongs to a soup."""
         network, others = split_state(arrays)
         self.network.load_state_dict(network)
         if self.extras.averaging:
             others = self.extras.averaging.load(others)
-        self.optimizer.load(others)
-        self.epoch = epoch
+        its = {name: tensor for name, tensor in others.items() if name.startswith(SOUP)}
+        self.optimizer.load({name: t for name, t in others.items() if name not in its})
+        return its
+
+    def _stir(self, soup: Soup) -> None:
+        if ranks.leads():
+            with explained("compute.evaluation_batch_size"):
+                soup.stir(self.data, self.compute.evaluation_batch_size)
 
 
 def split_state(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -39,6 +39,19 @@ def test_a_peak_puts_the_dense_runs_learning_rates_in_its_proportion():
     assert plan(curve="stretch", peak=1e-3).rates.lr.max() == 1e-3
 
 
+def test_a_soup_has_the_rates_of_all_its_members_in_turn():
+    soup = {"kind": "soup", "members": 3, "vary": {"peak": 2.0}}
+    one, found = (plan(curve="linear", max_lr=0.1, average=a) for a in (None, soup))
+    assert found.rates.lr.tolist() == [f * lr for f in (0.5, 1, 2) for lr in one.rates.lr]
+    assert found.rates.momentum.tolist() == one.rates.momentum.tolist() * 3
+    assert (found.rates.epochs, found.epochs, one.epochs) == (3 * EPOCHS, EPOCHS, EPOCHS)
+
+
+def test_a_soup_rewinds_by_the_epochs_of_a_member():
+    found = plan(curve="replay", start="rewound", average={"kind": "soup", "members": 2})
+    assert (found.rewound_epoch, found.rates.epochs) == (6, 2 * EPOCHS)
+
+
 def test_weight_rewinding_goes_back_by_its_budget_and_replays_the_rest():
     found = plan(curve="replay", start="rewound")
     assert (found.start, found.rewound_epoch) == ("rewound", 6)
@@ -130,6 +143,7 @@ KEYS = [
     {"trainable": "norm"},
     {"teacher": {}},
     {"average": {"kind": "ema"}},
+    {"average": {"kind": "soup", "members": 2}},
     {"repair": "batchnorm"},
     {"state": "kept"},
     {"sharpness": {}},

@@ -152,6 +152,8 @@ RESUMED = {
     "repair": {"repair": "batchnorm"},
     "state": {"state": "kept"},
     "sharpness": {"sharpness": {"rho": 0.2}},
+    "soup": {"average": {"kind": "soup", "members": 2, "rule": "greedy"}},
+    "lora soup": {"average": {"kind": "soup", "members": 2}, "trainable": ("masked_lora",)},
     "lora": {"trainable": ({"masked_lora": 2}, "norm", "head")},
     "lora average": {"trainable": ("masked_lora",), "average": {"kind": "ema", "horizon": 0.4}},
 }

@@ -70,6 +70,25 @@ def test_an_optimizer_without_weight_decay_is_refused_one():
         technique(weight_decay=0.1).recipe(shared)
 
 
+@pytest.mark.parametrize(
+    ("members", "vary", "factors"),
+    [
+        (2, "seed", [1, 1]),
+        (3, {"peak": 2.0}, [0.5, 1, 2]),
+        (2, {"peak": 4.0}, [0.25, 4]),
+        (5, {"peak": 9.0}, [1 / 9, 1 / 3, 1, 3, 9]),
+    ],
+)
+def test_peaks_of_a_soup_are_spread_evenly_by_their_logarithm(members, vary, factors):
+    found = technique(average={"kind": "soup", "members": members, "vary": vary})
+    assert found.soup.factors == pytest.approx(factors)
+    assert found.members == members
+
+
+def test_any_other_arm_has_one_member():
+    assert [technique(**keys).members for keys in ({}, {"average": {"kind": "ema"}})] == [1, 1]
+
+
 CHANGED = [
     {"optimizer": {"kind": "sgd", "nesterov": False, "weight_decay": 0.0}},
     {"optimizer": {"kind": "sgd", "nesterov": True, "weight_decay": None}},

@@ -177,6 +177,17 @@ def test_a_peak_that_no_learning_rate_of_the_arm_is_from_is_told():
     ]
 
 
+def test_greed_needs_validation_images():
+    soup = {"kind": "soup", "members": 2, "rule": "greedy"}
+    tree = changed("retrain.schedules.onecycle.average", soup)
+    check(parse(Study, tree))
+    tree["data"]["validation"] = 0
+    with pytest.raises(
+        Fault, match=r"onecycle\.average\.rule is 'greedy', which validation images"
+    ):
+        check(parse(Study, tree))
+
+
 NESTEROV = {"kind": "sgd", "nesterov": True}
 
 
