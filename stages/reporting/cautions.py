@@ -88,6 +88,24 @@ def _again(what: str) -> str:
     return f"a repeat with as many new replicates would find {what} again"
 
 
+REPAIRS = {
+    "batchnorm": "estimates the statistics of BatchNorm anew before training: that counts in the "
+    "first epochs alone, and the weights that it trains are those of an arm without, to the bit",
+    "variance": "matches the variances of channels to the dense network's before training, in "
+    "layers that BatchNorm alone does not read: in a network without such layers but the last that "
+    "changes no weight, and counts in the first epochs alone",
+}
+
+
+def repairs(report: Report) -> str:
+    """Say of arms that are repaired before training what that can change; else nothing."""
+    found: dict[str, list[str]] = {}
+    for name in report.results.schedules:
+        if repair := report.technique(name).get("repair"):
+            found.setdefault(repair, []).append(code(name))
+    return " ".join(f"{listed(names)} {REPAIRS[repair]}." for repair, names in found.items())
+
+
 def diverged(report: Report) -> str:
     """Name the arms that diverged, and say what that means for them."""
     methods: dict[tuple[str, str], list[str]] = {}

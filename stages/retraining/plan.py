@@ -118,7 +118,7 @@ def rewound_file(folder: Path, replicate: int) -> Path:
 
 
 def teacher_file(folder: Path, replicate: int) -> Path:
-    """Return where an arm's folder holds the dense network that a replicate learns from."""
+    """Return where an arm's folder holds the dense network of a replicate that needs it."""
     return folder / TEACHER / f"replicate_{replicate}.safetensors"
 
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,17 +30,16 @@ from stages.replicates.seeds import ADAPT, RETRAIN, stream_seed
 from stages.replicates.settings import Compute
 from stages.retraining.average import Average
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
+from stages.retraining.repair import repaired
 from stages.retraining.start import starting_point
 from stages.retraining.trainable import freeze
 from stages.training.averages import AVERAGES
 from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
-from stages.training.errors import explained
 from stages.training.extras import Extras
 from stages.training.history import History
 from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
-from stages.training.recalibration import recalibrated
 from stages.training.settings import Recipe
 from stages.training.soup import Soup
 
@@ -84,9 +84,9 @@ class ArmRun:
         begin = starting_point(start, pruned, f"replicate_{number}", checkpoint, seed, kept)
         device = data.mean.device
         network = placed(begin.network, device, compute)
-        if self.plan.technique.repair == "batchnorm":
-            with explained("compute.evaluation_batch_size"):
-                network = recalibrated(network, data, compute.evaluation_batch_size)
+        dense, repair = partial(self._dense, number, device), self.plan.technique.repair
+        size = compute.evaluation_batch_size
+        network = repaired(network, repair, begin.kept, dense, data, size)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         averaging, soup = self._averaging(network), self._soup(network, data)
         drawn = stream_seed(seed, ADAPT, round_number)
@@ -99,13 +99,18 @@ class ArmRun:
         extras = Extras(self._teacher(number, device), averaging, rho, soup)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
+    def _dense(self, number: int, device: torch.device) -> nn.Module:
+        """Return the dense network of a replicate."""
+        network = compact.load(teacher_file(self.folder, number))
+        return placed(network, device, self.compute)
+
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
         """Return the dense network of a replicate as a teacher, if the arm has one."""
         key = self.plan.technique.teacher
         if key is None:
             return None
-        network = placed(compact.load(teacher_file(self.folder, number)), device, self.compute)
         squared = key.scale == "temperature_squared"
+        network = self._dense(number, device)
         return Teacher(network, key.weight, key.temperature, squared, key.task)
 
     def _averaging(self, network: nn.Module) -> Averaging | None:

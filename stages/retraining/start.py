@@ -16,11 +16,15 @@ from stages.training.loop import split_state
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """A pruned network, the masks of its pruned weights, the optimizer state that it continues."""
+    """A pruned network, the masks of its pruned weights, the optimizer state that it continues.
+
+    `kept` are the channels of the dense network that a smaller one has (see `compact.cut`).
+    """
 
     network: nn.Module
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     state: Mapping[str, Tensor] | None = None
+    kept: compact.Kept = field(default_factory=dict)
 
 
 def starting_point(
@@ -38,20 +42,20 @@ def starting_point(
     by_weight = read_meta(selection)["granularity"] == "weight"
     arrays = load_arrays(selection)
     masks = {k: torch.from_numpy(mask) for k, mask in arrays.items()} if by_weight else {}
+    kept = {} if by_weight else compact.nested(arrays)
     if start == "fresh":
         drawn = compact.fresh(network_file, stream_seed(seed, RETRAIN, 0))
-        return StartingPoint(_masked(drawn, masks), masks)
+        return StartingPoint(_masked(drawn, masks), masks, kept=kept)
     network = compact.load(network_file)
     if start == "final" and not keeps_state:
-        return StartingPoint(network, masks)
+        return StartingPoint(network, masks, kept=kept)
     weights, state = split_state(load_arrays(checkpoint))
     if not by_weight:
-        kept = compact.nested(arrays)
         weights = compact.cut(weights, kept)
         state = compact.cut(state, {key: kept.get(key.partition("/")[2], {}) for key in state})
     if start == "rewound":
         network.load_state_dict(weights)
-    return StartingPoint(_masked(network, masks), masks, state if keeps_state else None)
+    return StartingPoint(_masked(network, masks), masks, state if keeps_state else None, kept)
 
 
 def _masked(network: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:

@@ -65,8 +65,9 @@ class Technique(Section):
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
     `average` the result of the arm is the average of its weights, or of those of the members of a
-    soup. `repair` re-estimates the
-    statistics of BatchNorm before training. `state` says whether the optimizer begins with the
+    soup. `repair` mends the pruned
+    network before training: the statistics of BatchNorm, or the variances of channels too (see
+    `training.variance`). `state` says whether the optimizer begins with the
     slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
     `sharpness` takes the gradient where the loss is worst nearby.
     """
@@ -77,7 +78,7 @@ class Technique(Section):
     trainable: Parts = ("all",)
     teacher: Teaching | None = None
     average: AVERAGE = None
-    repair: Literal["batchnorm"] | None = None
+    repair: Literal["batchnorm", "variance"] | None = None
     state: Literal["fresh", "kept"] | None = None
     sharpness: Sharpness | None = None
 
@@ -94,6 +95,11 @@ class Technique(Section):
     def passes(self) -> int:
         """How often a step passes its images through the network, forwards and back."""
         return 2 if self.sharpness else 1
+
+    @property
+    def needs_dense(self) -> bool:
+        """Whether retraining needs the replicate's dense network, to learn from or repair by."""
+        return self.teacher is not None or self.repair == "variance"
 
     @property
     def soup(self) -> SoupOf | None:

@@ -54,6 +54,12 @@ def missing_parts(network: nn.Module, trainable: Mapping[str, Any], classes: int
             yield f"retrain.schedules.{name}.{fault}"
 
 
+def head_of(network: nn.Module, classes: int) -> nn.Module | None:
+    """Return the layer that gives the classes: of those with an output for each, the last."""
+    heads = [module for module in network.modules() if _outputs(module) == classes]
+    return heads[-1] if heads else None
+
+
 def _adapted(network: nn.Module, trained: Collection[int], lora: MaskedLora) -> list[Place]:
     """Return the weights that adapters train: those that nothing else does, or has frozen."""
     free = [
@@ -77,8 +83,8 @@ def _parameters(network: nn.Module, part: Part, classes: int) -> list[nn.Paramet
     elif part == "bias":
         found = [p for name, p in network.named_parameters() if name.split(".")[-1] == "bias"]
     else:
-        heads = [module for module in network.modules() if _outputs(module) == classes]
-        found = [p for module in heads[-1:] for p in module.parameters()]
+        head = head_of(network, classes)
+        found = list(head.parameters()) if head else []
     if not any(parameter.requires_grad for parameter in found):
         raise _missing(part)
     return found

@@ -124,7 +124,7 @@ def prices(
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
             seconds = again + sum(_retraining(each, schedule, budget, images) for each in paced)
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
-            copied = state * needs + dense.nbytes * bool(schedule.teacher)
+            copied = state * needs + dense.nbytes * schedule.needs_dense
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
             found.append(Price(method, name, seconds, nbytes))
     return found

@@ -352,6 +352,7 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, average: {kind: soup, members: 2, last: 1}}": "last is no known key;",
         "{curve: onecycle, average: {kind: ema, batchnorm: no}}": "valid: keep, reestimate",
         "{curve: onecycle, repair: batchnrm}": "repair is 'batchnrm'; did you mean 'batchnorm'?",
+        "{curve: onecycle, repair: variances}": "did you mean 'variance'?",
         "{curve: onecycle, repair: true}": "repair is True; valid: batchnorm",
         "{curve: onecycle, state: keep}": "state is 'keep'; did you mean 'kept'? valid: fresh",
         "{curve: onecycle, start: fresh, state: kept}": "state is 'kept'; with start: fresh it",

@@ -27,6 +27,22 @@ def test_every_arm_is_a_row_in_percent(report):
     assert cost == pytest.approx(0.45 * 72.430, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("repair", "words"),
+    [
+        ("batchnorm", "`onecycle` estimates the statistics of BatchNorm anew before training"),
+        ("variance", "that changes no weight, and counts in the first epochs alone"),
+        (None, ""),
+    ],
+)
+def test_the_page_says_where_a_repair_does_nothing(repair, words, make_study):
+    curves = {"finetune": {"curve": "constant"}, "onecycle": {"curve": "onecycle"}}
+    entries = {**curves, "onecycle": {**curves["onecycle"], "repair": repair}}
+    found = report_of(make_study(METHODS, SCHEDULES), METHODS, SCHEDULES, entries)
+    assert words in arms.text(found)
+    assert ("before training" in arms.text(found)) is bool(repair)
+
+
 def test_the_loss_is_the_negative_log_likelihood_after_the_last_epoch(report):
     runs = report.results.arms["random", "onecycle"].replicates
     loss = arms.table(report).iloc[-1]["test_loss_mean"]

@@ -22,6 +22,7 @@ TECHNIQUES = [
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
     {"average": {"kind": "soup", "members": 2, "vary": {"peak": 3.0}, "rule": "greedy"}},
     {"repair": "batchnorm"},
+    {"repair": "variance"},
     {"state": "fresh"},
     {"sharpness": {"rho": 0.1}},
 ]

@@ -24,7 +24,7 @@ def test_a_memory_that_is_full_names_the_batch_of_the_repair(begin_arm, monkeypa
     def full(*of):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("stages.retraining.run.recalibrated", full)
+    monkeypatch.setattr("stages.retraining.repair.recalibrated", full)
     with pytest.raises(Fault, match=r"or lower compute\.evaluation_batch_size$"):
         begin_arm(repair="batchnorm")
 

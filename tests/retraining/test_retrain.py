@@ -135,9 +135,9 @@ def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
     assert run(with_keys(**keys)).content() == expected != run(arm).content()
 
 
-def write_dense_run(arm):
-    """Write what replicate 0 may need of it: a teacher wider than its own network, and slots."""
-    wide = replace(SPEC, options={"width": 4})
+def write_dense_run(arm, alike=False):
+    """Write what replicate 0 may need of it: slots, a teacher, wider than its own unless alike."""
+    wide = replace(SPEC, options={"width": 2 if alike else 4})
     compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
     dense = build(SPEC, 4)
     state = {f"network/{name}": tensor.numpy() for name, tensor in dense.state_dict().items()}
@@ -150,6 +150,7 @@ RESUMED = {
     "ema": {"average": {"kind": "ema", "horizon": 0.4, "batchnorm": "reestimate"}},
     "swa": {"average": {"kind": "swa", "last": 0.6}},
     "repair": {"repair": "batchnorm"},
+    "variance": {"repair": "variance"},
     "state": {"state": "kept"},
     "sharpness": {"sharpness": {"rho": 0.2}},
     "soup": {"average": {"kind": "soup", "members": 2, "rule": "greedy"}},
@@ -168,7 +169,7 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
             raise KeyboardInterrupt
         return advance(self)
 
-    write_dense_run(arm)
+    write_dense_run(arm, alike="repair" in keys)
     own, advance, stage = with_keys(**keys), Run.advance, new_stage()
     expected = run(own).content()
     assert expected != run(arm).content()
@@ -184,7 +185,7 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
 
 @pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
 def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, pruned):
-    write_dense_run(arm)
+    write_dense_run(arm, alike="repair" in keys)
     stage = run(with_keys(**keys))
     mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
     for name in ("last", "selected"):

@@ -110,6 +110,19 @@ def test_estimating_statistics_passes_the_training_images(keys, passes):
     assert parts[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + passes * 640 * 0.005)
 
 
+@pytest.mark.parametrize(("batchnorm", "passes"), [("keep", 0), ("reestimate", 3)])
+def test_a_soup_costs_its_members(batchnorm, passes):
+    """Three runs of 8 epochs, with one start, and statistics estimated where each of them ends."""
+    soup = {"kind": "soup", "members": 3, "batchnorm": batchnorm}
+    found = priced(study(a={"curve": "replay", "average": soup}))[-1].seconds
+    assert found == pytest.approx(2.0 + 24 * 10.5 + 1.0 + passes * 640 * 0.005)
+
+
+def test_a_repair_by_variance_copies_the_dense_network():
+    found = priced(study(a={"curve": "replay", "repair": "variance"}))[-1]
+    assert found.nbytes == 2 * 400 + 2 * LOGITS + 1000
+
+
 def test_rounds_add_up_at_their_own_sizes():
     found = priced(study(a={"curve": "replay"}), (SMALL, SMALLER))
     assert found[-1].seconds == pytest.approx(2.0 + 8 * 10.5 + 1.0 + 7.0 + 1.0 + 8 * 5.1 + 0.2)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stages.reporting.arms_figure import arms_figure
+from stages.reporting.cautions import repairs
 from stages.reporting.crossing import changes, is_crossed
 from stages.reporting.measures import (
     best_test,
@@ -59,7 +60,10 @@ def text(report: Report) -> str:
         f"{code(report.baseline)} of the same method{budget}. {capital(bars)}."
     )
     methods = report.results.methods
-    return "\n\n".join([caption, *(f"### {code(m)}\n\n{_rows(report, m)}" for m in methods)])
+    notes = [note] if (note := repairs(report)) else []
+    return "\n\n".join(
+        [caption, *notes, *(f"### {code(m)}\n\n{_rows(report, m)}" for m in methods)]
+    )
 
 
 def table(report: Report) -> pd.DataFrame:
