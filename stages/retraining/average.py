@@ -1,8 +1,9 @@
 """What an arm may average: the values of its key `average`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Optional
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from stages.pipeline.options import entry, union
 from stages.pipeline.section import Section
@@ -25,6 +26,16 @@ class Spread(Section):
     peak: Annotated[float, Field(gt=1, le=1000)]
 
 
+def _form(value: Any) -> str:
+    return "mapping" if isinstance(value, Mapping | Spread) else "word"
+
+
+Vary = Annotated[
+    Annotated[Literal["seed"], Tag("word")] | Annotated[Spread, Tag("mapping")],
+    Discriminator(_form),
+]
+
+
 class SoupOf(Average):
     """A soup: so many members are retrained one after another, each for the arm's epochs.
 
@@ -34,7 +45,7 @@ class SoupOf(Average):
 
     kind: Literal["soup"]
     members: Annotated[int, Field(ge=2, le=100)]
-    vary: Literal["seed"] | Spread = "seed"
+    vary: Vary = "seed"
     rule: Literal["uniform", "greedy"] = "uniform"
     batchnorm: Literal["keep", "reestimate"] = "reestimate"
 
