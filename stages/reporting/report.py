@@ -69,8 +69,12 @@ class Report:
         return lines_of(self.schedules)
 
     def is_plain(self, schedule: str) -> bool:
-        """Whether it leaves the training itself as it is: arms that do not are no paper's."""
-        return not self.technique(schedule)
+        """Whether it leaves the training itself as it is: arms that do not are no paper's.
+
+        Nor are those that have the dense run's learning rates in proportion to another peak.
+        """
+        own_peak = self.schedules[schedule].get("peak") is not None
+        return not (own_peak or self.technique(schedule))
 
     def technique(self, schedule: str) -> dict[str, Any]:
         """What an arm changes of the training itself: its keys that are not at their defaults."""

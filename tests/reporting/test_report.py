@@ -131,7 +131,8 @@ def test_arms_that_train_differently_are_no_twins_where_they_score_alike(make_st
     ("keys", "plain"),
     [
         ({}, True),
-        ({"weight_decay": None, "teacher": None, "trainable": "all"}, True),
+        ({"weight_decay": None, "teacher": None, "trainable": "all", "peak": None}, True),
+        ({"peak": 0.01}, False),
         ({"state": "fresh"}, True),
         ({"state": "kept"}, False),
         ({"start": "rewound", "state": "kept"}, True),

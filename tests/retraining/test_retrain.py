@@ -9,12 +9,14 @@ from stages import retrain
 from stages.evaluation.measure import measure
 from stages.evaluation.moved import moved
 from stages.evaluation.outcome import load_outcome
+from stages.images.prepared import ImageSet
 from stages.networks import compact
 from stages.networks.building import build
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_json, save_arrays
 from stages.pipeline.recovery import PROGRESS
 from stages.retraining.plan import FILE, Plan, rewound_file, teacher_file
+from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
 from stages.training.history import History
@@ -192,6 +194,40 @@ def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, p
         weight = network(stage, name)[MASKED]
         assert not weight[~mask].any()
         assert weight[mask].all()
+
+
+def test_the_last_row_of_a_soup_is_the_network_that_is_kept(with_keys, run, data):
+    """Its rates are those of two members: it ends after their four epochs."""
+    found = outcome(run(with_keys(average={"kind": "soup", "members": 2})))
+    assert found.history["epoch"].tolist() == [1, 2, 3, 4]
+    said = found.logits["last"]["test"].argmax(1) == data.test.labels.numpy()
+    assert found.history["test_accuracy"][-1] == said.mean()
+
+
+def test_a_member_that_diverges_ends_the_soup(hot, run):
+    """In epoch 2 of 4, the last of the first of two members; sizes are those of the network."""
+    key = Technique(average={"kind": "soup", "members": 2})
+    found = outcome(run(replace(hot, plan=replace(hot.plan, technique=key))))
+    assert found.diverged == Divergence(2, 1e39, None)
+    assert found.nonzero < found.parameters
+
+
+def test_adapters_that_diverge_leave_the_size_of_the_network(hot, run):
+    arms = [
+        replace(hot, plan=replace(hot.plan, technique=Technique(trainable=parts)))
+        for parts in (("all",), ("masked_lora",))
+    ]
+    plain, adapted = (outcome(run(each)) for each in arms)
+    assert adapted.diverged
+    sizes = ("parameters", "nonzero", "macs")
+    assert [getattr(adapted, n) for n in sizes] == [getattr(plain, n) for n in sizes]
+
+
+def test_greed_without_validation_images_is_told_before_training(with_keys, pruned, data):
+    none = replace(data, validation=ImageSet(data.test.images[:0], data.test.labels[:0]))
+    arm = with_keys(average={"kind": "soup", "members": 2, "rule": "greedy"})
+    with pytest.raises(Fault, match=r"^average\.rule is 'greedy', but there are no validation"):
+        arm.begin(pruned, 0, none, 1.0)
 
 
 def test_another_replicate_is_another_run(arm, run):
