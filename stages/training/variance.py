@@ -75,20 +75,24 @@ def read_by_batchnorm(network: nn.Module, images: Tensor) -> set[str]:
     }
 
 
-def _note(found: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, out: Tensor) -> None:
+def _note(
+    found: dict[str, Tensor], name: str, layer: nn.Module, args: Any, named: Any, out: Tensor
+) -> None:
     found.setdefault(name, _variance(layer, out))
 
 
-def _origin(made: dict[str, Any], name: str, layer: nn.Module, inputs: Any, out: Tensor) -> None:
+def _origin(
+    made: dict[str, Any], name: str, layer: nn.Module, args: Any, named: Any, out: Tensor
+) -> None:
     made.setdefault(name, out.grad_fn)
 
 
-def _match(wanted: Tensor, layer: nn.Module, inputs: Any, out: Tensor) -> Tensor:
+def _match(wanted: Tensor, layer: nn.Module, args: Any, named: Any, out: Tensor) -> Tensor:
     """Scale the weights of a layer; return what it then gives."""
     found, weight = _variance(layer, out), layer.get_parameter("weight")
     ratio = torch.where(found > 0, wanted / found, 1.0).sqrt()
     weight.mul_(ratio.view(-1, *[1] * (weight.ndim - 1)))
-    again: Tensor = layer.forward(*inputs)
+    again: Tensor = layer.forward(*args, **named)
     return again
 
 
@@ -119,7 +123,7 @@ def _hooked(network: nn.Module, hooks: Mapping[str, Any]) -> Iterator[None]:
 
     for name in hooks:
         layer = network.get_submodule(name)
-        handles[name] = layer.register_forward_hook(partial(once, name))
+        handles[name] = layer.register_forward_hook(partial(once, name), with_kwargs=True)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from stages.results.scoring import (
     read_classes,
     read_labels,
 )
-from stages.retraining.plan import Plan
+from stages.retraining.plan import Plan, in_turn
 from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
@@ -150,6 +150,14 @@ def test_a_step_that_takes_two_gradients_costs_twice():
     sharp = replace(PLAN, technique=Technique(sharpness={"rho": 0.1}))
     plain, twice = arm(outcome()), arm(outcome(), plan=sharp)
     assert twice.training_macs == 2 * plain.training_macs
+
+
+def test_a_soup_costs_and_counts_the_epochs_of_its_members():
+    soup = Technique(average={"kind": "soup", "members": 3})
+    members = replace(PLAN, rates=in_turn(PLAN.rates, [0.5, 1, 2]), technique=soup)
+    plain, found = arm(outcome()), arm(outcome(), plan=members)
+    assert found.training_macs == 3 * plain.training_macs
+    assert (found.epochs, plain.epochs) == (3 * EPOCHS, EPOCHS)
 
 
 def test_a_teacher_adds_a_forward_pass_of_the_dense_network_to_each_step():

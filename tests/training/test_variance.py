@@ -67,7 +67,7 @@ class Twice(nn.Module):
     def forward(self, x):
         x = F.relu(self.first(x))
         x = x + self.second(F.relu(self.second(x)))
-        return self.head(self.third(x).mean((2, 3)))
+        return self.head(self.third(input=x).mean((2, 3)))
 
 
 def variances(network, images):
