@@ -31,10 +31,11 @@ def matched(
     Layer by layer, in the order in which they run, the weights of a linear layer or convolution are
     multiplied, channel by channel, so that its output on a batch of training images varies as it
     does in the dense network (as REFLOW and ASR do, arXiv 2502.15790 and 2605.21426; here by the
-    definition alone). Biases stay. Left as they are: channels that do not vary, the `head`, and
-    layers that BatchNorm alone reads, which gives its channels the variance of its scales; its
-    statistics are re-estimated at the end. So a network with BatchNorm behind every layer is
-    `recalibrated`, and no more. `kept` [layer.weight, 0] are the channels of a smaller network.
+    definition alone). Biases stay. Left as they are: channels that do not vary, the `head`, the
+    projections of attentions, which do not run as layers, and layers that BatchNorm alone reads,
+    which gives its channels the variance of its scales; its statistics are re-estimated at the end.
+    So a network with BatchNorm behind every layer is `recalibrated`, and no more. `kept`
+    [layer.weight, 0] are the channels of a smaller network.
     """
     images = _evenly(data.train.images, batch_size).to(data.mean.device)
     images = normalise(images, data.mean, data.std)
