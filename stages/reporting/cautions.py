@@ -91,9 +91,9 @@ def _again(what: str) -> str:
 REPAIRS = {
     "batchnorm": "estimates the statistics of BatchNorm anew before training: that counts in the "
     "first epochs alone, and the weights that it trains are those of an arm without, to the bit",
-    "variance": "matches the variances of channels to the dense network's before training, in "
-    "layers that BatchNorm alone does not read: in a network without such layers but the last that "
-    "changes no weight, and counts in the first epochs alone",
+    "variance": "matches the variances of channels to the dense network's before training. The "
+    "last layer, and those that only BatchNorm reads, stay as they are: where the network has no "
+    "others, this too estimates statistics and changes no weight",
 }
 
 

@@ -31,7 +31,7 @@ def test_every_arm_is_a_row_in_percent(report):
     ("repair", "words"),
     [
         ("batchnorm", "`onecycle` estimates the statistics of BatchNorm anew before training"),
-        ("variance", "that changes no weight, and counts in the first epochs alone"),
+        ("variance", "where the network has no others, this too estimates statistics and changes"),
         (None, ""),
     ],
 )
