@@ -5,7 +5,7 @@ from itertools import accumulate
 from operator import mul
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Le
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
@@ -13,8 +13,8 @@ from stages.pipeline.options import entry, options_of, union
 from stages.pipeline.section import Name, Section
 from stages.pruning.method import Allocation, Granularity, Method, Scope
 from stages.pruning.registry import ALLOCATIONS, CRITERIA
+from stages.pruning.rounds import Rounds, number_of
 
-Share = Annotated[float, Gt(0), Lt(1)]
 ONCE = frozenset({"n_m", "plan", "target", "widths"})
 """Allocations that ask for a size, which the first round reaches."""
 
@@ -57,7 +57,12 @@ class Iterative(Entry):
     in k rounds removes 1 - 0.7^k of all weights.
     """
 
-    rounds: Annotated[int, Ge(1), Le(1000)] | Annotated[tuple[Share, ...], Field(min_length=1)]
+    rounds: Rounds
+
+    @property
+    def number(self) -> int:
+        """Return the number of rounds."""
+        return number_of(self.rounds)
 
     def methods(self) -> list[Method]:
         """Return the method of every round: sparsities of all weights, ratios of what is left."""

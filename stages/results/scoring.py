@@ -103,9 +103,9 @@ def arm_result(
     numbered = list(zip(count(seed), outcomes, dense, strict=False))
     known = [outcome for outcome in outcomes if not outcome.diverged] or outcomes
     size = _size(known)
-    rounds, macs = _rounds(known, size["macs"])
+    rounds, epochs, macs = _rounds(plan, known, size["macs"])
     if plan.technique.teacher:
-        macs += rounds * _size(dense)["macs"] / STEP
+        macs += epochs * _size(dense)["macs"] / STEP
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
     return ArmResult(
         **size,
@@ -113,9 +113,9 @@ def arm_result(
         schedule=schedule,
         start=plan.start,
         curve=plan.curve,
-        epochs=plan.rates.epochs,
+        epochs=plan.epochs,
         rounds=rounds,
-        training_macs=plan.rates.epochs * macs * plan.technique.passes,
+        training_macs=macs * plan.technique.passes,
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),
@@ -152,12 +152,18 @@ def _size(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {name: round(sum(each) / len(each)) for name, each in sizes.items() if each}
 
 
-def _rounds(outcomes: Sequence[Outcome], macs: float) -> tuple[int, float]:
-    """Return the number of rounds and the MACs of one epoch in each, summed."""
+def _rounds(plan: Plan, outcomes: Sequence[Outcome], macs: float) -> tuple[int, int, float]:
+    """Return the number of rounds, their epochs, and the MACs of all epochs, summed.
+
+    `macs` are those of an arm without rounds.
+    """
     by_round = [outcome.round_macs for outcome in outcomes]
     if not by_round[0]:
-        return 1, macs
-    return max(map(len, by_round)), float(np.mean([sum(rounds) for rounds in by_round]))
+        return 1, plan.rates.epochs, plan.rates.epochs * macs
+    rounds = max(map(len, by_round))
+    lengths = [plan.of_round(number + 1).epochs for number in range(rounds)]
+    spent = [sum(e * m for e, m in zip(lengths, each, strict=False)) for each in by_round]
+    return rounds, sum(lengths), float(np.mean(spent))
 
 
 def _untrained(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
 from stages.retraining.technique import Technique
@@ -25,6 +26,8 @@ class Plan:
     where the curve is adaptive, and is empty where it is not. A rewinding arm starts from the dense
     network at the end of epoch `rewound_epoch` of `dense_epochs`; None for the others. The
     file holds what of `technique` is not at its default: a new key leaves other arms' bytes alone.
+    `rounds` are the epochs of each round of pruning where these share `rates`, one after the other;
+    it is empty where every round has all of them.
     """
 
     start: Start
@@ -34,6 +37,7 @@ class Plan:
     rewound_epoch: int | None = None
     scale: tuple[float, ...] = ()
     technique: Technique = field(default_factory=Technique)
+    rounds: tuple[int, ...] = ()
 
     @property
     def adaptive(self) -> bool:
@@ -50,6 +54,18 @@ class Plan:
         """The dense epoch whose checkpoint the arm needs, if any."""
         where = self.start, self.rewound_epoch, self.dense_epochs
         return self.technique.checkpoint_epoch(*where)
+
+    @property
+    def epochs(self) -> float:
+        """Return the epochs of a round, on average where rounds share a budget; whole if it is."""
+        whole, over = divmod(self.rates.epochs, len(self.rounds) or 1)
+        return self.rates.epochs / len(self.rounds) if over else whole
+
+    def of_round(self, number: int) -> Rates:
+        """Return the rates of a round of pruning, counted from 1."""
+        if not self.rounds:
+            return self.rates
+        return self.rates.part(sum(self.rounds[: number - 1]), sum(self.rounds[:number]))
 
     def scale_of(self, replicate: int) -> float:
         """Return what a replicate multiplies the learning rates by."""
@@ -76,6 +92,7 @@ class _About(Technique):
     dense_epochs: int
     rewound_epoch: int | None
     scale: tuple[float, ...]
+    rounds: tuple[int, ...] = ()
 
 
 def scaled(rates: Rates, scale: float) -> Rates:
@@ -95,7 +112,10 @@ def load_plan(folder: Path) -> Plan:
     about: _About = parse(_About, read_meta(path), file=path)
     rates = rates_in(path, load_arrays(path), about.steps_per_epoch)
     where = about.dense_epochs, about.rewound_epoch
-    return Plan(about.start, about.curve, rates, *where, about.scale, about.as_technique())
+    if about.rounds and sum(about.rounds) != rates.epochs:
+        raise Fault(f"{path}: {rates.epochs} epochs for rounds of {list(about.rounds)}")
+    own = about.as_technique()
+    return Plan(about.start, about.curve, rates, *where, about.scale, own, about.rounds)
 
 
 def rewound_file(folder: Path, replicate: int) -> Path:
@@ -116,5 +136,6 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "dense_epochs": plan.dense_epochs,
         "rewound_epoch": plan.rewound_epoch,
         "scale": list(plan.scale),
+        **({"rounds": list(plan.rounds)} if plan.rounds else {}),
         **plan.technique.changed(),
     }

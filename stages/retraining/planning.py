@@ -9,6 +9,7 @@ from stages.retraining.settings import Schedule
 from stages.schedules.adaptive import adaptive_scale
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import DenseRates
+from stages.schedules.rates import joined
 from stages.schedules.registry import ADAPTIVE
 
 
@@ -17,30 +18,36 @@ class Pruning:
     """What pruning did, as far as a plan depends on it.
 
     `macs_ratio` is dense over pruned MACs; `distances` and `fractions` are d and s of
-    `adaptive_scale`, by replicate.
+    `adaptive_scale`, by replicate. There are `rounds` of pruning, and these are of the first.
     """
 
     macs_ratio: float
     distances: tuple[float, ...]
     fractions: tuple[float, ...]
+    rounds: int = 1
 
 
 def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Pruning) -> Plan:
     """Return the plan of a schedule after a pruning; `epochs` is retrain.epochs."""
     arm = schedule.arm()
-    budget = schedule.budget(epochs, dense.epochs, pruning.macs_ratio)
+    rounds = schedule.split(
+        schedule.budget(epochs, dense.epochs, pruning.macs_ratio), pruning.rounds
+    )
+    unequal = len(set(rounds)) > 1
+    drawn = [arm.rates(length, dense.steps_per_epoch, dense) for length in rounds]
     scale: tuple[float, ...] = ()
     if arm.curve in ADAPTIVE:
         moved = zip(pruning.distances, pruning.fractions, strict=True)
-        scale = tuple(adaptive_scale(d, s, budget, dense.epochs) for d, s in moved)
+        scale = tuple(adaptive_scale(d, s, rounds[0], dense.epochs) for d, s in moved)
     return Plan(
         start=arm.start,
         curve=arm.curve,
-        rates=arm.rates(budget, dense.steps_per_epoch, dense),
+        rates=joined(drawn) if unequal else drawn[0],
         dense_epochs=dense.epochs,
-        rewound_epoch=rewind_epoch(arm, budget, dense.epochs),
+        rewound_epoch=rewind_epoch(arm, rounds[0], dense.epochs),
         scale=scale,
         technique=schedule.technique(),
+        rounds=rounds if unequal else (),
     )
 
 

@@ -77,7 +77,7 @@ class Rounds:
         for number in range(1, last + 1):
             about = from_leader(next(pruned) if leads() else None)
             if about is not None:
-                folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
+                folder, scale = round_folder(this, number), _scale(self.arm.plan, about, number)
                 run = self.arm.begin(folder, this.number, data, scale, number)
                 left = left_of(dense, folder, this.name)
                 this.check()
@@ -158,9 +158,9 @@ def left_of(dense: Path, folder: Path, name: str) -> dict[str, np.ndarray]:
     return {key: tensor.numpy() for key, tensor in cut.items()}
 
 
-def _scale(plan: Plan, about: Mapping[str, Any]) -> float:
+def _scale(plan: Plan, about: Mapping[str, Any], number: int) -> float:
     """Return what multiplies a round's learning rates: an adaptive arm looks at its pruning."""
     if not plan.adaptive:
         return 1.0
     moved, pruned = about["distance"], about["fraction_pruned"]
-    return adaptive_scale(moved, pruned, plan.rates.epochs, plan.dense_epochs)
+    return adaptive_scale(moved, pruned, plan.of_round(number).epochs, plan.dense_epochs)

@@ -88,10 +88,10 @@ class ArmRun:
         freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
-        rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
+        rates, stream = scaled(self.plan.of_round(round_number), scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
-        extras = Extras(self._teacher(number, device), self._averaging(network), rho)
+        extras = Extras(self._teacher(number, device), self._averaging(network, len(rates.lr)), rho)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
@@ -103,13 +103,13 @@ class ArmRun:
         squared = key.scale == "temperature_squared"
         return Teacher(network, key.weight, key.temperature, squared)
 
-    def _averaging(self, network: nn.Module) -> Averaging | None:
-        """Return the average of a network's weights over this plan, if the arm has one."""
+    def _averaging(self, network: nn.Module, steps: int) -> Averaging | None:
+        """Return the average of a network's weights over so many steps, if the arm has one."""
         key = self.plan.technique.average
         if key is None:
             return None
         options = options_of(key, "kind", Average)
-        coefficients = AVERAGES[key.kind](len(self.plan.rates.lr), **options)
+        coefficients = AVERAGES[key.kind](steps, **options)
         return Averaging(copy.deepcopy(network), coefficients, key.batchnorm == "reestimate")
 
 

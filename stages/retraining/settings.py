@@ -1,9 +1,11 @@
 """The section `retrain`: the arms."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from stages.pipeline.fault import Fault
 from stages.pipeline.options import options_of
 from stages.pipeline.section import Epochs, Name, Section
 from stages.retraining.technique import Technique
@@ -11,14 +13,47 @@ from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
 from stages.schedules.settings import Momentum, schedule_types
 from stages.schedules.starts import Start
 
-Budget = Epochs | Literal["dense", "dense_macs"] | None
+
+class Total(Section):
+    """One budget for all rounds of iterative pruning together (Zimmer 2023, BIMP)."""
+
+    total: Epochs
+
+    def split(self, rounds: int) -> tuple[int, ...]:
+        """Return the whole epochs of each round: as equal as can be, the last ones the longer.
+
+        A Fault where there are more rounds than epochs.
+        """
+        each, over = divmod(self.total, rounds)
+        if not each:
+            least = f"with {rounds} rounds it should be {rounds} or more"
+            raise Fault(f"epochs.total is {self.total}; {least}")
+        return (each,) * (rounds - over) + (each + 1,) * over
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping | Total):
+        return "total"
+    return "word" if isinstance(value, str) else "number"
+
+
+Budget = (
+    Annotated[
+        Annotated[Epochs, Tag("number")]
+        | Annotated[Literal["dense", "dense_macs"], Tag("word")]
+        | Annotated[Total, Tag("total")],
+        Discriminator(_kind),
+    ]
+    | None
+)
 
 
 class Schedule(Technique):
     """What every retraining schedule has: start, momentum, budget in epochs, and a `Technique`.
 
-    Momentum null is the curve's own. Epochs null is retrain.epochs; "dense" is those of the dense
-    run; "dense_macs" is as many as cost what dense training did (Liu 2019, Scratch-B).
+    Momentum null is the curve's own. Epochs are those of each round of iterative pruning, but for
+    a `Total`. Null is retrain.epochs; "dense" is those of the dense run; "dense_macs" is as many as
+    cost what dense training did (Liu 2019, Scratch-B).
     """
 
     start: Start = "final"
@@ -35,7 +70,24 @@ class Schedule(Technique):
             return scratch_b_epochs(dense_epochs, macs_ratio)
         if self.epochs == "dense":
             return dense_epochs
+        if isinstance(self.epochs, Total):
+            return self.epochs.total
         return self.epochs or epochs
+
+    def split(self, budget: int, rounds: int) -> tuple[int, ...]:
+        """Return the epochs of each round of pruning; `budget` is T.
+
+        A Fault where rounds are too many, or unequal though all rewind to one checkpoint.
+        """
+        if not isinstance(self.epochs, Total):
+            return (budget,) * rounds
+        each = self.epochs.split(rounds)
+        if self.start == "rewound" and len(set(each)) > 1:
+            raise Fault(
+                f"epochs.total is {budget}; as all rounds rewind to one epoch, it should be a "
+                f"multiple of {rounds}, their number"
+            )
+        return each
 
     def technique(self) -> Technique:
         """Return the keys of the arm's own, without a state that its start has anyway."""

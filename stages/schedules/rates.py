@@ -1,6 +1,6 @@
 """Learning rate and momentum of every step of a run, as data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,17 @@ class Rates:
     def epochs(self) -> int:
         """Return the length in epochs."""
         return len(self.lr) // self.steps_per_epoch
+
+    def part(self, first: int, last: int) -> "Rates":
+        """Return the rates of the epochs from `first`, counted from 0, to before `last`."""
+        steps = slice(first * self.steps_per_epoch, last * self.steps_per_epoch)
+        return Rates(self.lr[steps], self.momentum[steps], self.steps_per_epoch)
+
+
+def joined(parts: Sequence[Rates]) -> Rates:
+    """Return rates one after the other, all of the same steps per epoch."""
+    lr, momentum = ([getattr(part, name) for part in parts] for name in ("lr", "momentum"))
+    return Rates(np.concatenate(lr), np.concatenate(momentum), parts[0].steps_per_epoch)
 
 
 def save_rates(path: Path | str, rates: Rates) -> None:

@@ -121,7 +121,11 @@ def prices(
             batch = study.train.recipe.batch_size
             paced = [_paced(each, schedule, batch * dense.image) for each in rounds]
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
-            seconds = again + sum(_retraining(each, schedule, budget, images) for each in paced)
+            lengths = schedule.split(budget, len(rounds))
+            seconds = again + sum(
+                _retraining(each, schedule, length, images)
+                for each, length in zip(paced, lengths, strict=True)
+            )
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
             copied = state * needs + dense.nbytes * bool(schedule.teacher)
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied

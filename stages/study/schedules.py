@@ -7,7 +7,7 @@ from stages.pipeline.fault import Fault
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
-from stages.study.settings import Study, nominal_epochs
+from stages.study.settings import Study, lengths
 
 NOMINAL_STEPS = 10
 
@@ -39,7 +39,7 @@ def faults_of_schedules(study: Study) -> Iterator[str]:
 
 
 def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
-    arm, epochs = schedule.arm(), nominal_epochs(schedule, study)
+    arm = schedule.arm()
     if schedule.epochs == "dense_macs":
         if arm.start == "rewound" or arm.curve == "replay":
             yield (
@@ -52,22 +52,25 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
                 f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
                 "their last round alone; it should be a number"
             )
-    yield from _milestones(key, schedule, epochs, "the arm")
     yield from _slots(key, schedule, study)
     try:
-        rewind_epoch(arm, epochs, study.train.epochs)
-        yield from _rates(key, schedule, study, dense)
+        for epochs in lengths(schedule, study):
+            yield from _milestones(key, schedule, epochs, "the arm")
+            rewind_epoch(arm, epochs, study.train.epochs)
+            yield from _rates(key, schedule, study, dense, epochs)
     except Fault as fault:
         yield f"{key}: {fault}"
 
 
-def _rates(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
+def _rates(
+    key: str, schedule: Schedule, study: Study, dense: DenseRates, epochs: int
+) -> Iterator[str]:
     """Compute the arm's curve; yield what is wrong between it and the optimizer."""
     shared = study.train.recipe
     optimizer = schedule.recipe(shared).optimizer
     if optimizer.kind != shared.optimizer.kind:
         dense = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
-    rates = schedule.arm().rates(nominal_epochs(schedule, study), NOMINAL_STEPS, dense)
+    rates = schedule.arm().rates(epochs, NOMINAL_STEPS, dense)
     own = schedule.optimizer is not None or schedule.momentum is not None
     if own and getattr(optimizer, "nesterov", False) and not rates.momentum.min():
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"

@@ -38,7 +38,7 @@ def rewind_epochs(study: Study) -> list[int]:
     """Return the dense epochs whose checkpoints arms need, sorted: E - T, and E for its slots."""
     dense = study.train.epochs
     arms = study.retrain.schedules.values()
-    epochs = (a.needed_epoch(nominal_epochs(a, study), dense) for a in arms)
+    epochs = (a.needed_epoch(length, dense) for a in arms for length in lengths(a, study))
     return sorted({epoch for epoch in epochs if epoch is not None})
 
 
@@ -56,6 +56,16 @@ def trained_parts(study: Study) -> dict[str, Any]:
     """Return the parts that are trained, in values of JSON, by the arms that do not train all."""
     arms = study.retrain.schedules.items()
     return {name: own["trainable"] for name, a in arms if "trainable" in (own := a.changed())}
+
+
+def lengths(schedule: Schedule, study: Study) -> list[int]:
+    """Return the epochs that an arm's runs have after the methods of a study, as far as known.
+
+    A Fault where its budget is no whole number of epochs for each round of a method.
+    """
+    budget = nominal_epochs(schedule, study)
+    rounds = {1, *(entry.number for entry in study.prune.iterative.values())}
+    return sorted({length for number in rounds for length in schedule.split(budget, number)})
 
 
 def nominal_epochs(schedule: Schedule, study: Study) -> int:

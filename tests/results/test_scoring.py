@@ -135,6 +135,20 @@ def test_scores_by_hand():
     assert {name: validation[name] for name in half} == half
 
 
+def test_rounds_that_share_a_budget_cost_their_own_epochs():
+    """5 epochs in rounds of 2 and 3 of 100 and 40 MACs; a teacher of 900 MACs has a third."""
+    rates = Rates(np.linspace(1, 0.1, 10), np.full(10, 0.9), STEPS)
+    shared = Plan("final", "linear", rates, dense_epochs=9, rounds=(2, 3))
+    whole = outcome(size=(100, 80, 40), round_macs=(100, 40))
+    found = arm(whole, plan=shared)
+    assert (found.epochs, found.rounds, found.training_macs) == (2.5, 2, 2 * 100 + 3 * 40)
+    assert (found.retraining_epochs, found.last_epochs) == (5, 3)
+    taught = replace(shared, technique=Technique(teacher={}))
+    assert arm(whole, plan=taught).training_macs == 320 + 5 * DENSE.macs / 3
+    each = arm(whole, plan=replace(PLAN, start="final", rewound_epoch=None))
+    assert (each.epochs, each.retraining_epochs, each.training_macs) == (3, 6, 3 * 140)
+
+
 def test_a_size_is_the_rounded_mean_of_the_replicates():
     sizes = [(100, 80, 1000), (101, 81, 1003), (101, 83, 1000)]
     found = arm(*(outcome(size=size) for size in sizes))

@@ -43,6 +43,63 @@ def test_an_arm_may_have_a_budget_of_its_own(epochs, expected):
     assert plan(curve="constant", epochs=epochs).rates.epochs == expected
 
 
+@pytest.mark.parametrize(
+    ("total", "rounds", "expected"),
+    [(8, 1, (8,)), (9, 3, (3, 3, 3)), (8, 3, (2, 3, 3)), (11, 4, (2, 3, 3, 3)), (3, 3, (1, 1, 1))],
+)
+def test_a_total_is_shared_among_the_rounds_in_whole_epochs(total, rounds, expected):
+    found = plan(replace(PRUNING, rounds=rounds), curve="constant", epochs={"total": total})
+    lengths = [found.of_round(number).epochs for number in range(1, rounds + 1)]
+    assert tuple(lengths) == expected
+    assert sum(lengths) == total == found.epochs * rounds
+
+
+def test_each_round_of_a_total_has_the_whole_curve():
+    several = replace(PRUNING, rounds=3)
+    found = plan(several, curve="onecycle", epochs={"total": 8})
+    for number, epochs in enumerate((2, 3, 3), 1):
+        alone = plan(curve="onecycle", epochs=epochs).rates
+        np.testing.assert_array_equal(found.of_round(number).lr, alone.lr)
+        np.testing.assert_array_equal(found.of_round(number).momentum, alone.momentum)
+
+
+@pytest.mark.parametrize(("rounds", "epochs"), [(1, 6), (3, 2)])
+def test_a_total_that_divides_is_the_plan_of_its_parts_to_the_byte(rounds, epochs, tmp_path):
+    several = replace(PRUNING, rounds=rounds)
+    for name, budget in (("total", {"total": 6}), ("each", epochs)):
+        arm = plan(several, curve="scaled", epochs=budget)
+        write_arm(tmp_path / name, arm, tmp_path, tmp_path, 0)
+    assert (tmp_path / "total" / FILE).read_bytes() == (tmp_path / "each" / FILE).read_bytes()
+
+
+def test_rounds_that_share_their_rates_are_read_back(tmp_path):
+    found = plan(replace(PRUNING, rounds=3), curve="onecycle", epochs={"total": 8})
+    write_arm(tmp_path, found, tmp_path, tmp_path, 0)
+    read = load_plan(tmp_path)
+    assert (read.rounds, read.digest_of(0)) == ((2, 3, 3), found.digest_of(0))
+    np.testing.assert_array_equal(read.of_round(2).lr, found.of_round(2).lr)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"curve": "constant", "epochs": {"total": 2}}, "is 2; with 3 rounds it should be 3 or"),
+        (
+            {"curve": "constant", "start": "rewound", "epochs": {"total": 8}},
+            "is 8; as all rounds rewind to one epoch, it should be a multiple of 3",
+        ),
+    ],
+)
+def test_a_total_that_cannot_be_shared_is_a_fault(schedule, told):
+    with pytest.raises(Fault, match=told):
+        plan(replace(PRUNING, rounds=3), **schedule)
+
+
+def test_rounds_of_a_rewound_arm_go_back_by_their_share():
+    found = plan(replace(PRUNING, rounds=3), curve="replay", start="rewound", epochs={"total": 12})
+    assert (found.rewound_epoch, found.rates.epochs) == (6, 4)
+
+
 def test_an_adaptive_arm_has_a_scale_for_each_replicate():
     """Distance d and share s give d / sqrt(s), at least T/E and at most 1 (Zimmer 2023)."""
     found = plan(curve="adaptive_linear")

@@ -221,6 +221,42 @@ def test_an_adaptive_arm_is_scaled_by_the_pruning_of_each_round(run):
     assert outcome(stage).lr_scale == scales[1]
 
 
+SHARED = replace(PLAN, rates=Rates(np.linspace(0.06, 0.01, 6), np.full(6, 0.9), 2), rounds=(1, 2))
+
+
+def test_rounds_that_share_a_budget_train_for_their_part_of_it(run):
+    stage = run(plan=SHARED)
+    lr = [
+        load_outcome(nets(stage) / f"round_{k}" / "outcome.safetensors").history["lr"].tolist()
+        for k in (1, 2)
+    ]
+    assert lr == [[SHARED.rates.lr[0]], [SHARED.rates.lr[2], SHARED.rates.lr[4]]]
+
+
+def test_a_round_of_a_shared_budget_is_scaled_by_its_own_epochs(run):
+    """Of 3 dense epochs rounds of 1 and 2 are a third and two thirds: their least scales."""
+    stage = run([WEIGHTS[0]] * 2, plan=replace(SHARED, scale=(0.5, 0.5), dense_epochs=3))
+    files = [nets(stage) / f"round_{k}" / "outcome.safetensors" for k in (1, 2)]
+    scales = [load_outcome(file).lr_scale for file in files]
+    d, s = sizes(stage)[0]["distance"], sizes(stage)[0]["fraction_pruned"]
+    assert scales[0] == pytest.approx(min(max(d / sqrt(s), 1 / 3), 1))
+    assert scales[1] >= 2 / 3
+
+
+@pytest.mark.parametrize("keys", [{}, {"average": {"kind": "swa", "last": 1.0}}])
+def test_a_shared_budget_goes_on_to_the_same_bits(keys, run, new_stage, monkeypatch):
+    plan = replace(SHARED, technique=Technique(**keys))
+    whole, stage = run(plan=plan).content(), new_stage()
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        kill_at(patched, 2)
+        with pytest.raises(KilledError):
+            run(plan=plan, stage=stage)
+    trained = kill_at(monkeypatch, -1)
+    assert run(plan=plan, stage=stage).content() == whole
+    assert trained == [1]
+
+
 def test_of_its_plan_a_replicate_depends_on_what_it_reads(run):
     plan = replace(PLAN, scale=(0.5, 0.6))
     stage = run(plan=plan, number=1)

@@ -40,6 +40,14 @@ def test_a_budget_is_its_own_or_that_of_all_or_the_dense_runs(given, expected):
     assert entry.budget(6, 40, 2.5) == expected
 
 
+def test_a_budget_may_be_that_of_all_rounds():
+    entry = parse(SCHEDULE, {"curve": "constant", "epochs": {"total": 7}})
+    budget = entry.budget(6, 40, 2.5)
+    assert (budget, entry.split(budget, 1), entry.split(budget, 3)) == (7, (7,), (2, 2, 3))
+    each = parse(SCHEDULE, {"curve": "constant", "epochs": 7})
+    assert each.split(7, 3) == (7, 7, 7)
+
+
 def test_a_budget_may_cost_what_dense_training_did():
     """Scratch-B (Liu et al. 2019): a network of 1 / 2.5 of the MACs trains 2.5 times as long."""
     entry = parse(SCHEDULE, {"curve": "constant", "epochs": "dense_macs"})

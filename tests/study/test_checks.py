@@ -92,6 +92,40 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
     assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
 
 
+def in_rounds(rounds, **schedule):
+    tree = changed("retrain.schedules", {"finetune": {"curve": "constant"}, "mine": schedule})
+    tree["retrain"]["schedule"] = "mine"
+    tree["prune"]["iterative"] = {"again": {**tree["prune"]["methods"]["l1"], "rounds": rounds}}
+    return parse(Study, tree)
+
+
+def test_rounds_rewind_by_their_share_of_a_total_and_one_shot_by_all_of_it():
+    study = in_rounds(3, curve="replay", start="rewound", epochs={"total": 12})
+    check(study)
+    assert rewind_epochs(study) == [TREE["train"]["epochs"] - n for n in (12, 4)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"curve": "constant", "epochs": {"total": 3}}, r"total is 3; with 4 rounds .* 4 or more"),
+        (
+            {"curve": "replay", "start": "rewound", "epochs": {"total": 10}},
+            r"epochs\.total is 10; .* it should be a multiple of 4",
+        ),
+        (
+            {"curve": "step", "milestones": [2], "epochs": {"total": 8}},
+            r"milestones has 2; the arm ends at epoch 2",
+        ),
+    ],
+)
+def test_a_total_is_checked_against_the_rounds_of_every_method(schedule, told):
+    check(in_rounds(1, **schedule))
+    with pytest.raises(Fault, match=rf"retrain\.schedules\.mine[.:] ?.*{told}") as fault:
+        check(in_rounds(4, **schedule))
+    assert len(str(fault.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("start", "fresh"), [("final", False), ("rewound", False), ("fresh", True)]
 )

@@ -116,6 +116,11 @@ def test_rounds_add_up_at_their_own_sizes():
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
+def test_rounds_share_a_total_and_the_last_has_the_rest():
+    found = priced(study(a={"curve": "constant", "epochs": {"total": 5}}), (SMALL, SMALLER))
+    assert found[-1].seconds == pytest.approx(2.0 + 2 * 10.5 + 1.0 + 7.0 + 1.0 + 3 * 5.1 + 0.2)
+
+
 @pytest.mark.parametrize(("epochs", "budget"), [(3, 3), ("dense", 20), ("dense_macs", 60)])
 def test_an_arm_has_its_own_budget(epochs, budget):
     arm = {"curve": "constant", "lr": 0.1, "start": "fresh", "epochs": epochs}

@@ -15,7 +15,7 @@ from stages.reporting.claims.published import CLAIMS
 from stages.reporting.report import lines_of
 from stages.reporting.settings import Compare
 
-ARM = {"method": "str", "schedule": "str", "epochs": "int"}
+ARM = {"method": "str", "schedule": "str", "epochs": "float"}
 TABLES: Mapping[str, Mapping[str, str]] = {
     "replicates": {
         **ARM,
@@ -25,7 +25,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "arms": {**ARM, "diverged": "int", "parameters_kept_percent": "float"},
     "winners": {
-        **{"method": "str", "epochs": "int", "arms": "int"},
+        **{"method": "str", "epochs": "float", "arms": "int"},
         **{"highest_mean": "str", "winner": "str", "best_set": "str"},
     },
     "claims": {
