@@ -84,8 +84,9 @@ def plan_all(
     plans, reasons = {}, []
     for name, entry in entries.items():
         try:
-            if entry.epochs == "dense_macs" and isnan(pruning.macs_ratio):
-                raise Fault("epochs is dense_macs: give --flops-ratio (dense / pruned) or --epochs")
+            if entry.follows_macs and isnan(pruning.macs_ratio):
+                wanted = "give --flops-ratio (dense / pruned) or --epochs"
+                raise Fault(f"epochs is {entry.epochs}: {wanted}")
             plans[name] = plan_arm(entry, epochs, dense, pruning)
         except Fault as fault:
             reasons.append(f"{name}: {fault}")

@@ -40,7 +40,7 @@ def _kind(value: Any) -> str:
 Budget = (
     Annotated[
         Annotated[Epochs, Tag("number")]
-        | Annotated[Literal["dense", "dense_macs"], Tag("word")]
+        | Annotated[Literal["dense", "dense_macs", "dense_macs_and_retraining"], Tag("word")]
         | Annotated[Total, Tag("total")],
         Discriminator(_kind),
     ]
@@ -53,12 +53,18 @@ class Schedule(Technique):
 
     Momentum null is the curve's own. Epochs are those of each round of iterative pruning, but for
     a `Total`. Null is retrain.epochs; "dense" is those of the dense run; "dense_macs" is as many as
-    cost what dense training did (Liu 2019, Scratch-B).
+    cost what dense training did (Scratch-B of Liu 2019); "dense_macs_and_retraining" is these and
+    retrain.epochs, all that a pruned and retrained network costs (Scratch-B of Wang 2023).
     """
 
     start: Start = "final"
     momentum: Momentum = None
     epochs: Budget = None
+
+    @property
+    def follows_macs(self) -> bool:
+        """Whether the budget depends on what pruning leaves."""
+        return self.epochs in ("dense_macs", "dense_macs_and_retraining")
 
     def arm(self) -> Arm:
         """Return the arm that this entry names."""
@@ -68,6 +74,8 @@ class Schedule(Technique):
         """Return T; `epochs` is retrain.epochs, `macs_ratio` dense over pruned MACs."""
         if self.epochs == "dense_macs":
             return scratch_b_epochs(dense_epochs, macs_ratio)
+        if self.epochs == "dense_macs_and_retraining":
+            return scratch_b_epochs(dense_epochs, macs_ratio) + epochs
         if self.epochs == "dense":
             return dense_epochs
         if isinstance(self.epochs, Total):

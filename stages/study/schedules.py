@@ -40,17 +40,17 @@ def faults_of_schedules(study: Study) -> Iterator[str]:
 
 def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
     arm = schedule.arm()
-    if schedule.epochs == "dense_macs":
+    if schedule.follows_macs:
         if arm.start == "rewound" or arm.curve == "replay":
             yield (
-                f"{key}.epochs is 'dense_macs', longer than the dense run; "
+                f"{key}.epochs is {schedule.epochs!r}, longer than the dense run; "
                 "allowed with curve: stretch"
             )
             return
         if study.prune.iterative:
             yield (
-                f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
-                "their last round alone; it should be a number"
+                f"{key}.epochs is {schedule.epochs!r}, but the MACs of iterative "
+                "methods are known after their last round alone; it should be a number"
             )
     yield from _slots(key, schedule, study)
     try:

@@ -302,6 +302,7 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, epochs: 0}": f"epochs is 0; {at_least(1)}",
         "{curve: onecycle, epochs: 10000000}": f"epochs is 10000000; {at_most(100000)}",
         "{curve: onecycle, epochs: densest}": "did you mean 'dense'? valid: dense, dense_macs",
+        "{curve: replay, epochs: dense_macs_and_retraining}": "_retraining', longer than the dense",
         "{curve: onecycle, epochs: {total: 0}}": f"epochs.total is 0; {at_least(1)}",
         "{curve: onecycle, epochs: {}}": "epochs.total is missing; it has no default",
         "{curve: onecycle, epochs: {totl: 8}}": "totl is no known key; did you mean 'total'?",

@@ -54,6 +54,22 @@ def test_a_budget_may_cost_what_dense_training_did():
     assert entry.budget(6, 40, 2.5) == 100
 
 
+@pytest.mark.parametrize(
+    ("dense_epochs", "ratio", "retraining", "of_liu", "of_wang"),
+    [
+        (160, 125.5 / 90.9, 40, 221, 261),  # ResNet-56-B of PFEC: -27.6 % MACs
+        (90, 2.0, 90, 180, 270),
+        (20, 1.0, 8, 20, 28),
+        (10, 1.25, 3, 13, 16),  # 12.5, halves up
+    ],
+)
+def test_scratch_b_has_two_readings(dense_epochs, ratio, retraining, of_liu, of_wang):
+    """E F1/F2 (Liu et al. 2019), and E F1/F2 + T (Wang et al. 2023): 160 x 1.3806 is 220.9."""
+    for name, expected in (("dense_macs", of_liu), ("dense_macs_and_retraining", of_wang)):
+        entry = parse(SCHEDULE, {"curve": "stretch", "start": "fresh", "epochs": name})
+        assert entry.budget(retraining, dense_epochs, ratio) == expected
+
+
 @pytest.mark.parametrize("key", [{"start": "middle"}, {"momentum": 1}, {"epochs": 0}])
 def test_what_no_schedule_can_have_is_refused_by_name(key):
     with pytest.raises(Fault, match=next(iter(key))):
