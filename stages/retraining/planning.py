@@ -33,8 +33,13 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
     rounds = schedule.split(
         schedule.budget(epochs, dense.epochs, pruning.macs_ratio), pruning.rounds
     )
-    unequal = len(set(rounds)) > 1
-    drawn = [arm.rates(length, dense.steps_per_epoch, dense) for length in rounds]
+    technique = schedule.technique()
+    if pruning.rounds == 1:
+        technique = technique.model_copy(update={"restart": "per_round"})
+    goes_on = technique.restart == "never"
+    shared = goes_on or len(set(rounds)) > 1
+    curves = schedule.curves(rounds)
+    drawn = [arm.rates(length, dense.steps_per_epoch, dense) for length in curves]
     scale: tuple[float, ...] = ()
     if arm.curve in ADAPTIVE:
         moved = zip(pruning.distances, pruning.fractions, strict=True)
@@ -42,12 +47,12 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
     return Plan(
         start=arm.start,
         curve=arm.curve,
-        rates=joined(drawn) if unequal else drawn[0],
+        rates=joined(drawn) if shared else drawn[0],
         dense_epochs=dense.epochs,
         rewound_epoch=rewind_epoch(arm, rounds[0], dense.epochs),
         scale=scale,
-        technique=schedule.technique(),
-        rounds=rounds if unequal else (),
+        technique=technique,
+        rounds=rounds if shared else (),
     )
 
 

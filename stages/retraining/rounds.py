@@ -22,6 +22,7 @@ from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import PRUNE, stream_seed
 from stages.retraining.plan import Plan
 from stages.retraining.run import ArmRun, save_retrained
+from stages.retraining.slots import carried, save_slots
 from stages.schedules.adaptive import adaptive_scale
 from stages.training.history import History
 from stages.training.loop import Run
@@ -42,11 +43,14 @@ class Round:
     run: Run
     scale: float
     left: Mapping[str, np.ndarray]
+    goes_on: bool
     diverged: bool = False
 
     def finish(self, history: History) -> None:
-        """Write what the retraining left."""
+        """Write what the retraining left; the optimizer's slots where the next round `goes_on`."""
         self.diverged = history.diverged is not None
+        if self.goes_on and not self.diverged:
+            save_slots(self.folder, self.run)
         outcome = self.folder / OUTCOME
         save_retrained(
             *(self.folder, outcome, self.run, self.spec, history, self.left), lr_scale=self.scale
@@ -78,14 +82,27 @@ class Rounds:
             about = from_leader(next(pruned) if leads() else None)
             if about is not None:
                 folder, scale = round_folder(this, number), _scale(self.arm.plan, about, number)
-                run = self.arm.begin(folder, this.number, data, scale, number)
+                state = self._state(this, number)
+                run = self.arm.begin(folder, this.number, data, scale, number, state)
                 left = left_of(dense, folder, this.name)
                 this.check()
-                current = Round(folder, spec, run, scale, left)
+                goes_on = self._goes_on and number < len(self.methods)
+                current = Round(folder, spec, run, scale, left, goes_on)
                 yield current
                 end(folder, this.keep)
                 if current.diverged:
                     return
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.arm.plan.technique.restart == "never"
+
+    def _state(self, this: Replicate, number: int) -> Mapping[str, torch.Tensor] | None:
+        """Return the optimizer's state that a round goes on from, if it does."""
+        if number == 1 or not self._goes_on:
+            return None
+        before, folder = (round_folder(this, each) for each in (number - 1, number))
+        return carried(before, folder, this.name)
 
     def _last(self, this: Replicate) -> int:
         """Return the last round: the one that diverged before an interruption, if one did."""

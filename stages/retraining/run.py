@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
@@ -68,12 +68,18 @@ class ArmRun:
         return " ".join(self.folder.parts[-2:])
 
     def begin(
-        self, pruned: Path, number: int, data: Prepared, scale: float, round_number: int = 1
+        self,
+        pruned: Path,
+        number: int,
+        data: Prepared,
+        scale: float,
+        round_number: int = 1,
+        state: Mapping[str, Tensor] | None = None,
     ) -> Run:
         """Return the run of a replicate at epoch 0, its learning rates multiplied by `scale`.
 
         `pruned` holds the folders networks/ and masks/ of what was pruned. Each round of iterative
-        pruning trains in a data order of its own.
+        pruning trains in a data order of its own; `state` is the optimizer's that it goes on from.
         """
         seed, compute = self.seed + number, self.compute
         recipe = self.plan.technique.recipe(self.recipe)
@@ -87,7 +93,7 @@ class ArmRun:
                 network = recalibrated(network, data, compute.evaluation_batch_size)
         freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
-        optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
+        optimizer = Optimizer(network, recipe.optimizer, masks, state or begin.state)
         rates, stream = scaled(self.plan.of_round(round_number), scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0

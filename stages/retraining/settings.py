@@ -97,6 +97,10 @@ class Schedule(Technique):
             )
         return each
 
+    def curves(self, rounds: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the epochs of each curve over rounds of so many epochs."""
+        return (sum(rounds),) if self.restart == "never" else rounds
+
     def technique(self) -> Technique:
         """Return the keys of the arm's own, without a state that its start has anyway."""
         own = self.as_technique()

@@ -105,7 +105,8 @@ class Technique(Section):
     `average` the result of the arm is the average of its weights. `repair` re-estimates the
     statistics of BatchNorm before training. `state` says whether the optimizer begins with the
     slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
-    `sharpness` takes the gradient where the loss is worst nearby.
+    `sharpness` takes the gradient where the loss is worst nearby. Where a method prunes in rounds,
+    learning rate and momentum `restart` per_round, or never: then they run on through all rounds.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -117,6 +118,7 @@ class Technique(Section):
     repair: Literal["batchnorm"] | None = None
     state: Literal["fresh", "kept"] | None = None
     sharpness: Sharpness | None = None
+    restart: Literal["per_round", "never"] = "per_round"
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""

@@ -129,6 +129,8 @@ def prices(
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
             copied = state * needs + dense.nbytes * bool(schedule.teacher)
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
+            if schedule.restart == "never":
+                nbytes += sum(_slots(study, schedule, each) for each in rounds[:-1])
             found.append(Price(method, name, seconds, nbytes))
     return found
 
@@ -244,5 +246,11 @@ def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:
 
 def _with_state(study: Study, dense: Speed) -> int:
     """Return the bytes of a checkpoint: the network and the optimizer's slots."""
-    rule = OPTIMIZERS[study.train.recipe.optimizer.kind]
-    return dense.nbytes * (1 + len(rule.slots))
+    return dense.nbytes + _slots(study, None, dense)
+
+
+def _slots(study: Study, schedule: Schedule | None, network: Speed) -> int:
+    """Return the bytes of the slots of an arm's optimizer, or of the dense run's."""
+    own = schedule.optimizer if schedule else None
+    rule = OPTIMIZERS[(own or study.train.recipe.optimizer).kind]
+    return network.nbytes * len(rule.slots)

@@ -7,6 +7,7 @@ from stages.pipeline.fault import Fault
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
+from stages.schedules.registry import ADAPTIVE
 from stages.study.settings import Study, lengths
 
 NOMINAL_STEPS = 10
@@ -53,6 +54,7 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
                 "methods are known after their last round alone; it should be a number"
             )
     yield from _slots(key, schedule, study)
+    yield from _going_on(key, schedule)
     try:
         for epochs in lengths(schedule, study):
             yield from _milestones(key, schedule, epochs, "the arm")
@@ -92,6 +94,19 @@ def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
             f"{key}.state is 'kept', but after round 1 of an iterative method the dense run's "
             "slots are not those of the weights; it should be 'fresh'"
         )
+
+
+def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
+    """Yield what cannot run on from round to round."""
+    if schedule.restart == "per_round":
+        return
+    curve = schedule.arm().curve
+    if schedule.start != "final":
+        yield f"{key}.start is {schedule.start!r}; with restart: never it should be 'final'"
+    if curve in ADAPTIVE:
+        yield f"{key}.restart is 'never'; {curve} follows the pruning of each round: 'per_round'"
+    if schedule.average:
+        yield f"{key}.average: with restart: never weights go on, not their average; leave it out"
 
 
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:

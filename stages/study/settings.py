@@ -59,13 +59,14 @@ def trained_parts(study: Study) -> dict[str, Any]:
 
 
 def lengths(schedule: Schedule, study: Study) -> list[int]:
-    """Return the epochs that an arm's runs have after the methods of a study, as far as known.
+    """Return the epochs that an arm's curves have after the methods of a study, as far as known.
 
     A Fault where its budget is no whole number of epochs for each round of a method.
     """
     budget = nominal_epochs(schedule, study)
     rounds = {1, *(entry.number for entry in study.prune.iterative.values())}
-    return sorted({length for number in rounds for length in schedule.split(budget, number)})
+    curves = (schedule.curves(schedule.split(budget, number)) for number in rounds)
+    return sorted({length for each in curves for length in each})
 
 
 def nominal_epochs(schedule: Schedule, study: Study) -> int:

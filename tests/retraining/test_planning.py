@@ -63,6 +63,24 @@ def test_each_round_of_a_total_has_the_whole_curve():
         np.testing.assert_array_equal(found.of_round(number).momentum, alone.momentum)
 
 
+@pytest.mark.parametrize("epochs", [{"total": 9}, {"total": 8}, 3])
+def test_a_curve_that_never_restarts_is_one_over_all_rounds(epochs):
+    several = replace(PRUNING, rounds=3)
+    found = plan(several, curve="onecycle", epochs=epochs, restart="never")
+    total = 8 if epochs == {"total": 8} else 9
+    parts = [found.of_round(number) for number in (1, 2, 3)]
+    whole = plan(curve="onecycle", epochs=total).rates
+    np.testing.assert_array_equal(np.concatenate([part.lr for part in parts]), whole.lr)
+    np.testing.assert_array_equal(np.concatenate([p.momentum for p in parts]), whole.momentum)
+    assert [part.epochs for part in parts] == [2 if total == 8 else 3, 3, 3]
+    assert found.epochs == pytest.approx(total / 3)
+
+
+def test_after_one_pruning_there_is_nothing_to_restart():
+    plain, never = (plan(curve="onecycle", restart=r) for r in ("per_round", "never"))
+    assert never.digest_of(0) == plain.digest_of(0)
+
+
 @pytest.mark.parametrize(("rounds", "epochs"), [(1, 6), (3, 2)])
 def test_a_total_that_divides_is_the_plan_of_its_parts_to_the_byte(rounds, epochs, tmp_path):
     several = replace(PRUNING, rounds=rounds)

@@ -22,8 +22,9 @@ from stages.pruning.settings import Calibration
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file, teacher_file
-from stages.retraining.rounds import Rounds, left_of
+from stages.retraining.rounds import Round, Rounds, left_of
 from stages.retraining.run import ArmRun
+from stages.retraining.slots import SLOTS
 from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
@@ -255,6 +256,61 @@ def test_a_shared_budget_goes_on_to_the_same_bits(keys, run, new_stage, monkeypa
     trained = kill_at(monkeypatch, -1)
     assert run(plan=plan, stage=stage).content() == whole
     assert trained == [1]
+
+
+GRADUAL = replace(SHARED, technique=Technique(restart="never"))
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+def test_without_a_restart_momentum_goes_on_without_what_is_pruned(kind, methods, run, monkeypatch):
+    ended, begun, begin, finish = [], [], ArmRun.begin, Round.finish
+
+    def spy(*how):
+        found = begin(*how)
+        begun.append({name: slot.clone() for name, slot in found.optimizer.state().items()})
+        return found
+
+    def end(self, history):
+        ended.append({name: slot.clone() for name, slot in self.run.optimizer.state().items()})
+        finish(self, history)
+
+    monkeypatch.setattr(ArmRun, "begin", spy)
+    monkeypatch.setattr(Round, "finish", end)
+    own = Technique(restart="never", optimizer={"kind": kind, "weight_decay": 0.01})
+    stage = run(methods, replace(GRADUAL, technique=own))
+    assert not any(slot.any() for slot in begun[0].values())
+    masks = load_arrays(nets(stage) / "round_2/masks/replicate_0.safetensors")
+    first = load_arrays(nets(stage) / "round_1/masks/replicate_0.safetensors")
+    for key, slot in begun[1].items():
+        name, expected = key.partition("/")[2], ended[0][key]
+        if methods is WEIGHTS and name in masks:
+            expected = expected * torch.from_numpy(masks[name])
+        elif methods is not WEIGHTS and name:
+            before, now = (compact.nested(arrays).get(name, {}) for arrays in (first, masks))
+            for dim, index in now.items():
+                places = [before[dim].tolist().index(each) for each in index]
+                expected = expected.index_select(dim, torch.tensor(places))
+        assert torch.equal(slot, expected), key
+        assert slot.any(), key
+    assert not (nets(stage) / "round_2" / SLOTS).exists()
+
+
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+@pytest.mark.parametrize(("epoch", "again"), [(1, [0, 1]), (2, [1])])
+def test_gradual_pruning_that_stopped_goes_on_to_the_same_bits(
+    epoch, again, methods, run, new_stage, monkeypatch
+):
+    whole, stage = run(methods, GRADUAL).content(), new_stage()
+    assert whole.keys() > run(methods, SHARED).content().keys()
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        kill_at(patched, epoch)
+        with pytest.raises(KilledError):
+            run(methods, GRADUAL, stage=stage)
+    trained = kill_at(monkeypatch, -1)
+    assert run(methods, GRADUAL, stage=stage).content() == whole
+    assert trained == again
 
 
 def test_of_its_plan_a_replicate_depends_on_what_it_reads(run):

@@ -126,6 +126,14 @@ def test_a_total_is_checked_against_the_rounds_of_every_method(schedule, told):
     assert len(str(fault.value).splitlines()) == 1
 
 
+def test_a_curve_that_never_restarts_is_checked_as_one():
+    """8 epochs in 4 rounds: a milestone at 5 is in the whole curve, in none of its parts."""
+    schedule = {"curve": "step", "milestones": [5], "epochs": {"total": 8}}
+    check(in_rounds(4, **schedule, restart="never"))
+    with pytest.raises(Fault, match="milestones has 5; the arm ends at epoch 2"):
+        check(in_rounds(4, **schedule))
+
+
 @pytest.mark.parametrize(
     ("start", "fresh"), [("final", False), ("rewound", False), ("fresh", True)]
 )

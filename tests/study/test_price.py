@@ -116,6 +116,14 @@ def test_rounds_add_up_at_their_own_sizes():
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
+def test_slots_are_kept_from_round_to_round_of_a_curve_that_never_restarts():
+    plain, going_on = (
+        priced(study(a={"curve": "constant", **keys}), (SMALL, SMALLER))[-1]
+        for keys in ({}, {"restart": "never"})
+    )
+    assert going_on.nbytes == plain.nbytes + 400  # one slot of SGD, of the network of round 1
+
+
 def test_rounds_share_a_total_and_the_last_has_the_rest():
     found = priced(study(a={"curve": "constant", "epochs": {"total": 5}}), (SMALL, SMALLER))
     assert found[-1].seconds == pytest.approx(2.0 + 2 * 10.5 + 1.0 + 7.0 + 1.0 + 3 * 5.1 + 0.2)
