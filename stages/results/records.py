@@ -177,7 +177,7 @@ class ArmResult(Network):
     divide by their number: the last ones then have one more. `training_macs` are the forward MACs
     per training image, summed over epochs and rounds, as they are where nothing diverges. They
     stand for a step, which costs about three times that; so of a teacher, which goes forward alone,
-    they have a third.
+    they have a third. What an objective before the first step costs is among them.
     `replicates` are those that finished; sizes are theirs, or, where all diverged, those of the
     networks that did.
     """

@@ -106,6 +106,7 @@ def arm_result(
     rounds, epochs, macs = _rounds(plan, known, size["macs"])
     if plan.technique.teacher:
         macs += epochs * _size(dense)["macs"] / STEP
+    before = float(np.mean([outcome.before_macs for outcome in known]))
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
     return ArmResult(
         **size,
@@ -115,7 +116,7 @@ def arm_result(
         curve=plan.curve,
         epochs=plan.epochs,
         rounds=rounds,
-        training_macs=macs * plan.technique.passes,
+        training_macs=macs * plan.technique.passes + before,
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),

@@ -59,7 +59,8 @@ def plan_arm(schedule: Schedule, epochs: int, dense: DenseRates, pruning: Prunin
 def write_arm(folder: Path, plan: Plan, checkpoints: Path, dense: Path, replicates: int) -> None:
     """Write an arm's plan, and beside it what it needs of each replicate's dense run.
 
-    Those are the checkpoint that it takes weights or slots from, and its teacher.
+    Those are the checkpoint that it takes weights or slots from, and the dense
+    network that it learns from.
     """
     save_plan(folder, plan)
     for number in range(replicates):
@@ -67,7 +68,7 @@ def write_arm(folder: Path, plan: Plan, checkpoints: Path, dense: Path, replicat
         if plan.checkpoint_epoch is not None:
             source = checkpoints / name / f"epoch_{plan.checkpoint_epoch:04d}.safetensors"
             _link(source, rewound_file(folder, number))
-        if plan.technique.teacher:
+        if plan.technique.needs_dense:
             _link(dense / f"{name}.safetensors", teacher_file(folder, number))
 
 

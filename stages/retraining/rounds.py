@@ -148,7 +148,8 @@ class Rounds:
         folders = [round_folder(this, number + 1) for number in range(len(self.methods))]
         outcomes = [load_outcome(f / OUTCOME) for f in folders if (f / OUTCOME).is_file()]
         macs = tuple(outcome.macs for outcome in outcomes)
-        whole = replace(outcomes[-1], round_macs=macs)
+        before = sum(outcome.before_macs for outcome in outcomes)
+        whole = replace(outcomes[-1], round_macs=macs, before_macs=before)
         if whole.diverged:
             diverged = replace(whole.diverged, round=len(outcomes))
             whole = replace(whole, diverged=diverged)

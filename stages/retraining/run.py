@@ -27,6 +27,7 @@ from stages.replicates.replicate import Outputs, Replicate, training
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
+from stages.retraining.reconstruction import prepare
 from stages.retraining.start import starting_point
 from stages.retraining.technique import Average
 from stages.retraining.trainable import freeze
@@ -91,13 +92,22 @@ class ArmRun:
         if self.plan.technique.repair == "batchnorm":
             with explained("compute.evaluation_batch_size"):
                 network = recalibrated(network, data, compute.evaluation_batch_size)
+        before = 0.0
+        if objective := self.plan.technique.objective:
+            files = (
+                teacher_file(self.folder, number),
+                pruned / "masks" / f"replicate_{number}.safetensors",
+            )
+            before = prepare(network, files, data, objective, (seed, round_number), compute)
         freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
         optimizer = Optimizer(network, recipe.optimizer, masks, state or begin.state)
         rates, stream = scaled(self.plan.of_round(round_number), scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
-        extras = Extras(self._teacher(number, device), self._averaging(network, len(rates.lr)), rho)
+        extras = Extras(
+            self._teacher(number, device), self._averaging(network, len(rates.lr)), rho, before
+        )
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _teacher(self, number: int, device: torch.device) -> Teacher | None:
@@ -155,6 +165,7 @@ def save_retrained(
     run.result.load_state_dict(selected)
     compact.save(files["selected"], run.result, spec)
     about = {"history": history.columns(), "moved": change, **more}
+    about["before_macs"] = run.extras.before
     save_outcome(outcome, measure(files, run.data, run.compute, **about))
 
 
@@ -168,6 +179,7 @@ def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
         **asdict(size),
         history=history.columns(),
         diverged=history.diverged,
+        before_macs=run.extras.before,
         **more,
     )
 

@@ -12,6 +12,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, own_options, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
+from stages.retraining.objective import Objective
 from stages.schedules.starts import Start
 from stages.training.averages import AVERAGES
 from stages.training.optimizers.registry import OPTIMIZERS, Rule
@@ -107,6 +108,7 @@ class Technique(Section):
     slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
     `sharpness` takes the gradient where the loss is worst nearby. Where a method prunes in rounds,
     learning rate and momentum `restart` per_round, or never: then they run on through all rounds.
+    `objective` is what blocks are trained to before the schedule begins.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -119,6 +121,7 @@ class Technique(Section):
     state: Literal["fresh", "kept"] | None = None
     sharpness: Sharpness | None = None
     restart: Literal["per_round", "never"] = "per_round"
+    objective: Objective | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""
@@ -128,6 +131,11 @@ class Technique(Section):
         """Return the keys that are not at their defaults, in values of JSON."""
         default, whole = (t.model_dump(mode="json") for t in (Technique(), self.as_technique()))
         return {key: value for key, value in whole.items() if value != default[key]}
+
+    @property
+    def needs_dense(self) -> bool:
+        """Whether a run looks at the dense network of its replicate."""
+        return self.teacher is not None or self.objective is not None
 
     @property
     def passes(self) -> int:

@@ -15,6 +15,8 @@ FLOAT = 4
 ONE_BY_ONE = ("code", "validate", "prepare", "rehearse", "train", "checkpoint", "compare")
 """Stages that have nothing beside them but short ones."""
 BESIDE = ("dense_curve", "evaluate_dense", "headline")
+SOME_BLOCKS = 6
+"""Blocks of a network, as far as its price goes."""
 OF_METHOD = ("prune", "plan", "evaluate_pruned")
 OF_ARM = ("retrain", "evaluate")
 
@@ -127,7 +129,8 @@ def prices(
                 for each, length in zip(paced, lengths, strict=True)
             )
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
-            copied = state * needs + dense.nbytes * bool(schedule.teacher)
+            copied = state * needs + dense.nbytes * schedule.needs_dense
+            seconds += sum(_before(each, dense, schedule, batch) for each in rounds)
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
             if schedule.restart == "never":
                 nbytes += sum(_slots(study, schedule, each) for each in rounds[:-1])
@@ -236,6 +239,14 @@ def _retraining(network: Speed, schedule: Schedule, epochs: int, images: Images)
     estimated += schedule.repair is not None
     trained = epochs * (images.steps * network.step + test)
     return network.once + trained + estimated * whole + 2 * test
+
+
+def _before(network: Speed, dense: Speed, schedule: Schedule, batch: int) -> float:
+    """Return the seconds of an objective: its steps, and for some blocks both networks' passes."""
+    if (own := schedule.objective) is None:
+        return 0.0
+    step = own.passes * network.step / batch + SOME_BLOCKS * (network.image + dense.image)
+    return own.samples * step
 
 
 def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:

@@ -49,7 +49,9 @@ def starts_fresh(study: Study) -> bool:
 
 def starts(study: Study) -> dict[str, Any]:
     """Return how arms start, as far as the network is to be tried for it before it trains."""
-    return {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
+    reconstructed = [n for n, arm in study.retrain.schedules.items() if arm.objective]
+    known = {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
+    return known | ({"reconstructed": reconstructed} if reconstructed else {})
 
 
 def trained_parts(study: Study) -> dict[str, Any]:

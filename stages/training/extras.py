@@ -10,12 +10,14 @@ from stages.training.distillation import Teacher
 class Extras:
     """The teacher that a run learns from, the average of its weights, the radius `rho` of SAM.
 
-    0 is plain training (see `sharpness`).
+    0 is plain training (see `sharpness`). `before` is what was spent before the first step, in
+    forward MACs per training image.
     """
 
     teacher: Teacher | None = None
     averaging: Averaging | None = None
     rho: float = 0.0
+    before: float = 0.0
 
 
 PLAIN = Extras()

@@ -149,6 +149,12 @@ def test_rounds_that_share_a_budget_cost_their_own_epochs():
     assert (each.epochs, each.retraining_epochs, each.training_macs) == (3, 6, 3 * 140)
 
 
+def test_what_an_objective_costs_before_the_first_step_counts():
+    """3 epochs of 1000 MACs, and the mean of 500 and 700."""
+    found = arm(outcome(before_macs=500.0), outcome(1, before_macs=700.0))
+    assert found.training_macs == 3 * 1000 + 600
+
+
 def test_a_size_is_the_rounded_mean_of_the_replicates():
     sizes = [(100, 80, 1000), (101, 81, 1003), (101, 83, 1000)]
     found = arm(*(outcome(size=size) for size in sizes))

@@ -177,12 +177,15 @@ def test_any_other_arm_is_its_plan_alone(schedule, checkpoints, tmp_path):
     assert content(tmp_path / "arm") == {"plan.safetensors"}
 
 
-def test_an_arm_with_a_teacher_has_the_dense_network_of_every_replicate(checkpoints, tmp_path):
+@pytest.mark.parametrize("keys", [{"teacher": {}}, {"objective": "reconstruct"}])
+def test_an_arm_that_learns_from_it_has_the_dense_network_of_every_replicate(
+    keys, checkpoints, tmp_path
+):
     dense = tmp_path / "dense"
     dense.mkdir()
     for number in range(3):
         (dense / f"replicate_{number}.safetensors").write_text(f"dense {number}")
-    write_arm(tmp_path / "arm", plan(curve="constant", teacher={}), checkpoints, dense, 3)
+    write_arm(tmp_path / "arm", plan(curve="constant", **keys), checkpoints, dense, 3)
     files = [teacher_file(tmp_path / "arm", number) for number in range(3)]
     assert [file.read_text() for file in files] == ["dense 0", "dense 1", "dense 2"]
     assert len(content(tmp_path / "arm")) == 4
@@ -198,6 +201,7 @@ KEYS = [
     {"repair": "batchnorm"},
     {"state": "kept"},
     {"sharpness": {}},
+    {"objective": "reconstruct"},
 ]
 
 

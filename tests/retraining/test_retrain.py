@@ -137,7 +137,7 @@ def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
 
 def write_dense_run(arm):
     """Write what replicate 0 may need of it: a teacher wider than its own network, and slots."""
-    wide = replace(SPEC, options={"width": 4})
+    wide = replace(SPEC, options={"width": 4 if arm.plan.technique.teacher else 2})
     compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
     dense = build(SPEC, 4)
     state = {f"network/{name}": tensor.numpy() for name, tensor in dense.state_dict().items()}
@@ -152,6 +152,7 @@ RESUMED = {
     "repair": {"repair": "batchnorm"},
     "state": {"state": "kept"},
     "sharpness": {"sharpness": {"rho": 0.2}},
+    "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 2}},
 }
 
 
@@ -164,8 +165,8 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
             raise KeyboardInterrupt
         return advance(self)
 
-    write_dense_run(arm)
     own, advance, stage = with_keys(**keys), Run.advance, new_stage()
+    write_dense_run(own)
     expected = run(own).content()
     assert expected != run(arm).content()
     with monkeypatch.context() as patched:
@@ -180,8 +181,9 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
 
 @pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
 def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, pruned):
-    write_dense_run(arm)
-    stage = run(with_keys(**keys))
+    own = with_keys(**keys)
+    write_dense_run(own)
+    stage = run(own)
     mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
     for name in ("last", "selected"):
         weight = network(stage, name)[MASKED]

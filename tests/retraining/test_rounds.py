@@ -454,6 +454,7 @@ KEYS = {
     "average": {"average": {"kind": "swa", "last": 0.5, "batchnorm": "reestimate"}},
     "repair": {"repair": "batchnorm"},
     "sharpness": {"sharpness": {}},
+    "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 1}},
     "optimizer": {"optimizer": {"kind": "adamw"}, "label_smoothing": 0.1},
 }
 
