@@ -139,6 +139,8 @@ def drops(rates: Rates) -> list[float]:
 
 def _row(name: str, plan: Plan) -> tuple[str, ...]:
     rates = plan.rates_of(0)
+    if not rates.epochs:
+        return (name, plan.start, "0", *["-"] * 5)
     lr, peak = rates.lr, int(rates.lr.argmax())
     return (
         name,

@@ -134,7 +134,12 @@ def arm_result(
 
 
 def points(rates: Rates) -> Points:
-    """Return at most POINTS + 1 evenly spaced steps of the rates, first and last among them."""
+    """Return at most POINTS + 1 evenly spaced steps of the rates, first and last among them.
+
+    Of no steps it is one, at which nothing moves.
+    """
+    if not len(rates.lr):
+        return Points(step=(0,), lr=(0.0,), momentum=(0.0,))
     last = len(rates.lr) - 1
     steps = np.unique(np.linspace(0, last, min(last, POINTS) + 1).round().astype(int))
     return Points(
@@ -206,15 +211,17 @@ def _retrained(outcome: Outcome, labels: Labels, seed: int, dense: Outcome) -> R
     test, validation = (outcome.history[f"{split}_accuracy"] for split in ("test", "validation"))
     held_out = not np.isnan(validation).any()
     selected = _last_best(validation) if held_out else len(validation)
+    reached = last["test"].argmax(1) == labels["test"]
+    best = float(test.max()) if len(test) else float(np.mean(reached))
     return Retrained(
         seed=seed,
         lr_scale=outcome.lr_scale,
-        correct=packed(last["test"].argmax(1) == labels["test"]),
+        correct=packed(reached),
         **_by_image(last["test"], labels["test"]),
         **(asdict(moved) if moved else {}),
         last=Splits(**_splits(last, labels, dense)),
         selected=Selected(epoch=selected, **_splits(outcome.logits["selected"], labels, dense)),
-        test_best=Best(epoch=_last_best(test), accuracy=float(test.max())),
+        test_best=Best(epoch=_last_best(test), accuracy=best),
         history=_history(outcome),
     )
 
@@ -236,4 +243,5 @@ def _history(outcome: Outcome) -> History:
 
 
 def _last_best(accuracies: np.ndarray) -> int:
-    return len(accuracies) - int(np.argmax(accuracies[::-1]))
+    """Return the last of the best epochs, from 1; 0 where there are none."""
+    return len(accuracies) - int(np.argmax(accuracies[::-1])) if len(accuracies) else 0

@@ -110,7 +110,7 @@ def load_plan(folder: Path) -> Plan:
     """Read the plan in the folder of an arm; a Fault when it is missing, damaged or none."""
     path = folder / FILE
     about: _About = parse(_About, read_meta(path), file=path)
-    rates = rates_in(path, load_arrays(path), about.steps_per_epoch)
+    rates = rates_in(path, load_arrays(path), about.steps_per_epoch, least=0)
     where = about.dense_epochs, about.rewound_epoch
     if about.rounds and sum(about.rounds) != rates.epochs:
         raise Fault(f"{path}: {rates.epochs} epochs for rounds of {list(about.rounds)}")

@@ -161,7 +161,8 @@ def save_retrained(
     compact.save(files["last"], run.result, spec)
     trained = _parameters(run, load_arrays(files["last"]))
     change = moved(_parameters(run, left), trained)
-    selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
+    best = history.selected or load_arrays(files["last"])  # of no epoch none is selected
+    selected = {name: torch.from_numpy(array) for name, array in best.items()}
     run.result.load_state_dict(selected)
     compact.save(files["selected"], run.result, spec)
     about = {"history": history.columns(), "moved": change, **more}

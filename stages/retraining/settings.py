@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import options_of
-from stages.pipeline.section import Epochs, Name, Section
+from stages.pipeline.section import MOST_EPOCHS, Epochs, Name, Section
 from stages.retraining.technique import Technique
 from stages.schedules.arm import Arm, rewind_epoch, scratch_b_epochs
 from stages.schedules.settings import Momentum, schedule_types
@@ -39,7 +39,7 @@ def _kind(value: Any) -> str:
 
 Budget = (
     Annotated[
-        Annotated[Epochs, Tag("number")]
+        Annotated[int, Field(ge=0, le=MOST_EPOCHS), Tag("number")]
         | Annotated[Literal["dense", "dense_macs", "dense_macs_and_retraining"], Tag("word")]
         | Annotated[Total, Tag("total")],
         Discriminator(_kind),
@@ -52,14 +52,25 @@ class Schedule(Technique):
     """What every retraining schedule has: start, momentum, budget in epochs, and a `Technique`.
 
     Momentum null is the curve's own. Epochs are those of each round of iterative pruning, but for
-    a `Total`. Null is retrain.epochs; "dense" is those of the dense run; "dense_macs" is as many as
-    cost what dense training did (Scratch-B of Liu 2019); "dense_macs_and_retraining" is these and
-    retrain.epochs, all that a pruned and retrained network costs (Scratch-B of Wang 2023).
+    a `Total`; 0 where an objective is all that trains. Null is retrain.epochs; "dense" is those of
+    the dense run; "dense_macs" is as many as cost what dense training did (Scratch-B of Liu 2019);
+    "dense_macs_and_retraining" is these and retrain.epochs, all that a pruned and retrained network
+    costs (Scratch-B of Wang 2023).
     """
 
     start: Start = "final"
     momentum: Momentum = None
     epochs: Budget = None
+
+    @field_validator("epochs")
+    @classmethod
+    def _trains(cls, epochs: Any, info: ValidationInfo) -> Any:
+        """Refuse 0 epochs for an arm that has nothing else to train, or nothing to average."""
+        if epochs == 0 and info.data.get("objective") is None:
+            raise ValueError("it should be greater than or equal to 1, or have an objective")
+        if epochs == 0 and info.data.get("average") is not None:
+            raise ValueError("it should be greater than or equal to 1 with an average")
+        return epochs
 
     @property
     def follows_macs(self) -> bool:
@@ -80,7 +91,7 @@ class Schedule(Technique):
             return dense_epochs
         if isinstance(self.epochs, Total):
             return self.epochs.total
-        return self.epochs or epochs
+        return epochs if self.epochs is None else self.epochs
 
     def split(self, budget: int, rounds: int) -> tuple[int, ...]:
         """Return the epochs of each round of pruning; `budget` is T.

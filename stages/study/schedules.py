@@ -74,7 +74,7 @@ def _rates(
         dense = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
     rates = schedule.arm().rates(epochs, NOMINAL_STEPS, dense)
     own = schedule.optimizer is not None or schedule.momentum is not None
-    if own and getattr(optimizer, "nesterov", False) and not rates.momentum.min():
+    if own and getattr(optimizer, "nesterov", False) and 0 in rates.momentum:
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
 
 
@@ -110,6 +110,6 @@ def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
 
 
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
-    last = max(schedule.arm().options.get("milestones", ()), default=0)
+    last = max(schedule.arm().options.get("milestones", ()), default=-1)
     if last >= epochs:
         yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"

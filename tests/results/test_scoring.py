@@ -155,6 +155,17 @@ def test_what_an_objective_costs_before_the_first_step_counts():
     assert found.training_macs == 3 * 1000 + 600
 
 
+def test_an_arm_without_epochs_has_the_accuracy_of_what_it_left():
+    nothing = Plan("final", "linear", Rates(np.empty(0), np.empty(0), STEPS), dense_epochs=9)
+    columns = {name: column[:0] for name, column in history().items()}
+    found = arm(outcome(history=columns, before_macs=50.0), plan=nothing)
+    assert (found.epochs, found.retraining_epochs, found.training_macs) == (0, 0, 50.0)
+    (run,) = found.replicates
+    assert (run.selected.epoch, run.test_best.epoch) == (0, 0)
+    assert run.test_best.accuracy == run.last.test["accuracy"]
+    assert found.points.lr == (0.0,)
+
+
 def test_a_size_is_the_rounded_mean_of_the_replicates():
     sizes = [(100, 80, 1000), (101, 81, 1003), (101, 83, 1000)]
     found = arm(*(outcome(size=size) for size in sizes))

@@ -220,6 +220,17 @@ def test_a_key_of_one_arm_changes_its_plan_and_that_of_no_other(keys, checkpoint
     assert files["one"][0] != files["one"][1]
 
 
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("curve", ["constant", "onecycle", "scaled", "adaptive_linear"])
+def test_an_objective_alone_has_a_plan_without_steps(curve, rounds, tmp_path):
+    several = replace(PRUNING, rounds=rounds)
+    found = plan(several, curve=curve, objective="reconstruct", epochs=0)
+    assert [found.of_round(number + 1).epochs for number in range(rounds)] == [0] * rounds
+    write_arm(tmp_path, found, tmp_path, tmp_path, 0)
+    read = load_plan(tmp_path)
+    assert (read.epochs, read.digest_of(0)) == (0, found.digest_of(0))
+
+
 def test_an_arm_that_keeps_momentum_has_the_last_checkpoint_and_a_rewound_one_its_own():
     assert plan(curve="constant", state="kept").checkpoint_epoch == 10
     assert plan(curve="constant").checkpoint_epoch is None

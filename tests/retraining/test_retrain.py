@@ -191,6 +191,22 @@ def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, p
         assert weight[mask].all()
 
 
+def test_an_objective_alone_leaves_the_network_that_it_made(arm, with_keys, run, pruned, data):
+    own = with_keys(**RESUMED["objective"])
+    nothing = Rates(np.empty(0), np.empty(0), 3)
+    own = replace(own, plan=replace(own.plan, rates=nothing))
+    write_dense_run(own)
+    made = own.begin(pruned, 0, data, 1.0)
+    stage = run(own)
+    for name in ("last", "selected"):
+        for key, array in network(stage, name).items():
+            assert np.array_equal(array, made.network.state_dict()[key].numpy()), key
+    found = outcome(stage)
+    assert {name: len(column) for name, column in found.history.items()}["test_accuracy"] == 0
+    assert found.before_macs == made.extras.before > 0
+    assert found.moved.distance > 0
+
+
 def test_another_replicate_is_another_run(arm, run):
     stage = run(arm)
     run(arm, 1, stage)

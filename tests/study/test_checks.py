@@ -8,7 +8,7 @@ import pytest
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
+from stages.study.settings import Study, rewind_epochs, starts, starts_fresh, trained_parts
 
 ROOT = Path(__file__).parents[2]
 TREE = read_yaml(ROOT / "stages/presets/default.yaml")
@@ -90,6 +90,13 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
     tree = changed("retrain.schedules.late", {"start": "rewound", "curve": "replay", "epochs": 3})
     dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
     assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
+
+
+def test_blocks_are_tried_out_where_an_arm_reconstructs_them_and_nowhere_else():
+    plain = starts(parse(Study, TREE))
+    assert plain.keys() == {"fresh", "trainable"}
+    study = parse(Study, changed("retrain.schedules.onecycle.objective", "reconstruct"))
+    assert starts(study) == {**plain, "reconstructed": ["onecycle"]}
 
 
 def in_rounds(rounds, **schedule):

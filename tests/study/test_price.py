@@ -116,6 +116,15 @@ def test_rounds_add_up_at_their_own_sizes():
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
+def test_an_objective_is_paid_before_the_first_epoch():
+    """128 images in 10 passes, at 1 s a step of 64; and 6 blocks, each seen by both networks."""
+    own = {"objective": "reconstruct", "epochs": 0}
+    found = priced(study(a={"curve": "constant", **own}))[-1]
+    before = 128 * (10 * 1.0 / 64 + 6 * (0.005 + 0.01))
+    assert found.seconds == pytest.approx(2.0 + 1.0 + before)
+    assert found.nbytes == 2 * 400 + 2 * LOGITS + 1000
+
+
 def test_slots_are_kept_from_round_to_round_of_a_curve_that_never_restarts():
     plain, going_on = (
         priced(study(a={"curve": "constant", **keys}), (SMALL, SMALLER))[-1]
