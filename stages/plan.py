@@ -8,6 +8,7 @@ from stages.pipeline.command import MethodName, command_line
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_json
 from stages.pipeline.guard import guarded
+from stages.pruning.rounds import ROUNDS, number_of
 from stages.retraining.planning import Pruning, plan_arm, write_arm
 from stages.retraining.settings import SCHEDULE
 from stages.schedules.dense import DenseRates
@@ -21,7 +22,9 @@ def main(method: MethodName) -> None:
     """Write the plan of every schedule after a method, with what it needs of the dense run."""
     with guarded("plan", method=method) as stage:
         schedules = stage.read("retrain.schedules", dict[str, SCHEDULE])
-        epochs = stage.read("retrain.epochs", int)
+        epochs, rounds = stage.read("retrain.epochs", int), 1
+        if stage.declares(f"prune.iterative.{method}.rounds"):
+            rounds = number_of(stage.read(f"prune.iterative.{method}.rounds", ROUNDS))
         rates = load_rates("models/dense_curve.safetensors")
         dense = DenseRates(rates.lr, rates.momentum, rates.steps_per_epoch)
         sizes = read_json(f"models/pruned/{method}/sizes.json")
@@ -30,6 +33,7 @@ def main(method: MethodName) -> None:
             sizes["dense_macs"] / sizes["macs"],
             tuple(replicate["distance"] for replicate in replicates),
             tuple(replicate["fraction_pruned"] for replicate in replicates),
+            rounds,
         )
         folder = stage.output(f"models/plans/{method}")
         for name, schedule in schedules.items():

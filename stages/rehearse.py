@@ -13,6 +13,7 @@ from stages.pipeline.files import read_json, write_text
 from stages.pipeline.guard import guarded
 from stages.pruning.rehearsal import misfits
 from stages.pruning.settings import ITERATIVES, METHODS
+from stages.retraining.blocks import without_blocks
 from stages.retraining.trainable import missing_parts
 
 app = typer.Typer(add_completion=False)
@@ -38,6 +39,7 @@ def main() -> None:
         faults = [
             *misfits(network, methods, model.code, shape, classes),
             *missing_parts(network, starts["trainable"], classes),
+            *without_blocks(network, starts.get("reconstructed", ()), shape),
         ]
         if faults:
             raise Fault("\n".join(f"params.yaml: {line}" for line in faults))

@@ -84,8 +84,9 @@ def plan_all(
     plans, reasons = {}, []
     for name, entry in entries.items():
         try:
-            if entry.epochs == "dense_macs" and isnan(pruning.macs_ratio):
-                raise Fault("epochs is dense_macs: give --flops-ratio (dense / pruned) or --epochs")
+            if entry.follows_macs and isnan(pruning.macs_ratio):
+                wanted = "give --flops-ratio (dense / pruned) or --epochs"
+                raise Fault(f"epochs is {entry.epochs}: {wanted}")
             plans[name] = plan_arm(entry, epochs, dense, pruning)
         except Fault as fault:
             reasons.append(f"{name}: {fault}")
@@ -138,6 +139,8 @@ def drops(rates: Rates) -> list[float]:
 
 def _row(name: str, plan: Plan) -> tuple[str, ...]:
     rates = plan.rates_of(0)
+    if not rates.epochs:
+        return (name, plan.start, "0", *["-"] * 5)
     lr, peak = rates.lr, int(rates.lr.argmax())
     return (
         name,

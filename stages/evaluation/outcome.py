@@ -24,9 +24,10 @@ class Outcome:
 
     `logits` are float32 [N, classes] by network and split; a split without images is missing.
     `history` has a float64 column [epochs] by name (see `training.history`), none where nothing was
-    trained. `round_macs` are the MACs of the network that each round of pruning left. `file_bytes`
-    is the size of the saved network's file, and `moved` how far retraining moved it. Where training
-    `diverged` there are no logits and no file, and history and rounds end there.
+    trained. `before_macs` are the forward MACs per training image that were spent before the first
+    step, in all rounds. `round_macs` are the MACs of the network that each round of pruning left.
+    `file_bytes` is the size of the saved network's file, and `moved` how far retraining moved it.
+    Where training `diverged` there are no logits and no file, and history and rounds end there.
     """
 
     logits: Mapping[str, Mapping[str, np.ndarray]]
@@ -39,6 +40,7 @@ class Outcome:
     file_bytes: int | None = None
     moved: Moved | None = None
     diverged: Divergence | None = None
+    before_macs: float = 0.0
 
 
 def save_outcome(path: Path, outcome: Outcome) -> None:
@@ -104,4 +106,6 @@ def _settings(outcome: Outcome) -> dict[str, Any]:
         "file_bytes": outcome.file_bytes,
         "moved": asdict(outcome.moved) if outcome.moved else None,
     }
-    return settings | ({"diverged": asdict(outcome.diverged)} if outcome.diverged else {})
+    if outcome.diverged:
+        settings["diverged"] = asdict(outcome.diverged)
+    return settings | ({"before_macs": outcome.before_macs} if outcome.before_macs else {})

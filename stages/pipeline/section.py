@@ -26,7 +26,8 @@ File systems allow names of 255 bytes, and a stage's holds two of these.
 
 Location = Annotated[str, Field(min_length=1, max_length=255)]
 """The path of a file or folder, of no more characters than its last part may have."""
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
+MOST_EPOCHS = 100_000
+Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 """The length of a run; its learning rates, one a step, are in memory as a whole."""
 
 

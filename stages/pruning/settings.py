@@ -1,11 +1,9 @@
 """The section `prune`: pruning methods by name."""
 
 from dataclasses import replace
-from itertools import accumulate
-from operator import mul
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Le
 from pydantic import Field
 
 from stages.pipeline.fault import Fault
@@ -13,8 +11,8 @@ from stages.pipeline.options import entry, options_of, union
 from stages.pipeline.section import Name, Section
 from stages.pruning.method import Allocation, Granularity, Method, Scope
 from stages.pruning.registry import ALLOCATIONS, CRITERIA
+from stages.pruning.rounds import Cubic, Rounds, number_of, removed, shares
 
-Share = Annotated[float, Gt(0), Lt(1)]
 ONCE = frozenset({"n_m", "plan", "target", "widths"})
 """Allocations that ask for a size, which the first round reaches."""
 
@@ -54,10 +52,16 @@ class Iterative(Entry):
 
     `rounds` is their number, each with the entry's own allocation, or a list of ratios (filters) or
     sparsities (weights), one a round. They are of what the round before left: a sparsity of 0.3
-    in k rounds removes 1 - 0.7^k of all weights.
+    in k rounds removes 1 - 0.7^k of all weights. With a `Cubic` the allocation's is what is gone in
+    the end.
     """
 
-    rounds: Annotated[int, Ge(1), Le(1000)] | Annotated[tuple[Share, ...], Field(min_length=1)]
+    rounds: Rounds
+
+    @property
+    def number(self) -> int:
+        """Return the number of rounds."""
+        return number_of(self.rounds)
 
     def methods(self) -> list[Method]:
         """Return the method of every round: sparsities of all weights, ratios of what is left."""
@@ -69,13 +73,11 @@ class Iterative(Entry):
         if isinstance(self.rounds, int) and amount not in given.options:
             return [method] * self.rounds
         if amount not in given.options:
-            raise Fault(f"rounds: a list needs an allocation with a {amount}, not {given.kind!r}")
-        shares = self.rounds
-        if isinstance(shares, int):
-            shares = (given.options[amount],) * shares
-        if method.granularity == "weight":
-            shares = tuple(1 - left for left in accumulate((1 - s for s in shares), mul))
-        options = [{**given.options, amount: share} for share in shares]
+            form = "cubic" if isinstance(self.rounds, Cubic) else "a list"
+            raise Fault(f"rounds: {form} needs an allocation with a {amount}, not {given.kind!r}")
+        of_each = removed if method.granularity == "weight" else shares
+        amounts = of_each(self.rounds, given.options[amount])
+        options = [{**given.options, amount: each} for each in amounts]
         return [replace(method, allocation=Allocation(given.kind, o)) for o in options]
 
 

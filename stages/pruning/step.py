@@ -52,6 +52,25 @@ def composed(first: Kept, then: Kept) -> Kept:
     return whole
 
 
+def since(first: Kept, whole: Kept) -> Kept:
+    """Return what is kept of the network that `first` left where `whole` is kept of the dense one.
+
+    `composed(first, since(first, whole))` is `whole`.
+    """
+    return {
+        name: {dim: _places(first.get(name, {}).get(dim), index) for dim, index in dims.items()}
+        for name, dims in whole.items()
+    }
+
+
+def _places(before: np.ndarray | None, index: np.ndarray) -> np.ndarray:
+    if before is None:
+        return index
+    order = np.argsort(before)
+    places: np.ndarray = order[np.searchsorted(before, index, sorter=order)]
+    return places
+
+
 def write_pruned(
     folder: Path, name: str, network: nn.Module, spec: Spec, kept: Kept, masks: Mapping[str, Tensor]
 ) -> None:

@@ -6,6 +6,8 @@ DENSE, PRUNE, RETRAIN = 0, 1, 2
 """Streams of chance; the rounds of iterative pruning retrain on RETRAIN, RETRAIN + 1, and so on."""
 ADAPT = 1_000_000
 """The stream that adapters are drawn from, by round: beyond those of all rounds."""
+RECONSTRUCT = 2_000_000
+"""The stream that reconstruction draws its images from, by round: beyond those of all rounds."""
 
 
 def stream_seed(seed: int, stream: int, epoch: int) -> int:

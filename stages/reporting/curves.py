@@ -31,7 +31,8 @@ def epoch_table(arm: ArmResult) -> pd.DataFrame:
     reached = min(len(history.test_accuracy) for history in histories(arm))
     test, epochs = accuracies(arm)[:, :reached], np.arange(reached)
     steps = np.asarray(arm.points.step)
-    middle = (epochs + 0.5) * arm.steps_per_epoch
+    before = steps[-1] + 1 - arm.last_epochs * arm.steps_per_epoch  # of rounds that share a budget
+    middle = before + (epochs + 0.5) * arm.steps_per_epoch
     nearest = np.abs(steps[None, :] - middle[:, None]).argmin(axis=1)
     return pd.DataFrame(
         {
@@ -48,7 +49,7 @@ def epoch_table(arm: ArmResult) -> pd.DataFrame:
 
 def accuracies(arm: ArmResult) -> np.ndarray:
     """An arm's test accuracies in percent, [replicates, epochs], NaN after a divergence."""
-    found = np.full((len(arm.seeds), arm.epochs), math.nan)
+    found = np.full((len(arm.seeds), arm.last_epochs), math.nan)
     for row, history in zip(found, histories(arm), strict=True):
         row[: len(history.test_accuracy)] = history.test_accuracy
     return 100 * found

@@ -36,7 +36,7 @@ class Keys:
     effects: Mapping[str, Any]
 
 
-def keys_of(entry: Mapping[str, Any], epochs: int, momentum: Sequence[float]) -> Keys:
+def keys_of(entry: Mapping[str, Any], epochs: float, momentum: Sequence[float]) -> Keys:
     """Return the keys of an entry; `epochs` and `momentum`, by step, are what it comes to."""
     named = {key: value for key, value in entry.items() if key in Schedule.model_fields}
     shared: Schedule = parse(Schedule, named, "retrain.schedules")

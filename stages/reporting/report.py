@@ -34,7 +34,7 @@ class Cell:
     """The contest among one method's arms of one budget."""
 
     method: str
-    epochs: int
+    epochs: float
     contest: Contest
 
 

@@ -30,9 +30,14 @@ def crowd(names: Sequence[str]) -> str:
     return f"any of {len(named)} arms, the highest being {listed(named[:MOST_NAMES])}"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: float, noun: str) -> str:
     """A number and its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{decimal(number)} {noun}" if number == 1 else f"{decimal(number)} {noun}s"
+
+
+def decimal(number: float) -> str:
+    """A number with as many decimals as it has, two at most."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 def spelled(number: int, noun: str) -> str:

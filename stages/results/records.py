@@ -1,5 +1,6 @@
 """The result files below reports/: the types that `evaluate*` write and that reporting reads."""
 
+from math import ceil
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -172,9 +173,11 @@ class PrunedResult(Network):
 class ArmResult(Network):
     """`reports/arms/<method>/<schedule>.json`: one arm.
 
-    `epochs` are those of each of `rounds`; `training_macs` are the forward MACs per training image,
-    summed over epochs and rounds, as they are where nothing diverges. They stand for a step, which
-    costs about three times that; so of a teacher, which goes forward alone, they have a third.
+    `epochs` are those of each of `rounds`, their mean where these share a budget that does not
+    divide by their number: the last ones then have one more. `training_macs` are the forward MACs
+    per training image, summed over epochs and rounds, as they are where nothing diverges. They
+    stand for a step, which costs about three times that; so of a teacher, which goes forward alone,
+    they have a third. What an objective before the first step costs is among them.
     `replicates` are those that finished; sizes are theirs, or, where all diverged, those of the
     networks that did.
     """
@@ -183,7 +186,7 @@ class ArmResult(Network):
     schedule: str
     start: str
     curve: str
-    epochs: int
+    epochs: int | float
     rounds: int
     training_macs: float
     steps_per_epoch: int
@@ -191,6 +194,16 @@ class ArmResult(Network):
     points: Points
     replicates: tuple[Retrained, ...]
     diverged: tuple[Diverged, ...] = ()
+
+    @property
+    def retraining_epochs(self) -> int:
+        """The epochs of all rounds together."""
+        return round(self.rounds * self.epochs)
+
+    @property
+    def last_epochs(self) -> int:
+        """The epochs of the last round, which are those of its history."""
+        return ceil(self.epochs)
 
     @property
     def seeds(self) -> list[int]:

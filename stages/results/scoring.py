@@ -103,9 +103,10 @@ def arm_result(
     numbered = list(zip(count(seed), outcomes, dense, strict=False))
     known = [outcome for outcome in outcomes if not outcome.diverged] or outcomes
     size = _size(known)
-    rounds, macs = _rounds(known, size["macs"])
+    rounds, epochs, macs = _rounds(plan, known, size["macs"])
     if plan.technique.teacher:
-        macs += rounds * _size(dense)["macs"] / STEP
+        macs += epochs * _size(dense)["macs"] / STEP
+    before = float(np.mean([outcome.before_macs for outcome in known]))
     scale = float(np.mean([outcome.lr_scale for outcome in outcomes]))
     return ArmResult(
         **size,
@@ -113,9 +114,9 @@ def arm_result(
         schedule=schedule,
         start=plan.start,
         curve=plan.curve,
-        epochs=plan.rates.epochs,
+        epochs=plan.epochs,
         rounds=rounds,
-        training_macs=plan.rates.epochs * macs * plan.technique.passes,
+        training_macs=macs * plan.technique.passes + before,
         steps_per_epoch=plan.rates.steps_per_epoch,
         environment=environment,
         points=points(scaled(plan.rates, scale)),
@@ -133,7 +134,12 @@ def arm_result(
 
 
 def points(rates: Rates) -> Points:
-    """Return at most POINTS + 1 evenly spaced steps of the rates, first and last among them."""
+    """Return at most POINTS + 1 evenly spaced steps of the rates, first and last among them.
+
+    Of no steps it is one, at which nothing moves.
+    """
+    if not len(rates.lr):
+        return Points(step=(0,), lr=(0.0,), momentum=(0.0,))
     last = len(rates.lr) - 1
     steps = np.unique(np.linspace(0, last, min(last, POINTS) + 1).round().astype(int))
     return Points(
@@ -152,12 +158,18 @@ def _size(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {name: round(sum(each) / len(each)) for name, each in sizes.items() if each}
 
 
-def _rounds(outcomes: Sequence[Outcome], macs: float) -> tuple[int, float]:
-    """Return the number of rounds and the MACs of one epoch in each, summed."""
+def _rounds(plan: Plan, outcomes: Sequence[Outcome], macs: float) -> tuple[int, int, float]:
+    """Return the number of rounds, their epochs, and the MACs of all epochs, summed.
+
+    `macs` are those of an arm without rounds.
+    """
     by_round = [outcome.round_macs for outcome in outcomes]
     if not by_round[0]:
-        return 1, macs
-    return max(map(len, by_round)), float(np.mean([sum(rounds) for rounds in by_round]))
+        return 1, plan.rates.epochs, plan.rates.epochs * macs
+    rounds = max(map(len, by_round))
+    lengths = [plan.of_round(number + 1).epochs for number in range(rounds)]
+    spent = [sum(e * m for e, m in zip(lengths, each, strict=False)) for each in by_round]
+    return rounds, sum(lengths), float(np.mean(spent))
 
 
 def _untrained(
@@ -199,15 +211,17 @@ def _retrained(outcome: Outcome, labels: Labels, seed: int, dense: Outcome) -> R
     test, validation = (outcome.history[f"{split}_accuracy"] for split in ("test", "validation"))
     held_out = not np.isnan(validation).any()
     selected = _last_best(validation) if held_out else len(validation)
+    reached = last["test"].argmax(1) == labels["test"]
+    best = float(test.max()) if len(test) else float(np.mean(reached))
     return Retrained(
         seed=seed,
         lr_scale=outcome.lr_scale,
-        correct=packed(last["test"].argmax(1) == labels["test"]),
+        correct=packed(reached),
         **_by_image(last["test"], labels["test"]),
         **(asdict(moved) if moved else {}),
         last=Splits(**_splits(last, labels, dense)),
         selected=Selected(epoch=selected, **_splits(outcome.logits["selected"], labels, dense)),
-        test_best=Best(epoch=_last_best(test), accuracy=float(test.max())),
+        test_best=Best(epoch=_last_best(test), accuracy=best),
         history=_history(outcome),
     )
 
@@ -229,4 +243,5 @@ def _history(outcome: Outcome) -> History:
 
 
 def _last_best(accuracies: np.ndarray) -> int:
-    return len(accuracies) - int(np.argmax(accuracies[::-1]))
+    """Return the last of the best epochs, from 1; 0 where there are none."""
+    return len(accuracies) - int(np.argmax(accuracies[::-1])) if len(accuracies) else 0

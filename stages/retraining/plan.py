@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 from stages.pipeline.params import parse
 from stages.retraining.technique import Technique
@@ -28,6 +29,8 @@ class Plan:
     where the curve is adaptive, and is empty where it is not. A rewinding arm starts from the dense
     network at the end of epoch `rewound_epoch` of `dense_epochs`; None for the others. The
     file holds what of `technique` is not at its default: a new key leaves other arms' bytes alone.
+    `rounds` are the epochs of each round of pruning where these share `rates`, one after the other;
+    it is empty where every round has all of them.
     """
 
     start: Start
@@ -37,11 +40,7 @@ class Plan:
     rewound_epoch: int | None = None
     scale: tuple[float, ...] = ()
     technique: Technique = field(default_factory=Technique)
-
-    @property
-    def epochs(self) -> int:
-        """The length of a retraining: that of each member, where the arm is a soup of several."""
-        return self.rates.epochs // self.technique.members
+    rounds: tuple[int, ...] = ()
 
     @property
     def adaptive(self) -> bool:
@@ -58,6 +57,18 @@ class Plan:
         """The dense epoch whose checkpoint the arm needs, if any."""
         where = self.start, self.rewound_epoch, self.dense_epochs
         return self.technique.checkpoint_epoch(*where)
+
+    @property
+    def epochs(self) -> float:
+        """Return the epochs of a round, on average where rounds share a budget; whole if it is."""
+        whole, over = divmod(self.rates.epochs, len(self.rounds) or 1)
+        return self.rates.epochs / len(self.rounds) if over else whole
+
+    def of_round(self, number: int) -> Rates:
+        """Return the rates of a round of pruning, counted from 1."""
+        if not self.rounds:
+            return self.rates
+        return self.rates.part(sum(self.rounds[: number - 1]), sum(self.rounds[:number]))
 
     def scale_of(self, replicate: int) -> float:
         """Return what a replicate multiplies the learning rates by."""
@@ -84,6 +95,7 @@ class _About(Technique):
     dense_epochs: int
     rewound_epoch: int | None
     scale: tuple[float, ...]
+    rounds: tuple[int, ...] = ()
 
 
 def in_turn(rates: Rates, factors: Sequence[float]) -> Rates:
@@ -107,9 +119,12 @@ def load_plan(folder: Path) -> Plan:
     """Read the plan in the folder of an arm; a Fault when it is missing, damaged or none."""
     path = folder / FILE
     about: _About = parse(_About, read_meta(path), file=path)
-    rates = rates_in(path, load_arrays(path), about.steps_per_epoch)
+    rates = rates_in(path, load_arrays(path), about.steps_per_epoch, least=0)
     where = about.dense_epochs, about.rewound_epoch
-    return Plan(about.start, about.curve, rates, *where, about.scale, about.as_technique())
+    if about.rounds and sum(about.rounds) != rates.epochs:
+        raise Fault(f"{path}: {rates.epochs} epochs for rounds of {list(about.rounds)}")
+    own = about.as_technique()
+    return Plan(about.start, about.curve, rates, *where, about.scale, own, about.rounds)
 
 
 def rewound_file(folder: Path, replicate: int) -> Path:
@@ -130,5 +145,6 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "dense_epochs": plan.dense_epochs,
         "rewound_epoch": plan.rewound_epoch,
         "scale": list(plan.scale),
+        **({"rounds": list(plan.rounds)} if plan.rounds else {}),
         **plan.technique.changed(),
     }

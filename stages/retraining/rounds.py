@@ -22,6 +22,7 @@ from stages.replicates.replicate import Replicate
 from stages.replicates.seeds import PRUNE, stream_seed
 from stages.retraining.plan import Plan
 from stages.retraining.run import ArmRun, save_retrained
+from stages.retraining.slots import carried, save_slots
 from stages.schedules.adaptive import adaptive_scale
 from stages.training.history import History
 from stages.training.loop import Run
@@ -42,11 +43,14 @@ class Round:
     run: Run
     scale: float
     left: Mapping[str, np.ndarray]
+    goes_on: bool
     diverged: bool = False
 
     def finish(self, history: History) -> None:
-        """Write what the retraining left."""
+        """Write what the retraining left; the optimizer's slots where the next round `goes_on`."""
         self.diverged = history.diverged is not None
+        if self.goes_on and not self.diverged:
+            save_slots(self.folder, self.run)
         outcome = self.folder / OUTCOME
         save_retrained(
             *(self.folder, outcome, self.run, self.spec, history, self.left), lr_scale=self.scale
@@ -77,15 +81,28 @@ class Rounds:
         for number in range(1, last + 1):
             about = from_leader(next(pruned) if leads() else None)
             if about is not None:
-                folder, scale = round_folder(this, number), _scale(self.arm.plan, about)
-                run = self.arm.begin(folder, this.number, data, scale, number)
+                folder, scale = round_folder(this, number), _scale(self.arm.plan, about, number)
+                state = self._state(this, number)
+                run = self.arm.begin(folder, this.number, data, scale, number, state)
                 left = left_of(dense, folder, this.name)
                 this.check()
-                current = Round(folder, spec, run, scale, left)
+                goes_on = self._goes_on and number < len(self.methods)
+                current = Round(folder, spec, run, scale, left, goes_on)
                 yield current
                 end(folder, this.keep)
                 if current.diverged:
                     return
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.arm.plan.technique.restart == "never"
+
+    def _state(self, this: Replicate, number: int) -> Mapping[str, torch.Tensor] | None:
+        """Return the optimizer's state that a round goes on from, if it does."""
+        if number == 1 or not self._goes_on:
+            return None
+        before, folder = (round_folder(this, each) for each in (number - 1, number))
+        return carried(before, folder, this.name)
 
     def _last(self, this: Replicate) -> int:
         """Return the last round: the one that diverged before an interruption, if one did."""
@@ -131,7 +148,8 @@ class Rounds:
         folders = [round_folder(this, number + 1) for number in range(len(self.methods))]
         outcomes = [load_outcome(f / OUTCOME) for f in folders if (f / OUTCOME).is_file()]
         macs = tuple(outcome.macs for outcome in outcomes)
-        whole = replace(outcomes[-1], round_macs=macs)
+        before = sum(outcome.before_macs for outcome in outcomes)
+        whole = replace(outcomes[-1], round_macs=macs, before_macs=before)
         if whole.diverged:
             diverged = replace(whole.diverged, round=len(outcomes))
             whole = replace(whole, diverged=diverged)
@@ -158,9 +176,10 @@ def left_of(dense: Path, folder: Path, name: str) -> dict[str, np.ndarray]:
     return {key: tensor.numpy() for key, tensor in cut.items()}
 
 
-def _scale(plan: Plan, about: Mapping[str, Any]) -> float:
+def _scale(plan: Plan, about: Mapping[str, Any], number: int) -> float:
     """Return what multiplies a round's learning rates: an adaptive arm looks at its pruning."""
     if not plan.adaptive:
         return 1.0
     moved, pruned = about["distance"], about["fraction_pruned"]
-    return adaptive_scale(moved, pruned, plan.epochs, plan.dense_epochs)
+    epochs = plan.of_round(number).epochs // plan.technique.members
+    return adaptive_scale(moved, pruned, epochs, plan.dense_epochs)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.evaluation.cost import cost
 from stages.evaluation.measure import measure
@@ -30,9 +30,11 @@ from stages.replicates.seeds import ADAPT, RETRAIN, stream_seed
 from stages.replicates.settings import Compute
 from stages.retraining.average import Average
 from stages.retraining.plan import FILE, Plan, load_plan, rewound_file, scaled, teacher_file
+from stages.retraining.reconstruction import prepare
 from stages.retraining.repair import repaired
 from stages.retraining.start import starting_point
 from stages.retraining.trainable import freeze
+from stages.schedules.rates import Rates
 from stages.training.averages import AVERAGES
 from stages.training.averaging import Averaging
 from stages.training.distillation import Teacher
@@ -70,12 +72,18 @@ class ArmRun:
         return " ".join(self.folder.parts[-2:])
 
     def begin(
-        self, pruned: Path, number: int, data: Prepared, scale: float, round_number: int = 1
+        self,
+        pruned: Path,
+        number: int,
+        data: Prepared,
+        scale: float,
+        round_number: int = 1,
+        state: Mapping[str, Tensor] | None = None,
     ) -> Run:
         """Return the run of a replicate at epoch 0, its learning rates multiplied by `scale`.
 
         `pruned` holds the folders networks/ and masks/ of what was pruned. Each round of iterative
-        pruning trains in a data order of its own.
+        pruning trains in a data order of its own; `state` is the optimizer's that it goes on from.
         """
         seed, compute = self.seed + number, self.compute
         recipe = self.plan.technique.recipe(self.recipe)
@@ -87,16 +95,23 @@ class ArmRun:
         dense, repair = partial(self._dense, number, device), self.plan.technique.repair
         size = compute.evaluation_batch_size
         network = repaired(network, repair, begin.kept, dense, data, size)
+        before = 0.0
+        if objective := self.plan.technique.objective:
+            files = (
+                teacher_file(self.folder, number),
+                pruned / "masks" / f"replicate_{number}.safetensors",
+            )
+            before = prepare(network, files, data, objective, (seed, round_number), compute)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
-        averaging, soup = self._averaging(network), self._soup(network, data)
+        rates, stream = scaled(self.plan.of_round(round_number), scale), RETRAIN + round_number - 1
+        averaging, soup = self._averaging(network, len(rates.lr)), self._soup(network, rates, data)
         drawn = stream_seed(seed, ADAPT, round_number)
         freeze(network, self.plan.technique.trainable, data.classes, masks, drawn)
         held = {name: masks[name] for name, _ in network.named_parameters() if name in masks}
-        optimizer = Optimizer(network, recipe.optimizer, held, begin.state)
-        rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
+        optimizer = Optimizer(network, recipe.optimizer, held, state or begin.state)
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
-        extras = Extras(self._teacher(number, device), averaging, rho, soup)
+        extras = Extras(self._teacher(number, device), averaging, rho, soup, before)
         return Run(network, optimizer, data, recipe, rates, seed, stream, masks, compute, extras)
 
     def _dense(self, number: int, device: torch.device) -> nn.Module:
@@ -113,27 +128,27 @@ class ArmRun:
         network = self._dense(number, device)
         return Teacher(network, key.weight, key.temperature, squared, key.task)
 
-    def _averaging(self, network: nn.Module) -> Averaging | None:
-        """Return the average of a network's weights over this plan, if the arm has one.
+    def _averaging(self, network: nn.Module, steps: int) -> Averaging | None:
+        """Return the average of a network's weights over so many steps, if the arm has one.
 
         With adapters it always has: the network in which they are merged, at every step.
         """
-        technique, steps = self.plan.technique, len(self.plan.rates.lr)
+        technique = self.plan.technique
         key = technique.average
         if key is None or technique.soup:
             return Averaging(copy.deepcopy(network), np.ones(steps)) if technique.adapts else None
         coefficients = AVERAGES[key.kind](steps, **options_of(key, "kind", Average))
         return Averaging(copy.deepcopy(network), coefficients, key.batchnorm == "reestimate")
 
-    def _soup(self, network: nn.Module, data: Prepared) -> Soup | None:
-        """Return the soup of an arm that is one."""
+    def _soup(self, network: nn.Module, rates: Rates, data: Prepared) -> Soup | None:
+        """Return the soup of an arm that is one, whose members have these rates in turn."""
         key = self.plan.technique.soup
         if key is None:
             return None
         greedy, reestimated = key.rule == "greedy", key.batchnorm == "reestimate"
         if greedy and not len(data.validation.labels):
             raise Fault("average.rule is 'greedy', but there are no validation images to judge by")
-        return Soup(copy.deepcopy(network), self.plan.epochs, greedy, reestimated)
+        return Soup(copy.deepcopy(network), rates.epochs // key.members, greedy, reestimated)
 
 
 @contextmanager
@@ -168,10 +183,12 @@ def save_retrained(
     compact.save(files["last"], run.result, spec)
     trained = _parameters(run, load_arrays(files["last"]))
     change = moved(_parameters(run, left), trained)
-    selected = {name: torch.from_numpy(array) for name, array in history.selected.items()}
+    best = history.selected or load_arrays(files["last"])  # of no epoch none is selected
+    selected = {name: torch.from_numpy(array) for name, array in best.items()}
     run.result.load_state_dict(selected)
     compact.save(files["selected"], run.result, spec)
     about = {"history": history.columns(), "moved": change, **more}
+    about["before_macs"] = run.extras.before
     save_outcome(outcome, measure(files, run.data, run.compute, **about))
 
 
@@ -185,6 +202,7 @@ def _without_networks(run: Run, history: History, **more: Any) -> Outcome:
         **asdict(size),
         history=history.columns(),
         diverged=history.diverged,
+        before_macs=run.extras.before,
         **more,
     )
 

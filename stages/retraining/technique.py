@@ -12,6 +12,7 @@ from stages.pipeline.options import entry, own_options, union
 from stages.pipeline.params import parse
 from stages.pipeline.section import Section
 from stages.retraining.average import AVERAGE, SoupOf
+from stages.retraining.objective import Objective
 from stages.retraining.parts import MaskedLora, Parts
 from stages.schedules.starts import Start
 from stages.training.optimizers.registry import OPTIMIZERS, Rule
@@ -65,11 +66,12 @@ class Technique(Section):
     (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
     `average` the result of the arm is the average of its weights, or of those of the members of a
-    soup. `repair` mends the pruned
-    network before training: the statistics of BatchNorm, or the variances of channels too (see
-    `training.variance`). `state` says whether the optimizer begins with the
-    slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
-    `sharpness` takes the gradient where the loss is worst nearby.
+    soup. `repair` mends the pruned network before training: the statistics of BatchNorm, or the
+    variances of channels too (see `training.variance`). `state` says whether the optimizer begins
+    with the slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
+    `sharpness` takes the gradient where the loss is worst nearby. Where a method prunes in rounds,
+    learning rate and momentum `restart` per_round, or never: then they run on through all rounds.
+    `objective` is what blocks are trained to before the schedule begins, after any repair.
     """
 
     optimizer: OWN_OPTIMIZER = None
@@ -81,6 +83,8 @@ class Technique(Section):
     repair: Literal["batchnorm", "variance"] | None = None
     state: Literal["fresh", "kept"] | None = None
     sharpness: Sharpness | None = None
+    restart: Literal["per_round", "never"] = "per_round"
+    objective: Objective | None = None
 
     def as_technique(self) -> "Technique":
         """Return these keys alone."""
@@ -99,7 +103,8 @@ class Technique(Section):
     @property
     def needs_dense(self) -> bool:
         """Whether retraining needs the replicate's dense network, to learn from or repair by."""
-        return self.teacher is not None or self.repair == "variance"
+        repairs = self.repair == "variance"
+        return self.teacher is not None or self.objective is not None or repairs
 
     @property
     def soup(self) -> SoupOf | None:

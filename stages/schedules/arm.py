@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from math import floor, isfinite
 from typing import Any, Literal
 
+import numpy as np
+
 from stages.pipeline.fault import Fault
 from stages.schedules import momentum, registry
 from stages.schedules.dense import DenseRates
@@ -30,6 +32,8 @@ class Arm:
 
         Learning rates of an adaptive curve are those at scale 1.
         """
+        if not epochs:
+            return Rates(np.empty(0), np.empty(0), steps_per_epoch)
         return self.at(epochs * steps_per_epoch, steps_per_epoch, dense)
 
     def at(self, total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Rates:

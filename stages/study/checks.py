@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
@@ -13,10 +14,11 @@ from stages.networks.settings import Model
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import PARAMS, nearest, shown
 from stages.pruning.settings import Prune
+from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.study.comparisons import faults_of_comparisons
 from stages.study.schedules import faults_of_schedules
-from stages.study.settings import Study, nominal_epochs
+from stages.study.settings import Study, lengths
 from stages.training.settings import Recipe
 
 
@@ -87,19 +89,28 @@ def _weights(study: Study) -> Iterator[str]:
         yield f"{fault}"
         return
     for name, schedule in study.retrain.schedules.items() if given else ():
-        epochs = nominal_epochs(schedule, study)
         if schedule.state == "kept":
             yield (
                 f"retrain.schedules.{name}.state is 'kept', but given weights come without the "
                 "optimizer's slots; it should be 'fresh'"
             )
             continue
-        epoch = rewind_epoch(schedule.arm(), epochs, study.train.epochs)
-        if given and epoch is not None and epoch not in given.checkpoints:
-            yield (
-                f"retrain.schedules.{name} rewinds the weights to epoch {epoch}, of which "
-                f"train.weights has none; add epoch_{epoch:04d}.safetensors there, or leave it out"
-            )
+        for epoch in _rewound(schedule, study):
+            if given and epoch not in given.checkpoints:
+                yield (
+                    f"retrain.schedules.{name} rewinds the weights to epoch {epoch}, of which "
+                    f"train.weights has none; add epoch_{epoch:04d}.safetensors there, or leave it "
+                    "out"
+                )
+
+
+def _rewound(schedule: Schedule, study: Study) -> Iterator[int]:
+    """Yield the dense epochs that an arm goes back to; none where that cannot be."""
+    with suppress(Fault):  # told by `faults_of_schedules`
+        for epochs in lengths(schedule, study):
+            epoch = rewind_epoch(schedule.arm(), epochs, study.train.epochs)
+            if epoch is not None:
+                yield epoch
 
 
 def _devices(study: Study) -> Iterator[str]:

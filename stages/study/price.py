@@ -15,6 +15,8 @@ FLOAT = 4
 ONE_BY_ONE = ("code", "validate", "prepare", "rehearse", "train", "checkpoint", "compare")
 """Stages that have nothing beside them but short ones."""
 BESIDE = ("dense_curve", "evaluate_dense", "headline")
+SOME_BLOCKS = 6
+"""Blocks of a network, as far as its price goes."""
 OF_METHOD = ("prune", "plan", "evaluate_pruned")
 OF_ARM = ("retrain", "evaluate")
 
@@ -118,14 +120,20 @@ def prices(
         found.append(Price(method, "", seconds, 2 * first.nbytes + 2 * logits))
         for name, schedule in study.retrain.schedules.items():
             budget = schedule.budget(study.retrain.epochs, epochs, dense.macs / first.macs)
-            budget *= schedule.members
             batch = study.train.recipe.batch_size
             paced = [_paced(each, schedule, batch * dense.image) for each in rounds]
             again = (len(rounds) - 1) * pruning[method]  # each round but the first prunes anew
-            seconds = again + sum(_retraining(each, schedule, budget, images) for each in paced)
+            lengths = schedule.split(budget, len(rounds))
+            seconds = again + sum(
+                _retraining(each, schedule, schedule.members * length, images)
+                for each, length in zip(paced, lengths, strict=True)
+            )
             needs = schedule.start == "rewound" or schedule.keeps_state(schedule.start)
             copied = state * needs + dense.nbytes * schedule.needs_dense
+            seconds += sum(_before(each, dense, schedule, batch) for each in rounds)
             nbytes = sum(2 * each.nbytes for each in rounds) + 2 * logits + copied
+            if schedule.restart == "never":
+                nbytes += sum(_slots(study, schedule, each) for each in rounds[:-1])
             found.append(Price(method, name, seconds, nbytes))
     return found
 
@@ -234,6 +242,14 @@ def _retraining(network: Speed, schedule: Schedule, epochs: int, images: Images)
     return network.once + trained + estimated * whole + 2 * test
 
 
+def _before(network: Speed, dense: Speed, schedule: Schedule, batch: int) -> float:
+    """Return the seconds of an objective: its steps, and for some blocks both networks' passes."""
+    if (own := schedule.objective) is None:
+        return 0.0
+    step = own.passes * network.step / batch + SOME_BLOCKS * (network.image + dense.image)
+    return own.samples * step
+
+
 def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:
     """Return a network's speed under a schedule; a teacher takes `teaching` seconds of a step."""
     step = network.step + (teaching if schedule.teacher else 0.0)
@@ -242,5 +258,11 @@ def _paced(network: Speed, schedule: Schedule, teaching: float) -> Speed:
 
 def _with_state(study: Study, dense: Speed) -> int:
     """Return the bytes of a checkpoint: the network and the optimizer's slots."""
-    rule = OPTIMIZERS[study.train.recipe.optimizer.kind]
-    return dense.nbytes * (1 + len(rule.slots))
+    return dense.nbytes + _slots(study, None, dense)
+
+
+def _slots(study: Study, schedule: Schedule | None, network: Speed) -> int:
+    """Return the bytes of the slots of an arm's optimizer, or of the dense run's."""
+    own = schedule.optimizer if schedule else None
+    rule = OPTIMIZERS[(own or study.train.recipe.optimizer).kind]
+    return network.nbytes * len(rule.slots)

@@ -10,7 +10,8 @@ from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
 from stages.schedules.rates import Rates
-from stages.study.settings import Study, nominal_epochs
+from stages.schedules.registry import ADAPTIVE
+from stages.study.settings import Study, lengths
 
 NOMINAL_STEPS = 10
 
@@ -42,39 +43,42 @@ def faults_of_schedules(study: Study) -> Iterator[str]:
 
 
 def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
-    arm, epochs = schedule.arm(), nominal_epochs(schedule, study)
-    if schedule.epochs == "dense_macs":
+    arm = schedule.arm()
+    if schedule.follows_macs:
         if arm.start == "rewound" or arm.curve == "replay":
             yield (
-                f"{key}.epochs is 'dense_macs', longer than the dense run; "
+                f"{key}.epochs is {schedule.epochs!r}, longer than the dense run; "
                 "allowed with curve: stretch"
             )
             return
         if study.prune.iterative:
             yield (
-                f"{key}.epochs is 'dense_macs', but the MACs of iterative methods are known after "
-                "their last round alone; it should be a number"
+                f"{key}.epochs is {schedule.epochs!r}, but the MACs of iterative "
+                "methods are known after their last round alone; it should be a number"
             )
-    yield from _milestones(key, schedule, epochs, "the arm")
     if schedule.soup and schedule.soup.rule == "greedy" and not study.data.validation:
         yield (
             f"{key}.average.rule is 'greedy', which validation images decide, and data.validation "
             "is 0; it should be 'uniform', or data.validation above 0"
         )
     yield from _slots(key, schedule, study)
+    yield from _going_on(key, schedule)
     try:
-        rewind_epoch(arm, epochs, study.train.epochs)
-        yield from _rates(key, schedule, study, dense)
+        for epochs in lengths(schedule, study):
+            yield from _milestones(key, schedule, epochs, "the arm")
+            rewind_epoch(arm, epochs, study.train.epochs)
+            yield from _rates(key, schedule, study, dense, epochs)
     except Fault as fault:
         yield f"{key}: {fault}"
 
 
-def _rates(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Iterator[str]:
+def _rates(
+    key: str, schedule: Schedule, study: Study, dense: DenseRates, epochs: int
+) -> Iterator[str]:
     """Compute the arm's curve; yield what is wrong between it and the optimizer."""
     shared = study.train.recipe
     optimizer = schedule.recipe(shared).optimizer
-    epochs, known = nominal_epochs(schedule, study), schedule.of_dense(dense)
-    other = optimizer.kind != shared.optimizer.kind
+    known, other = schedule.of_dense(dense), optimizer.kind != shared.optimizer.kind
     if other and schedule.peak is None:
         known = OfAnother(dense.lr, dense.momentum, dense.steps_per_epoch)
     rates = schedule.arm().rates(epochs, NOMINAL_STEPS, known)
@@ -91,7 +95,7 @@ def _rates(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> Ite
             "leave it out"
         )
     own = schedule.optimizer is not None or schedule.momentum is not None
-    if own and getattr(optimizer, "nesterov", False) and not rates.momentum.min():
+    if own and getattr(optimizer, "nesterov", False) and 0 in rates.momentum:
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
 
 
@@ -127,7 +131,25 @@ def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
         )
 
 
+def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
+    """Yield what cannot run on from round to round."""
+    if schedule.restart == "per_round":
+        return
+    curve = schedule.arm().curve
+    if schedule.start != "final":
+        yield f"{key}.start is {schedule.start!r}; with restart: never it should be 'final'"
+    if curve in ADAPTIVE:
+        yield f"{key}.restart is 'never'; {curve} follows the pruning of each round: 'per_round'"
+    if schedule.adapts:
+        yield (
+            f"{key}.trainable has masked_lora, whose adapters are drawn anew in each round; with "
+            "restart: never the optimizer's slots go on, so leave one of them out"
+        )
+    if schedule.average:
+        yield f"{key}.average: with restart: never weights go on, not their average; leave it out"
+
+
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
-    last = max(schedule.arm().options.get("milestones", ()), default=0)
+    last = max(schedule.arm().options.get("milestones", ()), default=-1)
     if last >= epochs:
         yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"

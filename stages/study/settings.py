@@ -38,7 +38,7 @@ def rewind_epochs(study: Study) -> list[int]:
     """Return the dense epochs whose checkpoints arms need, sorted: E - T, and E for its slots."""
     dense = study.train.epochs
     arms = study.retrain.schedules.values()
-    epochs = (a.needed_epoch(nominal_epochs(a, study), dense) for a in arms)
+    epochs = (a.needed_epoch(length, dense) for a in arms for length in lengths(a, study))
     return sorted({epoch for epoch in epochs if epoch is not None})
 
 
@@ -49,13 +49,26 @@ def starts_fresh(study: Study) -> bool:
 
 def starts(study: Study) -> dict[str, Any]:
     """Return how arms start, as far as the network is to be tried for it before it trains."""
-    return {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
+    reconstructed = [n for n, arm in study.retrain.schedules.items() if arm.objective]
+    known = {"fresh": starts_fresh(study), "trainable": trained_parts(study)}
+    return known | ({"reconstructed": reconstructed} if reconstructed else {})
 
 
 def trained_parts(study: Study) -> dict[str, Any]:
     """Return the parts that are trained, in values of JSON, by the arms that do not train all."""
     arms = study.retrain.schedules.items()
     return {name: own["trainable"] for name, a in arms if "trainable" in (own := a.changed())}
+
+
+def lengths(schedule: Schedule, study: Study) -> list[int]:
+    """Return the epochs that an arm's curves have after the methods of a study, as far as known.
+
+    A Fault where its budget is no whole number of epochs for each round of a method.
+    """
+    budget = nominal_epochs(schedule, study)
+    rounds = {1, *(entry.number for entry in study.prune.iterative.values())}
+    curves = (schedule.curves(schedule.split(budget, number)) for number in rounds)
+    return sorted({length for each in curves for length in each})
 
 
 def nominal_epochs(schedule: Schedule, study: Study) -> int:

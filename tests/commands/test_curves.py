@@ -2,6 +2,7 @@ import csv
 import io
 import subprocess
 import sys
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stages.commands.curves import app, drops
+from stages.commands.curves import app, drops, plan_all
 from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
 from stages.presets.preset import read_params
+from stages.retraining.planning import Pruning
+from stages.retraining.settings import SCHEDULE
 from stages.schedules.arm import Arm
 from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Rates
@@ -81,6 +85,16 @@ def test_curves_of_the_paper_come_out(rows):
 def test_the_adaptive_peak_follows_the_distance(rows, words, peak):
     got = rows("--params", LITERATURE, "--schedule", "adaptive_linear", *words)
     assert max(float(row["lr"]) for row in got) == pytest.approx(peak)
+
+
+def test_the_second_reading_of_scratch_b_needs_the_ratio_too():
+    entry = {"curve": "stretch", "start": "fresh", "epochs": "dense_macs_and_retraining"}
+    entries = {"scratch_b": parse(SCHEDULE, entry)}
+    dense = DenseRates(np.full(20, 0.1), np.full(20, 0.9), 2)
+    _, (reason,) = plan_all(entries, 4, dense, Pruning(nan, (1.0,), (1.0,)))
+    assert reason.startswith("scratch_b: epochs is dense_macs_and_retraining: give --flops-ratio")
+    plans, _ = plan_all(entries, 4, dense, Pruning(2.5, (1.0,), (1.0,)))
+    assert plans["scratch_b"].rates.epochs == 25 + 4
 
 
 def test_the_budget_of_dense_macs_follows_the_flops_ratio(rows, call):

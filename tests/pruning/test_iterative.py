@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from stages.pipeline.fault import Fault
@@ -31,6 +32,39 @@ def test_given_shares_are_of_what_the_round_before_left():
     assert [o["ratio"] for o in filters] == [0.2, 0.4]
     weights = rounds("weight", "magnitude", {"kind": "global", "sparsity": 0.5}, [0.5, 0.5])
     assert [o["sparsity"] for o in weights] == pytest.approx([0.5, 0.75])
+
+
+CUBIC = [
+    (3, 0.9, [19 / 30, 13 / 15, 0.9]),  # 0.9 (1 - (2/3)^3), 0.9 (1 - (1/3)^3)
+    (4, 0.8, [37 / 80, 0.7, 63 / 80, 0.8]),  # 0.8 (1 - 27/64), (1 - 1/8), (1 - 1/64)
+    (1, 0.55, [0.55]),
+]
+
+
+@pytest.mark.parametrize(("steps", "final", "expected"), CUBIC)
+def test_gradual_pruning_follows_the_cube(steps, final, expected):
+    """Zhu & Gupta 2018: s(t) = s_f (1 - (1 - t / (n delta))^3), most of it in the first rounds."""
+    cubic = {"kind": "cubic", "steps": steps}
+    weights = rounds("weight", "magnitude", {"kind": "global", "sparsity": final}, cubic)
+    assert [o["sparsity"] for o in weights] == expected
+    filters = rounds("filter", "l1", {"kind": "uniform", "ratio": final}, cubic)
+    left = np.cumprod([1 - o["ratio"] for o in filters])
+    assert (1 - left).tolist() == pytest.approx(expected)
+
+
+def test_filters_of_gradual_pruning_are_of_what_is_left_and_exact():
+    """0.9 in 3 rounds: of 3600 filters 1320, 480 and 360 are left, none lost by rounding down."""
+    cubic = {"kind": "cubic", "steps": 3}
+    found = rounds("filter", "l1", {"kind": "uniform", "ratio": 0.9}, cubic)
+    assert [o["ratio"] for o in found] == [19 / 30, 7 / 11, 0.25]
+
+
+def test_gradual_pruning_needs_an_allocation_with_one_amount():
+    with pytest.raises(Fault, match=r"rounds: cubic needs an allocation with a ratio, not 'per_st"):
+        rounds(
+            *("filter", "l1", {"kind": "per_stage", "ratios": [0.1]}),
+            {"kind": "cubic", "steps": 2},
+        )
 
 
 def test_a_list_needs_an_allocation_with_one_amount():

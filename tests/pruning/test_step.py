@@ -17,7 +17,14 @@ from stages.pruning.method import Allocation, Method
 from stages.pruning.prune import Pruned, prune
 from stages.pruning.replicate import Task, prune_replicate
 from stages.pruning.settings import Calibration
-from stages.pruning.step import apply, calibration_batches, composed, sizes, write_pruned
+from stages.pruning.step import (
+    apply,
+    calibration_batches,
+    composed,
+    since,
+    sizes,
+    write_pruned,
+)
 from stages.replicates.seeds import PRUNE, stream_seed
 from stages.replicates.settings import Compute
 from tests.training.conftest import data, image_set
@@ -64,6 +71,16 @@ def test_a_second_pruning_counts_from_what_the_first_left():
     assert listed == {"a": {0: [1, 5], 1: [4]}, "b": {1: [0, 2]}, "c": {0: [7]}}
     assert first["a"][0].tolist() == [1, 3, 5]
     assert first["a"].keys() == {0}
+
+
+def test_what_a_second_pruning_kept_is_found_from_the_first_and_the_whole():
+    first = {"a": {0: np.array([1, 5, 3])}, "b": {1: np.array([0, 2])}}
+    then = {"a": {0: np.array([2, 1]), 1: np.array([4])}, "c": {0: np.array([7])}}
+    found = since(first, composed(first, then))
+    listed = {
+        name: {dim: index.tolist() for dim, index in dims.items()} for name, dims in found.items()
+    }
+    assert listed == {"a": {0: [2, 1], 1: [4]}, "b": {1: [0, 1]}, "c": {0: [7]}}
 
 
 def test_weights_are_silenced_in_a_copy():

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from stages import compare
+from stages.reporting.curves import write_curves
 from stages.reporting.page import SECTIONS, write_tables
 from stages.reporting.page import page as render
 from stages.reporting.sections import answer
@@ -51,6 +52,32 @@ def test_the_crossed_comparison_never_stands_alone(two):
     assert "| `random` + `finetune` − `l1` + `finetune` | one change: pruning | −1.00" in text
     assert "| `random` + `onecycle` − `l1` + `onecycle` | one change: pruning | −1.00" in text
     assert "under one schedule only" in text
+
+
+def test_an_arm_without_epochs_has_its_place_on_the_page(make_study, tmp_path):
+    """Local reconstruction alone: there is no learning rate, and no accuracy by epoch."""
+    folder = make_study(["l1", "random"], ["finetune", "onecycle", "scaled"])
+    for method in ("l1", "random"):
+        path = folder / "arms" / method / "scaled.json"
+        arm = json.loads(path.read_text()) | {"epochs": 0, "training_macs": 9e5}
+        arm["points"] = {"step": [0], "lr": [0.0], "momentum": [0.0]}
+        for run in arm["replicates"]:
+            run["history"] = {"train_loss": [], "validation_accuracy": [], "test_accuracy": []}
+            run["selected"]["epoch"] = run["test_best"]["epoch"] = 0
+        path.write_text(json.dumps(arm))
+    entries = {
+        "finetune": {"curve": "constant"},
+        "onecycle": {"curve": "onecycle"},
+        "scaled": {"curve": "onecycle", "epochs": 0, "objective": "reconstruct"},
+    }
+    report = report_of(folder, ["l1", "random"], list(entries), entries)
+    assert re.search(r"`scaled`\*{0,2} \| 0 \|", render(report))
+    write_tables(tmp_path / "tables", report)
+    for each in SECTIONS:
+        if each.figure and (found := each.find(report)) is not None:
+            each.figure(found)
+    write_curves(tmp_path / "curves", report.results)
+    assert ",scaled," not in (tmp_path / "curves" / "l1.csv").read_text()
 
 
 def test_the_answer_sets_the_crossed_comparison_beside_those_of_one_schedule(two):

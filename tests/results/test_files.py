@@ -77,7 +77,7 @@ def test_a_file_of_another_arm_is_refused(make_study):
     ("changes", "message"),
     [
         ({"replicates": []}, "Value error, an arm has at least one replicate"),
-        ({"epochs": "many"}, "epochs: Input should be a valid integer"),
+        ({"epochs": "many"}, "epochs.int: Input should be a valid integer"),
         ({"losses": 1}, "losses: Extra inputs are not permitted"),
     ],
 )

@@ -135,6 +135,37 @@ def test_scores_by_hand():
     assert {name: validation[name] for name in half} == half
 
 
+def test_rounds_that_share_a_budget_cost_their_own_epochs():
+    """5 epochs in rounds of 2 and 3 of 100 and 40 MACs; a teacher of 900 MACs has a third."""
+    rates = Rates(np.linspace(1, 0.1, 10), np.full(10, 0.9), STEPS)
+    shared = Plan("final", "linear", rates, dense_epochs=9, rounds=(2, 3))
+    whole = outcome(size=(100, 80, 40), round_macs=(100, 40))
+    found = arm(whole, plan=shared)
+    assert (found.epochs, found.rounds, found.training_macs) == (2.5, 2, 2 * 100 + 3 * 40)
+    assert (found.retraining_epochs, found.last_epochs) == (5, 3)
+    taught = replace(shared, technique=Technique(teacher={}))
+    assert arm(whole, plan=taught).training_macs == 320 + 5 * DENSE.macs / 3
+    each = arm(whole, plan=replace(PLAN, start="final", rewound_epoch=None))
+    assert (each.epochs, each.retraining_epochs, each.training_macs) == (3, 6, 3 * 140)
+
+
+def test_what_an_objective_costs_before_the_first_step_counts():
+    """3 epochs of 1000 MACs, and the mean of 500 and 700."""
+    found = arm(outcome(before_macs=500.0), outcome(1, before_macs=700.0))
+    assert found.training_macs == 3 * 1000 + 600
+
+
+def test_an_arm_without_epochs_has_the_accuracy_of_what_it_left():
+    nothing = Plan("final", "linear", Rates(np.empty(0), np.empty(0), STEPS), dense_epochs=9)
+    columns = {name: column[:0] for name, column in history().items()}
+    found = arm(outcome(history=columns, before_macs=50.0), plan=nothing)
+    assert (found.epochs, found.retraining_epochs, found.training_macs) == (0, 0, 50.0)
+    (run,) = found.replicates
+    assert (run.selected.epoch, run.test_best.epoch) == (0, 0)
+    assert run.test_best.accuracy == run.last.test["accuracy"]
+    assert found.points.lr == (0.0,)
+
+
 def test_a_size_is_the_rounded_mean_of_the_replicates():
     sizes = [(100, 80, 1000), (101, 81, 1003), (101, 83, 1000)]
     found = arm(*(outcome(size=size) for size in sizes))

@@ -44,7 +44,7 @@ def test_a_soup_has_the_rates_of_all_its_members_in_turn():
     one, found = (plan(curve="linear", max_lr=0.1, average=a) for a in (None, soup))
     assert found.rates.lr.tolist() == [f * lr for f in (0.5, 1, 2) for lr in one.rates.lr]
     assert found.rates.momentum.tolist() == one.rates.momentum.tolist() * 3
-    assert (found.rates.epochs, found.epochs, one.epochs) == (3 * EPOCHS, EPOCHS, EPOCHS)
+    assert (found.rates.epochs, found.epochs, one.epochs) == (3 * EPOCHS, 3 * EPOCHS, EPOCHS)
 
 
 def test_a_soup_rewinds_by_the_epochs_of_a_member():
@@ -64,6 +64,81 @@ def test_weight_rewinding_goes_back_by_its_budget_and_replays_the_rest():
 )
 def test_an_arm_may_have_a_budget_of_its_own(epochs, expected):
     assert plan(curve="constant", epochs=epochs).rates.epochs == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "rounds", "expected"),
+    [(8, 1, (8,)), (9, 3, (3, 3, 3)), (8, 3, (2, 3, 3)), (11, 4, (2, 3, 3, 3)), (3, 3, (1, 1, 1))],
+)
+def test_a_total_is_shared_among_the_rounds_in_whole_epochs(total, rounds, expected):
+    found = plan(replace(PRUNING, rounds=rounds), curve="constant", epochs={"total": total})
+    lengths = [found.of_round(number).epochs for number in range(1, rounds + 1)]
+    assert tuple(lengths) == expected
+    assert sum(lengths) == total == found.epochs * rounds
+
+
+def test_each_round_of_a_total_has_the_whole_curve():
+    several = replace(PRUNING, rounds=3)
+    found = plan(several, curve="onecycle", epochs={"total": 8})
+    for number, epochs in enumerate((2, 3, 3), 1):
+        alone = plan(curve="onecycle", epochs=epochs).rates
+        np.testing.assert_array_equal(found.of_round(number).lr, alone.lr)
+        np.testing.assert_array_equal(found.of_round(number).momentum, alone.momentum)
+
+
+@pytest.mark.parametrize("epochs", [{"total": 9}, {"total": 8}, 3])
+def test_a_curve_that_never_restarts_is_one_over_all_rounds(epochs):
+    several = replace(PRUNING, rounds=3)
+    found = plan(several, curve="onecycle", epochs=epochs, restart="never")
+    total = 8 if epochs == {"total": 8} else 9
+    parts = [found.of_round(number) for number in (1, 2, 3)]
+    whole = plan(curve="onecycle", epochs=total).rates
+    np.testing.assert_array_equal(np.concatenate([part.lr for part in parts]), whole.lr)
+    np.testing.assert_array_equal(np.concatenate([p.momentum for p in parts]), whole.momentum)
+    assert [part.epochs for part in parts] == [2 if total == 8 else 3, 3, 3]
+    assert found.epochs == pytest.approx(total / 3)
+
+
+def test_after_one_pruning_there_is_nothing_to_restart():
+    plain, never = (plan(curve="onecycle", restart=r) for r in ("per_round", "never"))
+    assert never.digest_of(0) == plain.digest_of(0)
+
+
+@pytest.mark.parametrize(("rounds", "epochs"), [(1, 6), (3, 2)])
+def test_a_total_that_divides_is_the_plan_of_its_parts_to_the_byte(rounds, epochs, tmp_path):
+    several = replace(PRUNING, rounds=rounds)
+    for name, budget in (("total", {"total": 6}), ("each", epochs)):
+        arm = plan(several, curve="scaled", epochs=budget)
+        write_arm(tmp_path / name, arm, tmp_path, tmp_path, 0)
+    assert (tmp_path / "total" / FILE).read_bytes() == (tmp_path / "each" / FILE).read_bytes()
+
+
+def test_rounds_that_share_their_rates_are_read_back(tmp_path):
+    found = plan(replace(PRUNING, rounds=3), curve="onecycle", epochs={"total": 8})
+    write_arm(tmp_path, found, tmp_path, tmp_path, 0)
+    read = load_plan(tmp_path)
+    assert (read.rounds, read.digest_of(0)) == ((2, 3, 3), found.digest_of(0))
+    np.testing.assert_array_equal(read.of_round(2).lr, found.of_round(2).lr)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"curve": "constant", "epochs": {"total": 2}}, "is 2; with 3 rounds it should be 3 or"),
+        (
+            {"curve": "constant", "start": "rewound", "epochs": {"total": 8}},
+            "is 8; as all rounds rewind to one epoch, it should be a multiple of 3",
+        ),
+    ],
+)
+def test_a_total_that_cannot_be_shared_is_a_fault(schedule, told):
+    with pytest.raises(Fault, match=told):
+        plan(replace(PRUNING, rounds=3), **schedule)
+
+
+def test_rounds_of_a_rewound_arm_go_back_by_their_share():
+    found = plan(replace(PRUNING, rounds=3), curve="replay", start="rewound", epochs={"total": 12})
+    assert (found.rewound_epoch, found.rates.epochs) == (6, 4)
 
 
 def test_an_adaptive_arm_has_a_scale_for_each_replicate():
@@ -125,12 +200,15 @@ def test_any_other_arm_is_its_plan_alone(schedule, checkpoints, tmp_path):
     assert content(tmp_path / "arm") == {"plan.safetensors"}
 
 
-def test_an_arm_with_a_teacher_has_the_dense_network_of_every_replicate(checkpoints, tmp_path):
+@pytest.mark.parametrize("keys", [{"teacher": {}}, {"objective": "reconstruct"}])
+def test_an_arm_that_learns_from_it_has_the_dense_network_of_every_replicate(
+    keys, checkpoints, tmp_path
+):
     dense = tmp_path / "dense"
     dense.mkdir()
     for number in range(3):
         (dense / f"replicate_{number}.safetensors").write_text(f"dense {number}")
-    write_arm(tmp_path / "arm", plan(curve="constant", teacher={}), checkpoints, dense, 3)
+    write_arm(tmp_path / "arm", plan(curve="constant", **keys), checkpoints, dense, 3)
     files = [teacher_file(tmp_path / "arm", number) for number in range(3)]
     assert [file.read_text() for file in files] == ["dense 0", "dense 1", "dense 2"]
     assert len(content(tmp_path / "arm")) == 4
@@ -150,6 +228,7 @@ KEYS = [
     {"repair": "batchnorm"},
     {"state": "kept"},
     {"sharpness": {}},
+    {"objective": "reconstruct"},
 ]
 
 
@@ -166,6 +245,17 @@ def test_a_key_of_one_arm_changes_its_plan_and_that_of_no_other(keys, checkpoint
     }
     assert files["other"][0] == files["other"][1]
     assert files["one"][0] != files["one"][1]
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("curve", ["constant", "onecycle", "scaled", "adaptive_linear"])
+def test_an_objective_alone_has_a_plan_without_steps(curve, rounds, tmp_path):
+    several = replace(PRUNING, rounds=rounds)
+    found = plan(several, curve=curve, objective="reconstruct", epochs=0)
+    assert [found.of_round(number + 1).epochs for number in range(rounds)] == [0] * rounds
+    write_arm(tmp_path, found, tmp_path, tmp_path, 0)
+    read = load_plan(tmp_path)
+    assert (read.epochs, read.digest_of(0)) == (0, found.digest_of(0))
 
 
 def test_an_arm_that_keeps_momentum_has_the_last_checkpoint_and_a_rewound_one_its_own():

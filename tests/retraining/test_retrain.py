@@ -137,9 +137,9 @@ def test_an_arm_with_its_own_recipe_trains_as_if_it_were_the_recipe_of_all(
     assert run(with_keys(**keys)).content() == expected != run(arm).content()
 
 
-def write_dense_run(arm, alike=False):
-    """Write what replicate 0 may need of it: slots, a teacher, wider than its own unless alike."""
-    wide = replace(SPEC, options={"width": 2 if alike else 4})
+def write_dense_run(arm):
+    """Write what replicate 0 may need of it: a teacher wider than its own network, and slots."""
+    wide = replace(SPEC, options={"width": 4 if arm.plan.technique.teacher else 2})
     compact.save(teacher_file(arm.folder, 0), build(wide, 3), wide)
     dense = build(SPEC, 4)
     state = {f"network/{name}": tensor.numpy() for name, tensor in dense.state_dict().items()}
@@ -159,6 +159,7 @@ RESUMED = {
     "lora soup": {"average": {"kind": "soup", "members": 2}, "trainable": ("masked_lora",)},
     "lora": {"trainable": ({"masked_lora": 2}, "norm", "head")},
     "lora average": {"trainable": ("masked_lora",), "average": {"kind": "ema", "horizon": 0.4}},
+    "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 2}},
 }
 
 
@@ -171,8 +172,8 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
             raise KeyboardInterrupt
         return advance(self)
 
-    write_dense_run(arm, alike="repair" in keys)
     own, advance, stage = with_keys(**keys), Run.advance, new_stage()
+    write_dense_run(own)
     expected = run(own).content()
     assert expected != run(arm).content()
     with monkeypatch.context() as patched:
@@ -187,8 +188,9 @@ def test_an_arm_with_keys_of_its_own_goes_on_after_a_crash_to_the_same_bytes(
 
 @pytest.mark.parametrize("keys", RESUMED.values(), ids=RESUMED)
 def test_pruned_weights_stay_zero_whatever_the_keys(keys, arm, with_keys, run, pruned):
-    write_dense_run(arm, alike="repair" in keys)
-    stage = run(with_keys(**keys))
+    own = with_keys(**keys)
+    write_dense_run(own)
+    stage = run(own)
     mask = load_arrays(pruned / "masks" / "replicate_0.safetensors")[MASKED]
     for name in ("last", "selected"):
         weight = network(stage, name)[MASKED]
@@ -228,6 +230,22 @@ def test_greed_without_validation_images_is_told_before_training(with_keys, prun
     arm = with_keys(average={"kind": "soup", "members": 2, "rule": "greedy"})
     with pytest.raises(Fault, match=r"^average\.rule is 'greedy', but there are no validation"):
         arm.begin(pruned, 0, none, 1.0)
+
+
+def test_an_objective_alone_leaves_the_network_that_it_made(arm, with_keys, run, pruned, data):
+    own = with_keys(**RESUMED["objective"])
+    nothing = Rates(np.empty(0), np.empty(0), 3)
+    own = replace(own, plan=replace(own.plan, rates=nothing))
+    write_dense_run(own)
+    made = own.begin(pruned, 0, data, 1.0)
+    stage = run(own)
+    for name in ("last", "selected"):
+        for key, array in network(stage, name).items():
+            assert np.array_equal(array, made.network.state_dict()[key].numpy()), key
+    found = outcome(stage)
+    assert {name: len(column) for name, column in found.history.items()}["test_accuracy"] == 0
+    assert found.before_macs == made.extras.before > 0
+    assert found.moved.distance > 0
 
 
 def test_another_replicate_is_another_run(arm, run):

@@ -22,8 +22,9 @@ from stages.pruning.settings import Calibration
 from stages.replicates.seeds import RETRAIN
 from stages.replicates.settings import Compute
 from stages.retraining.plan import FILE, Plan, rewound_file, teacher_file
-from stages.retraining.rounds import Rounds, left_of
+from stages.retraining.rounds import Round, Rounds, left_of
 from stages.retraining.run import ArmRun
+from stages.retraining.slots import SLOTS
 from stages.retraining.technique import Technique
 from stages.schedules.rates import Rates
 from stages.training.divergence import Divergence
@@ -221,6 +222,97 @@ def test_an_adaptive_arm_is_scaled_by_the_pruning_of_each_round(run):
     assert outcome(stage).lr_scale == scales[1]
 
 
+SHARED = replace(PLAN, rates=Rates(np.linspace(0.06, 0.01, 6), np.full(6, 0.9), 2), rounds=(1, 2))
+
+
+def test_rounds_that_share_a_budget_train_for_their_part_of_it(run):
+    stage = run(plan=SHARED)
+    lr = [
+        load_outcome(nets(stage) / f"round_{k}" / "outcome.safetensors").history["lr"].tolist()
+        for k in (1, 2)
+    ]
+    assert lr == [[SHARED.rates.lr[0]], [SHARED.rates.lr[2], SHARED.rates.lr[4]]]
+
+
+def test_a_round_of_a_shared_budget_is_scaled_by_its_own_epochs(run):
+    """Of 3 dense epochs rounds of 1 and 2 are a third and two thirds: their least scales."""
+    stage = run([WEIGHTS[0]] * 2, plan=replace(SHARED, scale=(0.5, 0.5), dense_epochs=3))
+    files = [nets(stage) / f"round_{k}" / "outcome.safetensors" for k in (1, 2)]
+    scales = [load_outcome(file).lr_scale for file in files]
+    d, s = sizes(stage)[0]["distance"], sizes(stage)[0]["fraction_pruned"]
+    assert scales[0] == pytest.approx(min(max(d / sqrt(s), 1 / 3), 1))
+    assert scales[1] >= 2 / 3
+
+
+@pytest.mark.parametrize("keys", [{}, {"average": {"kind": "swa", "last": 1.0}}])
+def test_a_shared_budget_goes_on_to_the_same_bits(keys, run, new_stage, monkeypatch):
+    plan = replace(SHARED, technique=Technique(**keys))
+    whole, stage = run(plan=plan).content(), new_stage()
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        kill_at(patched, 2)
+        with pytest.raises(KilledError):
+            run(plan=plan, stage=stage)
+    trained = kill_at(monkeypatch, -1)
+    assert run(plan=plan, stage=stage).content() == whole
+    assert trained == [1]
+
+
+GRADUAL = replace(SHARED, technique=Technique(restart="never"))
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+def test_without_a_restart_momentum_goes_on_without_what_is_pruned(kind, methods, run, monkeypatch):
+    ended, begun, begin, finish = [], [], ArmRun.begin, Round.finish
+
+    def spy(*how):
+        found = begin(*how)
+        begun.append({name: slot.clone() for name, slot in found.optimizer.state().items()})
+        return found
+
+    def end(self, history):
+        ended.append({name: slot.clone() for name, slot in self.run.optimizer.state().items()})
+        finish(self, history)
+
+    monkeypatch.setattr(ArmRun, "begin", spy)
+    monkeypatch.setattr(Round, "finish", end)
+    own = Technique(restart="never", optimizer={"kind": kind, "weight_decay": 0.01})
+    stage = run(methods, replace(GRADUAL, technique=own))
+    assert not any(slot.any() for slot in begun[0].values())
+    masks = load_arrays(nets(stage) / "round_2/masks/replicate_0.safetensors")
+    first = load_arrays(nets(stage) / "round_1/masks/replicate_0.safetensors")
+    for key, slot in begun[1].items():
+        name, expected = key.partition("/")[2], ended[0][key]
+        if methods is WEIGHTS and name in masks:
+            expected = expected * torch.from_numpy(masks[name])
+        elif methods is not WEIGHTS and name:
+            before, now = (compact.nested(arrays).get(name, {}) for arrays in (first, masks))
+            for dim, index in now.items():
+                places = [before[dim].tolist().index(each) for each in index]
+                expected = expected.index_select(dim, torch.tensor(places))
+        assert torch.equal(slot, expected), key
+        assert slot.any(), key
+    assert not (nets(stage) / "round_2" / SLOTS).exists()
+
+
+@pytest.mark.parametrize("methods", [(FILTERS, FILTERS), WEIGHTS], ids=["filters", "weights"])
+@pytest.mark.parametrize(("epoch", "again"), [(1, [0, 1]), (2, [1])])
+def test_gradual_pruning_that_stopped_goes_on_to_the_same_bits(
+    epoch, again, methods, run, new_stage, monkeypatch
+):
+    whole, stage = run(methods, GRADUAL).content(), new_stage()
+    assert whole.keys() > run(methods, SHARED).content().keys()
+    monkeypatch.setattr("stages.training.progress.SAVING_SHARE", 1e9)
+    with monkeypatch.context() as patched:
+        kill_at(patched, epoch)
+        with pytest.raises(KilledError):
+            run(methods, GRADUAL, stage=stage)
+    trained = kill_at(monkeypatch, -1)
+    assert run(methods, GRADUAL, stage=stage).content() == whole
+    assert trained == again
+
+
 def test_of_its_plan_a_replicate_depends_on_what_it_reads(run):
     plan = replace(PLAN, scale=(0.5, 0.6))
     stage = run(plan=plan, number=1)
@@ -362,6 +454,7 @@ KEYS = {
     "average": {"average": {"kind": "swa", "last": 0.5, "batchnorm": "reestimate"}},
     "repair": {"repair": "batchnorm"},
     "sharpness": {"sharpness": {}},
+    "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 1}},
     "optimizer": {"optimizer": {"kind": "adamw"}, "label_smoothing": 0.1},
 }
 

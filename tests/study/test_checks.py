@@ -10,7 +10,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse, read_yaml
 from stages.schedules.registry import CURVES
 from stages.study.checks import check
-from stages.study.settings import Study, rewind_epochs, starts_fresh, trained_parts
+from stages.study.settings import Study, rewind_epochs, starts, starts_fresh, trained_parts
 
 ROOT = Path(__file__).parents[2]
 TREE = read_yaml(ROOT / "stages/presets/default.yaml")
@@ -92,6 +92,55 @@ def test_rewinding_arms_start_t_epochs_before_the_end():
     tree = changed("retrain.schedules.late", {"start": "rewound", "curve": "replay", "epochs": 3})
     dense, budget = tree["train"]["epochs"], tree["retrain"]["epochs"]
     assert rewind_epochs(parse(Study, tree)) == sorted({dense - budget, dense - 3})
+
+
+def test_blocks_are_tried_out_where_an_arm_reconstructs_them_and_nowhere_else():
+    plain = starts(parse(Study, TREE))
+    assert plain.keys() == {"fresh", "trainable"}
+    study = parse(Study, changed("retrain.schedules.onecycle.objective", "reconstruct"))
+    assert starts(study) == {**plain, "reconstructed": ["onecycle"]}
+
+
+def in_rounds(rounds, **schedule):
+    tree = changed("retrain.schedules", {"finetune": {"curve": "constant"}, "mine": schedule})
+    tree["retrain"]["schedule"] = "mine"
+    tree["prune"]["iterative"] = {"again": {**tree["prune"]["methods"]["l1"], "rounds": rounds}}
+    return parse(Study, tree)
+
+
+def test_rounds_rewind_by_their_share_of_a_total_and_one_shot_by_all_of_it():
+    study = in_rounds(3, curve="replay", start="rewound", epochs={"total": 12})
+    check(study)
+    assert rewind_epochs(study) == [TREE["train"]["epochs"] - n for n in (12, 4)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"curve": "constant", "epochs": {"total": 3}}, r"total is 3; with 4 rounds .* 4 or more"),
+        (
+            {"curve": "replay", "start": "rewound", "epochs": {"total": 10}},
+            r"epochs\.total is 10; .* it should be a multiple of 4",
+        ),
+        (
+            {"curve": "step", "milestones": [2], "epochs": {"total": 8}},
+            r"milestones has 2; the arm ends at epoch 2",
+        ),
+    ],
+)
+def test_a_total_is_checked_against_the_rounds_of_every_method(schedule, told):
+    check(in_rounds(1, **schedule))
+    with pytest.raises(Fault, match=rf"retrain\.schedules\.mine[.:] ?.*{told}") as fault:
+        check(in_rounds(4, **schedule))
+    assert len(str(fault.value).splitlines()) == 1
+
+
+def test_a_curve_that_never_restarts_is_checked_as_one():
+    """8 epochs in 4 rounds: a milestone at 5 is in the whole curve, in none of its parts."""
+    schedule = {"curve": "step", "milestones": [5], "epochs": {"total": 8}}
+    check(in_rounds(4, **schedule, restart="never"))
+    with pytest.raises(Fault, match="milestones has 5; the arm ends at epoch 2"):
+        check(in_rounds(4, **schedule))
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,28 @@ def test_rounds_add_up_at_their_own_sizes():
     assert found[-1].nbytes == 2 * 500 + 2 * LOGITS
 
 
+def test_an_objective_is_paid_before_the_first_epoch():
+    """128 images in 10 passes, at 1 s a step of 64; and 6 blocks, each seen by both networks."""
+    own = {"objective": "reconstruct", "epochs": 0}
+    found = priced(study(a={"curve": "constant", **own}))[-1]
+    before = 128 * (10 * 1.0 / 64 + 6 * (0.005 + 0.01))
+    assert found.seconds == pytest.approx(2.0 + 1.0 + before)
+    assert found.nbytes == 2 * 400 + 2 * LOGITS + 1000
+
+
+def test_slots_are_kept_from_round_to_round_of_a_curve_that_never_restarts():
+    plain, going_on = (
+        priced(study(a={"curve": "constant", **keys}), (SMALL, SMALLER))[-1]
+        for keys in ({}, {"restart": "never"})
+    )
+    assert going_on.nbytes == plain.nbytes + 400  # one slot of SGD, of the network of round 1
+
+
+def test_rounds_share_a_total_and_the_last_has_the_rest():
+    found = priced(study(a={"curve": "constant", "epochs": {"total": 5}}), (SMALL, SMALLER))
+    assert found[-1].seconds == pytest.approx(2.0 + 2 * 10.5 + 1.0 + 7.0 + 1.0 + 3 * 5.1 + 0.2)
+
+
 @pytest.mark.parametrize(("epochs", "budget"), [(3, 3), ("dense", 20), ("dense_macs", 60)])
 def test_an_arm_has_its_own_budget(epochs, budget):
     arm = {"curve": "constant", "lr": 0.1, "start": "fresh", "epochs": epochs}

@@ -26,7 +26,7 @@ class Evidence:
     """
 
     what: str
-    epochs: Sequence[int]
+    epochs: Sequence[float]
     difference: Estimate
     verdict: Verdict
     repeat_chance: float
@@ -87,7 +87,7 @@ class Judge:
     def evidence(
         self,
         what: str,
-        epochs: Sequence[int],
+        epochs: Sequence[float],
         value: Estimate,
         relation: Relation,
         arms: Iterable[ArmResult],
@@ -99,7 +99,7 @@ class Judge:
         return Evidence(what, epochs, value, said, again, gone)
 
     def gap(
-        self, first: Line, second: Line, epochs: Sequence[int], relation: Relation, what: str = ""
+        self, first: Line, second: Line, epochs: Sequence[float], relation: Relation, what: str = ""
     ) -> Evidence:
         """Judge `first` - `second` over these budgets; `what` names it where names alone do not."""
         value = gap(first, second, epochs, self.confidence)
@@ -108,7 +108,7 @@ class Judge:
         return self.evidence(what, epochs, value, relation, arms)
 
     def gap_on(
-        self, method: str, first: Line, second: Line, epochs: Sequence[int], relation: Relation
+        self, method: str, first: Line, second: Line, epochs: Sequence[float], relation: Relation
     ) -> Evidence:
         """Judge `first` - `second` under another method than the informed one."""
         what = f"{code(first.name)} − {code(second.name)} on {code(method)}"

@@ -16,7 +16,7 @@ from stages.reporting.claims.evidence import (
 from stages.reporting.claims.roles import Line, roles, shared
 from stages.reporting.measures import dense_test, kept_by, last_test, mean_test
 from stages.reporting.report import Report
-from stages.reporting.words import code
+from stages.reporting.words import code, decimal
 from stages.statistics.estimates import paired
 
 LONG = 72 / 160
@@ -108,7 +108,7 @@ def _flat(judge: Judge) -> Part:
     first, *_, last = line.arms
     longest, shortest = (last_test(line.arms[epochs]) for epochs in (last, first))
     value = paired(longest, shortest, judge.confidence)
-    what = f"{code(line.name)} at {last} epochs − at {first}"
+    what = f"{code(line.name)} at {decimal(last)} epochs − at {decimal(first)}"
     arms = [line.arms[first], line.arms[last]]
     return Part(text, [judge.evidence(what, [first, last], value, no_gain, arms)])
 
@@ -196,7 +196,7 @@ def _moves(judge: Judge) -> list[Evidence]:
 
 
 def _methods(
-    judge: Judge, first: Line, second: Line, epochs: Sequence[int], relation: Relation
+    judge: Judge, first: Line, second: Line, epochs: Sequence[float], relation: Relation
 ) -> Evidence:
     """Judge the random method under `first` minus the informed one under `second`."""
     settings = judge.report.settings

@@ -15,7 +15,7 @@ class Line:
     """A schedule under one method, at one budget or several: its arms by epochs, shortest first."""
 
     name: str
-    arms: Mapping[int, ArmResult]
+    arms: Mapping[float, ArmResult]
 
     @property
     def start(self) -> str:
@@ -106,13 +106,13 @@ def roles(report: Report, method: str) -> Roles:
     )
 
 
-def shared(first: Line, second: Line) -> list[int]:
+def shared(first: Line, second: Line) -> list[float]:
     """Return the budgets at which both lines exist with different curves or starts."""
     both = sorted(first.arms.keys() & second.arms.keys())
     return [epochs for epochs in both if _differ(first.arms[epochs], second.arms[epochs])]
 
 
-def gap(first: Line, second: Line, epochs: Sequence[int], confidence: float) -> Estimate:
+def gap(first: Line, second: Line, epochs: Sequence[float], confidence: float) -> Estimate:
     """Return `first` - `second` in points, paired by seed, averaged over budgets."""
     ours, theirs = ([line.arms[number] for number in epochs] for line in (first, second))
     return paired(mean_test(ours), mean_test(theirs), confidence)

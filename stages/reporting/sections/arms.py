@@ -30,7 +30,7 @@ from stages.reporting.tables import (
     mean_sd,
     with_interval,
 )
-from stages.reporting.words import capital, code, level
+from stages.reporting.words import capital, code, decimal, level
 from stages.results.files import repeated
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
@@ -88,7 +88,7 @@ def _row(report: Report, arm: ArmResult, validated: bool) -> list[str]:
     return [
         f"{bold}{name}{bold}",
         _differs_in(changes(report, arm, report.baseline_of(arm))),
-        str(arm.epochs),
+        decimal(arm.epochs),
         f"{bold}{accuracy(arm)}{bold}",
         with_interval(to_baseline) if to_baseline else "–",
         with_interval(report.to_dense(arm)),
@@ -127,7 +127,7 @@ def _record(report: Report, arm: ArmResult) -> dict[str, object]:
         "file_bytes": arm.file_bytes,
         "retraining_macs_percent_of_dense_training": training_cost(arm, dense),
         "total_macs_percent_of_dense_training": total_cost(arm, dense),
-        "total_epochs": dense.epochs + arm.rounds * arm.epochs,
+        "total_epochs": dense.epochs + arm.retraining_epochs,
     }
 
 

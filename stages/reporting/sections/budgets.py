@@ -112,7 +112,7 @@ def _draw(panel: Axes, report: Report, method: str, looks: Mapping[str, Look]) -
     panel.set_xticks(ticks[:: math.ceil(len(ticks) / MOST_TICKS)])
 
 
-def _line(panel: Axes, points: Mapping[int, Estimate], look: Look, shift: float) -> None:
+def _line(panel: Axes, points: Mapping[float, Estimate], look: Look, shift: float) -> None:
     x = [epochs + shift for epochs in points]
     y = [value.mean for value in points.values()]
     panel.plot(x, y, color=look.color, linestyle=look.dash, marker=look.marker, markersize=3.5)

@@ -11,7 +11,7 @@ from stages.reporting.claims.published import published_claims
 from stages.reporting.report import Report, Section
 from stages.reporting.settings import Compare
 from stages.reporting.tables import interval_columns, interval_names, with_interval
-from stages.reporting.words import AGREE, code, level, listed
+from stages.reporting.words import AGREE, code, decimal, level, listed
 
 TITLE = "Claims of the literature"
 ANCHOR = "claims-of-the-literature"
@@ -127,8 +127,8 @@ def _close(item: Evidence) -> str:
     return f"; a close call: a repeat would find it again with a chance of {item.repeat_chance:.2f}"
 
 
-def _epochs(numbers: Sequence[int]) -> str:
-    return f"{listed([str(number) for number in numbers])} epochs"
+def _epochs(numbers: Sequence[float]) -> str:
+    return f"{listed([decimal(number) for number in numbers])} epochs"
 
 
 SECTION = Section("claims", TITLE, find, text, table)

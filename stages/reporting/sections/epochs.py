@@ -48,7 +48,7 @@ def figure(report: Report) -> Figure:
     results, every = report.results, styles(report)
     looks = {name: every[name] for name in report.representatives}
     arms = {m: [results.arms[m, name] for name in looks] for m in results.methods}
-    lengths = {arm.epochs for group in arms.values() for arm in group}
+    lengths = {arm.last_epochs for group in arms.values() for arm in group}
     relative = len(lengths) > 1
     with rc_context(RULES):
         chart, panels = grid(len(arms), 2, 2.6, legend_height(list(looks)), sharex=True)
@@ -88,8 +88,8 @@ def _draw_replicates(panel: Axes, arm: ArmResult, look: Look, relative: bool) ->
 
 
 def _epochs(arm: ArmResult, relative: bool) -> np.ndarray:
-    epochs = np.arange(1, arm.epochs + 1)
-    return 100 * epochs / arm.epochs if relative else epochs
+    epochs = np.arange(1, arm.last_epochs + 1)
+    return 100 * epochs / arm.last_epochs if relative else epochs
 
 
 def _late_window(accuracies: Iterable[np.ndarray], dense: float) -> tuple[float, float]:

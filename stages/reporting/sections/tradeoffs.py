@@ -70,7 +70,7 @@ def table(found: TradeOffs) -> pd.DataFrame:
             {
                 "method": arm.method,
                 "schedule": arm.schedule,
-                "total_epochs": report.results.dense.epochs + arm.rounds * arm.epochs,
+                "total_epochs": report.results.dense.epochs + arm.retraining_epochs,
                 **{n: price(report, arm) for n, price in zip(names, PRICES.values(), strict=True)},
                 **mean_columns("test_top1_percent", last_test(arm)),
             }

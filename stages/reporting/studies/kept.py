@@ -16,7 +16,7 @@ from stages.reporting.report import lines_of
 from stages.reporting.settings import Compare
 from stages.reporting.studies.origins import COLUMNS, ORIGINS
 
-ARM = {"method": "str", "schedule": "str", "epochs": "int"}
+ARM = {"method": "str", "schedule": "str", "epochs": "float"}
 MEASURES = (
     *("dense_test_top1_percent", "test_top1_percent", "selected_test_top1_percent"),
     *("best_of_test_top1_percent", "validation_top1_percent", "test_loss"),
@@ -42,7 +42,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **{f"{each}_{end}": "float" for each in DIFFERENCES for end in ("mean", "low", "high")},
     },
     "winners": {
-        **{"method": "str", "epochs": "int", "arms": "int"},
+        **{"method": "str", "epochs": "float", "arms": "int"},
         **{"highest_mean": "str", "winner": "str", "best_set": "str"},
     },
     "claims": {

@@ -79,7 +79,7 @@ def test_every_verdict_can_be_computed_again_from_the_replicates(keep_study):
     [
         ("tables/replicates.csv", None, "tables/replicates.csv: missing; another version wrote it"),
         ("tables/winners.csv", ("best_set", "not_beaten"), "has no column best_set; another"),
-        ("tables/arms.csv", (",72,", ",many,"), "tables/arms.csv: not such a table (invalid"),
+        ("tables/arms.csv", (",72,", ",many,"), "tables/arms.csv: not such a table (could not"),
         ("tables/claims.csv", ("\n5,", "\n6,"), "claims are 1 to 5; another version wrote it"),
         ("tables/claims.csv", ("claim,", "<<<<<<< HEAD\nclaim,"), "claims.csv: "),
         ("tables/arms.csv", ("l1,onecycle", "l1,twocycle"), "twocycle is no schedule of "),
