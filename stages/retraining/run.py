@@ -87,7 +87,8 @@ class ArmRun:
                 network = recalibrated(network, data, compute.evaluation_batch_size)
         freeze(network, self.plan.technique.trainable, data.classes)
         masks = {name: mask.to(device) for name, mask in begin.masks.items()}
-        optimizer = Optimizer(network, recipe.optimizer, masks, begin.state)
+        rest = recipe.decayed, recipe.clip
+        optimizer = Optimizer(network, recipe.optimizer, masks, begin.state, *rest)
         rates, stream = scaled(self.plan.rates, scale), RETRAIN + round_number - 1
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0

@@ -206,6 +206,12 @@ VALUES: dict[str, dict[str, str]] = {
         "{kind: adamw, eps: 0}": "eps is 0; it should be greater than 0",
         "{momentum: 0.9}": "kind is missing; it has no default",
     },
+    "train.recipe.clip": {
+        "0": "is 0; it should be greater than 0",
+        ".inf": f"is inf; {FINITE}",
+        "true": f"is True; {NUMBER}",
+    },
+    "train.recipe.decayed": {"weight": "is 'weight'; did you mean 'weights'? valid: all, weights"},
     "train.recipe.loss": {
         "{kind: crossentropy}": "kind is 'crossentropy'; did you mean 'cross_entropy'? valid: ",
         "{kind: label_smoothing}": "smoothing is missing; it has no default",
@@ -341,6 +347,8 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: linear, max_lr: 1, state: kept, optimizer: {kind: adamw}}": "or state: fresh",
         "{curve: onecycle, optimizer: {kind: adamw}}": "onecycle: max_lr is 'max', a learning",
         "{curve: linear, momentum: 0, optimizer: {kind: sgd, nesterov: true}}": "momentum is 0;",
+        "{curve: onecycle, clip: -1}": f"clip is -1; {at_least(0)}",
+        "{curve: onecycle, clip: '1'}": f"clip is '1'; {NUMBER}",
         "{curve: onecycle, sharpness: 0.05}": f"sharpness is 0.05; {MAPPING}",
         "{curve: onecycle, sharpness: {rho: 0}}": "rho is 0; it should be greater than 0",
         "{curve: onecycle, label_smoothing: 1}": "label_smoothing is 1; it should be less than 1",

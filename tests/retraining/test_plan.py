@@ -21,6 +21,7 @@ TECHNIQUES = [
     {"repair": "batchnorm"},
     {"state": "fresh"},
     {"sharpness": {"rho": 0.1}},
+    {"clip": 0.5},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

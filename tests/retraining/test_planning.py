@@ -123,6 +123,7 @@ KEYS = [
     {"repair": "batchnorm"},
     {"state": "kept"},
     {"sharpness": {}},
+    {"clip": 0.5},
 ]
 
 

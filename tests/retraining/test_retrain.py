@@ -152,6 +152,7 @@ RESUMED = {
     "repair": {"repair": "batchnorm"},
     "state": {"state": "kept"},
     "sharpness": {"sharpness": {"rho": 0.2}},
+    "clip": {"clip": 0.1},
 }
 
 

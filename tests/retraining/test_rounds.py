@@ -362,6 +362,7 @@ KEYS = {
     "average": {"average": {"kind": "swa", "last": 0.5, "batchnorm": "reestimate"}},
     "repair": {"repair": "batchnorm"},
     "sharpness": {"sharpness": {}},
+    "clip": {"clip": 0.1},
     "optimizer": {"optimizer": {"kind": "adamw"}, "label_smoothing": 0.1},
 }
 
