@@ -94,7 +94,7 @@ class ViT(nn.Module):
             raise Fault(f"model.options: image is {list(self.image)}, the data's are {given}")
         x = self.patches(x).flatten(2).transpose(1, 2)
         if self.class_token is not None:
-            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)
+            x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], 1)
         x = self.norm(self.blocks(x + self.positions))
         logits: Tensor = self.head(x.mean(1) if self.class_token is None else x[:, 0])
         return logits

@@ -1,15 +1,21 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from stages.models import convnext, vit
-from stages.networks.building import Spec
+from stages.networks.building import Spec, build
 from stages.networks.compact import fresh, load, save
+from stages.networks.exporting import write_onnx
+from stages.networks.trial import try_out
 from stages.pipeline.fault import Fault
+from stages.replicates.precision import autocast, memory_format, placed
+from stages.replicates.settings import Compute
 
+CPU = torch.device("cpu")
 SIGNAL = {"image": [1, 40], "patch": [1, 4]}
 
 
@@ -164,3 +170,38 @@ def test_other_images_are_refused_in_one_line():
         convnext.convnext_tiny(10, 1)(torch.zeros(1, 1, 4, 4))
     with pytest.raises(Fault, match="depths is"):
         convnext.convnext_tiny(10, 1, depths=[2, 2])
+
+
+@pytest.mark.parametrize(("file", "factory", "options"), NETWORKS)
+def test_one_step_and_a_way_to_the_disk_and_back(file, factory, options):
+    spec = Spec(f"stages/models/{file}.py", factory, options, 10, 1)
+    assert parameters(try_out(spec, (1, 1, 40), seed=0, starts_fresh=True)) > 0
+
+
+@pytest.mark.parametrize(("file", "factory", "options"), NETWORKS)
+def test_bfloat16_and_channels_last_give_gradients_of_float32(file, factory, options):
+    compute = Compute(precision="bfloat16", channels_last=True)
+    network = placed(build(Spec(f"stages/models/{file}.py", factory, options, 10, 1)), CPU, compute)
+    images = torch.randn(2, 1, 1, 40).contiguous(memory_format=memory_format(compute))
+    with autocast(CPU, compute):
+        logits = network(images)
+    logits.float().logsumexp(1).sum().backward()
+    assert {parameter.grad.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_torchscript_takes_any_number_of_images():
+    network = vit.vit_tiny(10, 1, depth=1, class_token=True, fused=True, **SIGNAL).eval()
+    images, example = torch.randn(5, 1, 1, 40), torch.randn(2, 1, 1, 40)
+    assert torch.allclose(torch.jit.trace(network, example)(images), network(images), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "factory", "options"), NETWORKS)
+def test_onnx_takes_any_number_of_images(file, factory, options, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    network = build(Spec(f"stages/models/{file}.py", factory, options, 10, 1), 0).eval()
+    images = torch.randn(5, 1, 1, 40)
+    write_onnx(network, images[:2], tmp_path / "network.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
+    (found,) = session.run(None, {"images": images.numpy()})
+    assert np.allclose(found, network(images).detach().numpy(), atol=1e-5)
