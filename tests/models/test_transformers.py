@@ -8,7 +8,7 @@ from torch import nn
 
 from stages.models import convnext, vit
 from stages.networks.building import Spec, build
-from stages.networks.compact import fresh, load, save
+from stages.networks.compact import fresh, load, resize, save
 from stages.networks.exporting import write_onnx
 from stages.networks.trial import try_out
 from stages.pipeline.fault import Fault
@@ -146,6 +146,31 @@ def test_saved_loaded_and_initialised_afresh(file, factory, options, tmp_path):
     first, second = (fresh(tmp_path / "network.safetensors", seed) for seed in (0, 0))
     assert all((p != 3).all() for p in first.parameters())
     assert torch.equal(first(images), second(images))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_vit_that_lost_heads_and_neurons_is_rebuilt_from_its_shapes_alone(fused, tmp_path):
+    options = {**SIGNAL, "depth": 1, "fused": fused}
+    spec = Spec("stages/models/vit.py", "vit_tiny", options, 10, 1)
+    network = build(spec, 0)
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for layer in ("qkv",) if fused else ("q", "k", "v"):
+        rows = 96 if fused else 32
+        shapes[f"blocks.0.attention.{layer}.weight"] = (rows, 64)
+        shapes[f"blocks.0.attention.{layer}.bias"] = (rows,)
+    shapes["blocks.0.attention.proj.weight"] = (64, 32)
+    shapes |= {"blocks.0.fc1.weight": (7, 64), "blocks.0.fc1.bias": (7,)}
+    shapes["blocks.0.fc2.weight"] = (64, 7)
+    resize(network, shapes)
+    vit.initialise(network)
+    save(tmp_path / "network.safetensors", network, spec)
+    images = torch.randn(2, 1, 1, 40)
+    again = load(tmp_path / "network.safetensors")
+    assert torch.equal(again(images), network(images))
+    assert again.blocks[0].fc1.out_features == 7
+    afresh = fresh(tmp_path / "network.safetensors", 1)
+    assert afresh(images).shape == (2, 10)
+    assert not torch.equal(afresh(images), network(images))
 
 
 @pytest.mark.parametrize(

@@ -143,3 +143,21 @@ def test_steps_with_spared_parameters_are_those_of_torchs_groups(settings, netwo
         reference.zero_grad()
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(p, q, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_clipped_steps_of_a_transformer_are_the_same_in_a_graph(
+    begin, clipped_recipe, data, snapshot, same
+):
+    runs = []
+    for graph in (True, False):
+        torch.manual_seed(0)
+        network = vit_tiny(3, 1, image=(6, 6), patch=(2, 2), width=16, depth=1).cuda()
+        place = {"network": network, "data": data.to(torch.device("cuda"))}
+        compute = Compute(graph=graph)
+        run = begin(**place, recipe=clipped_recipe, compute=compute)
+        losses = [run.advance() for _ in range(4)]
+        runs.append((losses, snapshot(run)))
+        assert (run.launch is run.step) is not graph
+    assert runs[0][0] == runs[1][0]
+    assert same(runs[0][1], runs[1][1])
