@@ -1,9 +1,11 @@
-"""The channel groups of any network, traced by Torch-Pruning's dependency graph."""
+"""The groups of units of any network, traced by Torch-Pruning's dependency graph."""
 
 import copy
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -12,13 +14,15 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner.function import DepthwiseConvPruner
 
+from stages.networks.attention import attentions, linears
 from stages.networks.building import seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import Group, kept
 from stages.pruning.checks import check_equivalence
-from stages.pruning.coupling import ShortcutConv, TiedConv, group_of
-from stages.pruning.passing import OP, Unprunable, reads
+from stages.pruning.coupling import ShortcutConv, TiedConv, group_of, neurons_of
+from stages.pruning.method import CHANNELS, Units
+from stages.pruning.passing import OP, Unprunable, ahead, passing_last, reads
 from stages.pruning.surgery import compact_form, masked_form
 
 
@@ -26,13 +30,17 @@ from stages.pruning.surgery import compact_form, masked_form
 class Trace:
     """What can be pruned.
 
-    Channel groups in module order; why the channels of other convolutions cannot be cut, by name;
-    the output positions per channel of each layer.
+    Groups in module order; why the units of other layers cannot be cut, by the layer's name; the
+    output positions per channel of each layer.
     """
 
     groups: tuple[Group, ...]
     refused: dict[str, str]
     positions: dict[str, int]
+
+
+Proposal = Callable[[], tuple[Group, bool]]
+"""Returns a group, and whether it is certain; raises Unprunable."""
 
 
 class LazyShortcut(nn.LazyConv2d):
@@ -41,12 +49,13 @@ class LazyShortcut(nn.LazyConv2d):
     cls_to_become = ShortcutConv
 
 
-def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
-    """Find all prunable channel groups of a network, which is left as it is.
+def trace(network: nn.Module, input_shape: Sequence[int], units: Units = CHANNELS) -> Trace:
+    """Find all prunable groups of such units of a network, which is left as it is.
 
     `input_shape` is [C, H, W]. Channels that reach the network's output, that pass a layer or an
     operation of a kind unknown here, or that a fixed reshape pins down belong to no group: they
-    are never pruned. Raises a Fault for a network that Torch-Pruning cannot follow.
+    are never pruned. Every group of neurons or heads is tried before it counts. Raises a Fault for
+    a network that Torch-Pruning cannot follow.
     """
     dense = copy.deepcopy(network).cpu().float().eval().requires_grad_(True)
     images = sample(input_shape)
@@ -54,17 +63,18 @@ def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
         stand_in = _stand_in(dense)
         calls, positions = _record(stand_in, images)
     names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
-    groups, refused = [], {}
-    for root, items in _dependencies(stand_in, images, names):
+    groups, refused = {}, {}
+    for name, propose in _proposals(_graph(stand_in, images, names), stand_in, names, units):
         try:
-            group, certain = group_of(names[root], items, names)
+            group, certain = propose()
             if not certain:
                 _try(dense, group, images)
         except Unprunable as reason:
-            refused[names[root]] = f"{reason}"
+            refused[name] = f"{reason}"
         else:
-            groups.append(group)
-    return Trace(tuple(groups), refused, positions)
+            groups[name] = group
+    in_order = (groups[name] for name, _ in stand_in.named_modules() if name in groups)
+    return Trace(tuple(in_order), refused, positions)
 
 
 def sample(input_shape: Sequence[int]) -> Tensor:
@@ -115,22 +125,54 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
     return calls, positions
 
 
-def _dependencies(
-    network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]
-) -> Iterator[tuple[nn.Conv2d, Any]]:
-    """Yield the convolutions in module order, each with what must leave with its outputs.
+def _proposals(
+    graph: Any, network: nn.Module, names: Mapping[nn.Module, str], units: Units
+) -> Iterator[tuple[str, Proposal]]:
+    """Yield the names of what makes such units, kind by kind, each with what finds its group."""
+    if "channels" in units:
+        yield from _channels(graph, names)
+    if "neurons" in units:
+        heads = {layer for _, module in attentions(network) for layer in linears(module)}
+        yield from _neurons(graph, {m: name for m, name in names.items() if m not in heads}, names)
 
-    Convolutions whose outputs already came with an earlier one are skipped.
-    """
-    graph = _graph(network, images, names)
+
+def _channels(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str, Proposal]]:
+    """Yield the convolutions, but for those whose outputs already came with an earlier one."""
     covered: set[nn.Module] = set()
     for conv in names:
         if not _is_root(conv) or conv in covered or conv not in graph.module2node:
             continue
-        pruner = graph.get_pruner_of_module(conv).prune_out_channels
-        items = graph.get_pruning_group(conv, pruner, list(range(conv.out_channels)))
+        items = _items(graph, conv)
         covered.update(item.dep.target.module for item in items if not reads(item))
-        yield conv, items
+        yield names[conv], partial(group_of, names[conv], items, names)
+
+
+def _neurons(
+    graph: Any, roots: Mapping[nn.Module, str], names: Mapping[nn.Module, str]
+) -> Iterator[tuple[str, Proposal]]:
+    """Yield the linear layers, but for those whose outputs already came with an earlier one."""
+    covered: set[nn.Module] = set()
+
+    def propose(layer: nn.Module) -> tuple[Group, bool]:
+        for node in ahead(graph.module2node[layer]):
+            passing_last(node, reading=False)
+        items = _items(graph, layer)
+        group = neurons_of(names[layer], items, names)
+        covered.update(item.dep.target.module for item in items if not reads(item))
+        return group, False
+
+    for layer, name in roots.items():
+        known = isinstance(layer, nn.Linear) and layer in graph.module2node
+        if known and layer not in covered:
+            yield name, partial(propose, layer)
+
+
+def _items(graph: Any, layer: nn.Module) -> Any:
+    """Return what must leave with all outputs of a layer, as Torch-Pruning lists it."""
+    pruner = graph.get_pruner_of_module(layer).prune_out_channels
+    outputs = list(range(layer.get_parameter("weight").shape[0]))
+    with warnings.catch_warnings(action="ignore"):
+        return graph.get_pruning_group(layer, pruner, outputs)
 
 
 def _is_root(module: nn.Module) -> TypeGuard[nn.Conv2d]:
@@ -142,7 +184,7 @@ def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -
     graph = tp.DependencyGraph()
     pruners = {TiedConv: DepthwiseConvPruner()}
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), warnings.catch_warnings(action="ignore"):
             return graph.build_dependency(
                 network, (images,), customized_pruners=pruners, verbose=False
             )

@@ -257,6 +257,12 @@ VALUES: dict[str, dict[str, str]] = {
         "{granularity: filter, criterion: l1}": "allocation is missing; it has no default",
     },
     "prune.methods.l1.scope": {"block": "is 'block'; did you mean 'blocks'? valid: all, blocks"},
+    "prune.methods.l1.units": {
+        "[]": "it should hold one value or more, each once",
+        "heads": "is 'heads'; it should be",
+        "[head]": "is 'head'; did you mean 'heads'? valid: channels, heads, neurons",
+        "[heads, heads]": "it should hold one value or more, each once",
+    },
     "prune.methods.l1.linear": {"true": "is no known key"},
     "prune.methods.l1.allocation": {
         "uniform": "is 'uniform';",
