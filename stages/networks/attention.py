@@ -3,10 +3,11 @@
 Our own, timm's and most others' attentions are recognised by them; torch's by its type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torch import nn
 
+Shape = tuple[int, ...]
 HEADS = ("num_heads", "heads", "n_heads", "num_attention_heads")
 """Attributes that say how many heads there are."""
 HEAD_WIDTHS = ("head_dim", "head_width", "dim_head", "attention_head_size")
@@ -39,16 +40,21 @@ def linears(module: nn.Module) -> list[nn.Linear]:
     return [part for part in module.modules() if isinstance(part, nn.Linear)]
 
 
-def keep_heads(attention: nn.Module, rows: int) -> None:
-    """Let an attention's attributes say what follows from its first layer having so many outputs.
+def keep_heads(attention: nn.Module, name: str, shapes: Mapping[str, Shape]) -> None:
+    """Let an attention's attributes say what follows from the shape of its first linear layer.
 
-    They shrink in proportion to the outputs that the layer has now.
+    Numbers of heads, and of the outputs that all of them read, shrink as the layer's outputs do.
     """
-    before = linears(attention)[0].out_features
-    for name in (*HEADS, *WIDTHS):
-        value = vars(attention).get(name)
-        if type(value) is int and value * rows % before == 0:
-            setattr(attention, name, value * rows // before)
+    first, layer = next(
+        (inside, module)
+        for inside, module in attention.named_modules()
+        if isinstance(module, nn.Linear)
+    )
+    rows = shapes[f"{name}.{first}.weight".lstrip(".")][0]
+    for attribute in (*HEADS, *WIDTHS):
+        before = vars(attention).get(attribute)
+        if type(before) is int and before * rows % layer.out_features == 0:
+            setattr(attention, attribute, before * rows // layer.out_features)
 
 
 def _is_attention(module: nn.Module) -> bool:

@@ -10,6 +10,7 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
+from stages.networks.attention import HEADS, attentions, keep_heads, number
 from stages.networks.building import Spec, build, load_code, seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
@@ -95,14 +96,16 @@ def fresh(path: Path | str, seed: int) -> nn.Module:
 def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
     """Give every tensor of the network its named shape in place; what changes shape holds zeros.
 
-    Convolutions, linear layers, BatchNorm, PReLU and the shortcut may change. A grouped convolution
-    keeps its number of groups when its inputs per group shrink, and loses whole groups when they do
-    not.
+    Convolutions, linear layers, BatchNorm, PReLU, the shortcut and attentions may change. A grouped
+    convolution keeps its number of groups when its inputs per group shrink, and loses whole groups
+    when they do not; an attention keeps the width of its heads.
     Raises a Fault that names the layer whose shapes are missing or do not belong together.
     """
     unmatched = sorted(network.state_dict().keys() ^ shapes.keys())
     if unmatched:
         raise Fault(f"{printable(unmatched[0])}: the tensors are not those of this network")
+    for name, attention in attentions(network):
+        keep_heads(attention, name, shapes)
     for name, module in network.named_modules():
         own = {
             leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))
@@ -178,6 +181,8 @@ def _adopt(module: nn.Module, given: Mapping[str, Shape]) -> Mapping[str, Shape]
         (module.num_parameters,) = weight = given["weight"]
     elif isinstance(module, ChannelShortcut):
         weight = given["source"]
+    elif number(module, HEADS):
+        return given
     else:
         return {}
     return {leaf: weight if leaf == "weight" else weight[:1] for leaf in given}

@@ -21,6 +21,7 @@ from stages.pipeline.fault import Fault
 from stages.pruning.channels import Group, kept
 from stages.pruning.checks import check_equivalence
 from stages.pruning.coupling import ShortcutConv, TiedConv, group_of, neurons_of
+from stages.pruning.heads import heads_of
 from stages.pruning.method import CHANNELS, Units
 from stages.pruning.passing import OP, Unprunable, ahead, passing_last, reads
 from stages.pruning.surgery import compact_form, masked_form
@@ -134,6 +135,9 @@ def _proposals(
     if "neurons" in units:
         heads = {layer for _, module in attentions(network) for layer in linears(module)}
         yield from _neurons(graph, {m: name for m, name in names.items() if m not in heads}, names)
+    if "heads" in units:
+        for name, module in attentions(network):
+            yield name, partial(_heads, name, module, graph.module2node, names)
 
 
 def _channels(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str, Proposal]]:
@@ -165,6 +169,10 @@ def _neurons(
         known = isinstance(layer, nn.Linear) and layer in graph.module2node
         if known and layer not in covered:
             yield name, partial(propose, layer)
+
+
+def _heads(name: str, module: nn.Module, *graph: Any) -> tuple[Group, bool]:
+    return heads_of(name, module, *graph), False
 
 
 def _items(graph: Any, layer: nn.Module) -> Any:
