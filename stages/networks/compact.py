@@ -142,6 +142,7 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
 def _reset(network: nn.Module, code: str) -> None:
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
+        reset = reset or getattr(module, "_reset_parameters", None)
         if reset is not None:
             reset()
         elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
@@ -181,11 +182,19 @@ def _adopt(module: nn.Module, given: Mapping[str, Shape]) -> Mapping[str, Shape]
         (module.num_parameters,) = weight = given["weight"]
     elif isinstance(module, ChannelShortcut):
         weight = given["source"]
-    elif number(module, HEADS):
-        return given
+    elif isinstance(module, nn.MultiheadAttention):
+        weight = (3 * module.num_heads * module.head_dim, module.embed_dim)
+    elif heads := number(module, HEADS):
+        return {leaf: _with_heads(module.get_parameter(leaf), heads, given[leaf]) for leaf in given}
     else:
         return {}
-    return {leaf: weight if leaf == "weight" else weight[:1] for leaf in given}
+    return {leaf: weight if leaf.endswith("weight") else weight[:1] for leaf in given}
+
+
+def _with_heads(parameter: Tensor, heads: int, shape: Shape) -> Shape:
+    """Return the shape of an attention's own parameter when what changes has an entry a head."""
+    sizes = zip(parameter.shape, shape, strict=True)
+    return tuple(before if before == after else heads for before, after in sizes)
 
 
 def _groups(conv: nn.Conv2d, out: int, inputs: int) -> int:

@@ -20,6 +20,7 @@ SUMS = {"Add", "Sub", "Maximum", "Minimum"}
 GATES = {"Mul", "Div"}
 POOLS = {"Mean", "Sum"}
 RANKS = {"Squeeze", "Unsqueeze"}
+ATTENDING = ("ScaledDotProduct", "Softmax", "SafeSoftmax", "Bmm")
 MOVES = (OP.ELEMENTWISE, OP.CONCAT, OP.SPLIT, OP.SLICE, OP.UNBIND)
 READERS = (nn.Conv2d, nn.Linear)
 LAYERS = (*READERS, nn.BatchNorm1d, nn.BatchNorm2d)
@@ -57,6 +58,8 @@ def passing_last(node: Any, reading: bool) -> tuple[bool, bool]:
     What works on a dim by its number, or moves dims, may do either to them. Raises Unprunable where
     they reach the output or pass a layer that has an entry for each, or mixes them.
     """
+    if attends(node):
+        raise Unprunable("are those of heads, which leave whole")
     try:
         return passing(node, reading)[0], False
     except Unprunable:
@@ -78,6 +81,12 @@ def ahead(node: Any) -> Iterator[Any]:
         seen.add(current)
         waiting += current.outputs
         yield current
+
+
+def attends(node: Any) -> bool:
+    """Say whether a node is part of what an attention computes between its layers."""
+    named = node.type == OP.ELEMENTWISE and hasattr(node.grad_fn, "name")
+    return named and _operation(node).startswith(ATTENDING)
 
 
 def is_cuttable(module: nn.Module) -> bool:

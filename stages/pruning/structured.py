@@ -1,12 +1,14 @@
 """Filter pruning: widths by the allocation, units by their scores, indices for the surgery."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
 
+from stages.evaluation import cost
 from stages.networks.compact import Kept
 from stages.pipeline.fault import Fault
 from stages.pruning.allocation.layer import Layer, Measure, Size
@@ -39,7 +41,9 @@ def structure(
         what = "convolution" if units == CHANNELS else " or ".join(units)
         reason = f"{_reason(network, found)}{_remedy(network, input_shape, scope, units)}"
         raise Fault(f"scope: {scope!r} admits no {what} of {type(network).__name__}: {reason}")
-    return Structure(groups, layers(network, found, groups), measuring(network, found, groups))
+    return Structure(
+        groups, layers(network, found, groups), measuring(network, input_shape, groups)
+    )
 
 
 def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[str, int]:
@@ -91,8 +95,13 @@ def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
     check_training(dense, compact, images)
 
 
-def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Measure:
-    """Return the function from widths to the size of the network that has them."""
+def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> Measure:
+    """Return the function from widths to the size of the network that has them.
+
+    MACs of a layer are in proportion to its weights, those of an attention to its heads.
+    """
+    macs = {row.name: row.macs for row in cost.layers(network, input_shape) if row.macs}
+    full = {group.name: group.width for group in groups}
     shapes = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
     cuts = [
         (member.tensor, member.dim, group.name, _beyond(group, member.units))
@@ -106,12 +115,13 @@ def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Meas
         for tensor, dim, group, beyond in cuts:
             left[tensor][dim] -= beyond[widths[group]]
         sizes = {name: int(shape.prod()) for name, shape in left.items()}
-        macs = sum(
-            sizes[f"{name}.weight"] * at
-            for name, at in found.positions.items()
-            if f"{name}.weight" in sizes
-        )
-        return Size(sum(sizes.values()), macs)
+        return Size(sum(sizes.values()), sum(at(name, sizes, widths) for name in macs))
+
+    def at(name: str, sizes: Mapping[str, int], widths: Mapping[str, int]) -> int:
+        weight = f"{name}.weight".lstrip(".")
+        if weight in sizes:
+            return macs[name] * sizes[weight] // math.prod(shapes[weight])
+        return macs[name] * widths.get(name, 1) // full.get(name, 1)
 
     return measure
 

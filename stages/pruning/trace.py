@@ -14,7 +14,7 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner.function import DepthwiseConvPruner
 
-from stages.networks.attention import attentions, linears
+from stages.networks.attention import attentions
 from stages.networks.building import seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
@@ -102,8 +102,10 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
 
     def note(name: str, module: nn.Module, output: Any) -> None:
         calls[module] += 1
-        if isinstance(output, Tensor) and isinstance(module, nn.Conv2d | nn.Linear):
-            channels = module.weight.shape[0]
+        output = output[0] if isinstance(module, nn.MultiheadAttention) else output
+        layer = module.out_proj if isinstance(module, nn.MultiheadAttention) else module
+        if isinstance(output, Tensor) and isinstance(layer, nn.Conv2d | nn.Linear):
+            channels = layer.weight.shape[0]
             seen = output.numel() // (len(images) * channels)
             positions[name] = positions.get(name, 0) + seen
 
@@ -114,7 +116,7 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
         for name, module in network.named_modules()
     ]
     try:
-        with torch.no_grad():
+        with torch.enable_grad():  # without it torch's encoder layers run none of their layers
             network(images)
     except Exception as error:
         raise Fault(
@@ -133,8 +135,7 @@ def _proposals(
     if "channels" in units:
         yield from _channels(graph, names)
     if "neurons" in units:
-        heads = {layer for _, module in attentions(network) for layer in linears(module)}
-        yield from _neurons(graph, {m: name for m, name in names.items() if m not in heads}, names)
+        yield from _neurons(graph, names)
     if "heads" in units:
         for name, module in attentions(network):
             yield name, partial(_heads, name, module, graph.module2node, names)
@@ -151,9 +152,7 @@ def _channels(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str,
         yield names[conv], partial(group_of, names[conv], items, names)
 
 
-def _neurons(
-    graph: Any, roots: Mapping[nn.Module, str], names: Mapping[nn.Module, str]
-) -> Iterator[tuple[str, Proposal]]:
+def _neurons(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str, Proposal]]:
     """Yield the linear layers, but for those whose outputs already came with an earlier one."""
     covered: set[nn.Module] = set()
 
@@ -165,7 +164,7 @@ def _neurons(
         covered.update(item.dep.target.module for item in items if not reads(item))
         return group, False
 
-    for layer, name in roots.items():
+    for layer, name in names.items():
         known = isinstance(layer, nn.Linear) and layer in graph.module2node
         if known and layer not in covered:
             yield name, partial(propose, layer)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from stages.evaluation.cost import cost
 from stages.models.vit import Attention, vit_tiny
 from stages.networks import compact as files
+from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
 from stages.pipeline.fault import Fault
@@ -53,6 +55,30 @@ def timm_swin():
     )  # fmt: skip
 
 
+def torchvision_vit():
+    return torchvision.models.VisionTransformer(16, 8, 2, 3, 12, 16, num_classes=5)
+
+
+class Encoded(nn.Module):
+    """torch's own encoder layers, which compute their attention by themselves where they can."""
+
+    def __init__(self, batch_first=True):
+        super().__init__()
+        self.batch_first = batch_first
+        self.patches = nn.Conv2d(3, 12, 8, 8)
+        layer = nn.TransformerEncoderLayer(12, 3, 16, dropout=0.0, batch_first=batch_first)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).permute(*((0, 2, 1) if self.batch_first else (2, 0, 1)))
+        return self.fc(self.layers(x).mean(1 if self.batch_first else 0))
+
+
+def tokens_first():
+    return Encoded(batch_first=False)
+
+
 def normed():
     return timm_vit(qk_norm=True, init_values=1e-1)
 
@@ -66,7 +92,8 @@ def lively(network):
     return network.eval()
 
 
-FACTORIES = [separate, fused, timm_vit, timm_swin, normed]
+TORCH = [torchvision_vit, Encoded, tokens_first]
+FACTORIES = [separate, fused, timm_vit, timm_swin, normed, *TORCH]
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
@@ -145,7 +172,7 @@ def test_a_head_scores_the_mean_of_its_rows_and_the_sizes_are_by_hand(factory):
 
 
 @pytest.mark.parametrize("criterion", ["l1", "l2", "fpgm", "taylor", "random"])
-@pytest.mark.parametrize("factory", [separate, timm_vit])
+@pytest.mark.parametrize("factory", [separate, timm_vit, Encoded])
 def test_every_criterion_scores_heads_and_the_measure_is_the_size(factory, criterion):
     network = lively(factory())
     method = filters("global", criterion, units=BOTH, ratio=0.6, normalise=True)
@@ -165,7 +192,7 @@ def test_a_budget_of_macs_leaves_a_head_in_every_attention(by):
     assert cost(apply(network, pruned), SHAPE).macs <= 0.7 * cost(network, SHAPE).macs
 
 
-@pytest.mark.parametrize("factory", [separate, fused, timm_vit, timm_swin])
+@pytest.mark.parametrize("factory", [separate, fused, timm_vit, timm_swin, *TORCH])
 def test_a_trained_compact_network_is_the_trained_silent_one(factory):
     network = lively(factory())
     left = random_kept(network, SHAPE, units=BOTH)
@@ -189,6 +216,39 @@ def test_a_compact_network_loads_from_its_file_and_starts_fresh(tmp_path):
     shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (fresh, smaller)]
     assert shapes[0] == shapes[1]
     assert fresh(images).isfinite().all()
+
+
+def test_torchs_attention_without_heads_is_the_silent_one_by_hand():
+    attention = lively(nn.MultiheadAttention(12, 3, batch_first=True))
+    x = torch.randn(2, 5, 12)
+    rows = [0, 1, 2, 3, 8, 9, 10, 11]
+    q, k, v = F.linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, -1)
+    by_hand = attention.out_proj.bias.expand(2, 5, 12).clone()
+    for head in (rows[:4], rows[4:]):
+        weights = F.softmax(q[..., head] @ k[..., head].transpose(1, 2) / 2, -1)
+        by_hand += F.linear(weights @ v[..., head], attention.out_proj.weight[:, head])
+    left = np.concatenate([np.array(rows) + 12 * part for part in range(3)])
+    smaller = compact_form(
+        attention,
+        {"in_proj_weight": {0: left}, "in_proj_bias": {0: left},
+         "out_proj.weight": {1: np.array(rows)}},
+    )  # fmt: skip
+    assert isinstance(smaller, NarrowAttention)
+    assert (smaller.num_heads, smaller.head_dim) == (2, 4)
+    mixed, weights = smaller(x, x, x)
+    assert torch.allclose(mixed, by_hand, atol=1e-6)
+    assert weights is None
+    with pytest.raises(ValueError, match="takes no masks"):
+        smaller(x, x, x, attn_mask=torch.zeros(5, 5))
+
+
+@pytest.mark.parametrize("factory", [Encoded, torchvision_vit])
+def test_shapes_of_no_whole_head_are_refused(factory):
+    network = factory()
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    name = next(name for name in shapes if name.endswith("in_proj_weight"))
+    with pytest.raises(Fault, match=r"cannot have the shapes in_proj_weight \[31, 12\]"):
+        files.resize(network, shapes | {name: (31, 12)})
 
 
 class Reshaped(nn.Module):
