@@ -161,7 +161,7 @@ def test_a_network_without_convolutions_names_the_option():
         prune(perceptron(), [], method, torch.Generator(), (1, 2, 2))
     assert str(caught.value) == (
         "scope: 'blocks' admits no convolution of Sequential: it has none; "
-        "it has others: units: [neurons]"
+        "units: [neurons] would admit others"
     )
     with pytest.raises(Fault) as caught:
         widths_without_data(swin(), method, SHAPE)
@@ -173,7 +173,9 @@ def test_a_network_without_convolutions_names_the_option():
 def test_what_cannot_be_pruned_is_named():
     refused = trace(convnext(), SHAPE, NEURONS).refused
     assert refused["classifier.2"] == "reach the output"
-    assert refused["features.1.0.block.5"] == "pass LayerNorm2d, which cannot be cut"
+    averages = "pass LayerNorm2d, which averages over all of them, silent ones too"
+    assert refused["features.1.0.block.5"] == averages
+    assert trace(convnext(), SHAPE).refused["features.0.0"] == averages
     method = filters("uniform", units=NEURONS, ratio=0.5)
     with pytest.raises(Fault) as caught:
         widths_without_data(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), method, (1, 2, 2))
