@@ -58,18 +58,18 @@ def trace(network: nn.Module, input_shape: Sequence[int], units: Units = CHANNEL
         stand_in = _stand_in(dense)
         calls, positions = _record(stand_in, images)
     names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
-    groups, refused = {}, {}
+    found, refused = {}, {}
     for name, propose in proposals(_graph(stand_in, images, names), stand_in, names, units):
         try:
-            group, certain = propose()
-            if not certain:
-                _try(dense, group, images)
+            found[name] = propose()
         except Unprunable as reason:
             refused[name] = f"{reason}"
-        else:
-            groups[name] = group
-    in_order = (groups[name] for name, _ in stand_in.named_modules() if name in groups)
-    return Trace(tuple(in_order), refused, positions)
+    refused |= _failures(dense, [group for group, certain in found.values() if not certain], images)
+    order = [name for name, _ in stand_in.named_modules()]
+    groups = [found[name][0] for name in order if name in found and name not in refused]
+    return Trace(
+        tuple(groups), {name: refused[name] for name in order if name in refused}, positions
+    )
 
 
 def sample(input_shape: Sequence[int]) -> Tensor:
@@ -148,11 +148,22 @@ def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) ->
     return None
 
 
-def _try(dense: nn.Module, group: Group, images: Tensor) -> None:
-    """Remove every other unit of the group and compare with silencing them; else Unprunable."""
-    chosen = {group.name: np.arange(group.width) % 2 == 0}
-    removed = kept([group], chosen)
+def _failures(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> dict[str, str]:
+    """Try all groups at once, and where that fails one by one; return why each fails, by name."""
+    reason = _trial(dense, groups, images) if groups else None
+    if reason is None:
+        return {}
+    if len(groups) == 1:
+        return {groups[0].name: reason}
+    alone = (_failures(dense, [group], images) for group in groups)
+    return {name: why for failures in alone for name, why in failures.items()}
+
+
+def _trial(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> str | None:
+    """Remove every other unit and compare with silencing them; return what is wrong, or None."""
+    removed = kept(groups, {group.name: np.arange(group.width) % 2 == 0 for group in groups})
     try:
         check_equivalence(masked_form(dense, removed), compact_form(dense, removed), images)
     except Fault as fault:
-        raise Unprunable(f"do not survive a trial ({fault})") from fault
+        return f"do not survive a trial ({fault})"
+    return None
