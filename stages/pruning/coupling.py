@@ -24,7 +24,8 @@ def group_of(name: str, items: Any, names: Mapping[nn.Module, str]) -> tuple[Gro
     `items` are Torch-Pruning's, for all outputs of the convolution `name`; `names` are the modules
     that may be cut. Raises Unprunable.
     """
-    passed = [passing(item.dep.target, reads(item)) for item in items]
+    norms_first = sorted(items, key=lambda x: not isinstance(x.dep.target.module, nn.LayerNorm))
+    passed = [passing(item.dep.target, reads(item)) for item in norms_first]
     units, width = _units(items)
     members = tuple(member for item in items for member in _members(item, names, units))
     coupled = any(joins for joins, _ in passed) or _forks(items)

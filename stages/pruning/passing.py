@@ -124,6 +124,8 @@ def _unprunable(node: Any) -> Unprunable:
         name = _operation(node) if hasattr(node.grad_fn, "name") else "an operation of the input"
     else:
         name = kind.__name__
+    if isinstance(node.module, nn.LayerNorm):
+        return Unprunable(f"pass {name}, which averages over all of them, silent ones too")
     return Unprunable(f"pass {name}, which cannot be cut")
 
 

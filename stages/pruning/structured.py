@@ -144,7 +144,7 @@ def _remedy(network: nn.Module, input_shape: Sequence[int], scope: Scope, units:
     """Name the units that a network has instead, in the same scope."""
     others = [unit for unit in UNITS if unit not in units]
     found = [u for u in others if _admitted(trace(network, input_shape, (u,)), scope)]
-    return f"; it has others: units: [{', '.join(found)}]" if found else ""
+    return f"; units: [{', '.join(found)}] would admit others" if found else ""
 
 
 def _units(network: nn.Module, name: str) -> Unit:

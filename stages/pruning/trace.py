@@ -3,10 +3,9 @@
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +13,15 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner.function import DepthwiseConvPruner
 
-from stages.networks.attention import attentions
 from stages.networks.building import seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import Group, kept
 from stages.pruning.checks import check_equivalence
-from stages.pruning.coupling import ShortcutConv, TiedConv, group_of, neurons_of
-from stages.pruning.heads import heads_of
+from stages.pruning.coupling import ShortcutConv, TiedConv
 from stages.pruning.method import CHANNELS, Units
-from stages.pruning.passing import OP, Unprunable, ahead, passing_last, reads
+from stages.pruning.passing import OP, Unprunable
+from stages.pruning.proposals import is_root, proposals
 from stages.pruning.surgery import compact_form, masked_form
 
 
@@ -38,10 +36,6 @@ class Trace:
     groups: tuple[Group, ...]
     refused: dict[str, str]
     positions: dict[str, int]
-
-
-Proposal = Callable[[], tuple[Group, bool]]
-"""Returns a group, and whether it is certain; raises Unprunable."""
 
 
 class LazyShortcut(nn.LazyConv2d):
@@ -64,18 +58,18 @@ def trace(network: nn.Module, input_shape: Sequence[int], units: Units = CHANNEL
         stand_in = _stand_in(dense)
         calls, positions = _record(stand_in, images)
     names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
-    groups, refused = {}, {}
-    for name, propose in _proposals(_graph(stand_in, images, names), stand_in, names, units):
+    found, refused = {}, {}
+    for name, propose in proposals(_graph(stand_in, images, names), stand_in, names, units):
         try:
-            group, certain = propose()
-            if not certain:
-                _try(dense, group, images)
+            found[name] = propose()
         except Unprunable as reason:
             refused[name] = f"{reason}"
-        else:
-            groups[name] = group
-    in_order = (groups[name] for name, _ in stand_in.named_modules() if name in groups)
-    return Trace(tuple(in_order), refused, positions)
+    refused |= _failures(dense, [group for group, certain in found.values() if not certain], images)
+    order = [name for name, _ in stand_in.named_modules()]
+    groups = [found[name][0] for name in order if name in found and name not in refused]
+    return Trace(
+        tuple(groups), {name: refused[name] for name in order if name in refused}, positions
+    )
 
 
 def sample(input_shape: Sequence[int]) -> Tensor:
@@ -128,65 +122,6 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
     return calls, positions
 
 
-def _proposals(
-    graph: Any, network: nn.Module, names: Mapping[nn.Module, str], units: Units
-) -> Iterator[tuple[str, Proposal]]:
-    """Yield the names of what makes such units, kind by kind, each with what finds its group."""
-    if "channels" in units:
-        yield from _channels(graph, names)
-    if "neurons" in units:
-        yield from _neurons(graph, names)
-    if "heads" in units:
-        for name, module in attentions(network):
-            yield name, partial(_heads, name, module, graph.module2node, names)
-
-
-def _channels(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str, Proposal]]:
-    """Yield the convolutions, but for those whose outputs already came with an earlier one."""
-    covered: set[nn.Module] = set()
-    for conv in names:
-        if not _is_root(conv) or conv in covered or conv not in graph.module2node:
-            continue
-        items = _items(graph, conv)
-        covered.update(item.dep.target.module for item in items if not reads(item))
-        yield names[conv], partial(group_of, names[conv], items, names)
-
-
-def _neurons(graph: Any, names: Mapping[nn.Module, str]) -> Iterator[tuple[str, Proposal]]:
-    """Yield the linear layers, but for those whose outputs already came with an earlier one."""
-    covered: set[nn.Module] = set()
-
-    def propose(layer: nn.Module) -> tuple[Group, bool]:
-        for node in ahead(graph.module2node[layer]):
-            passing_last(node, reading=False)
-        items = _items(graph, layer)
-        group = neurons_of(names[layer], items, names)
-        covered.update(item.dep.target.module for item in items if not reads(item))
-        return group, False
-
-    for layer, name in names.items():
-        known = isinstance(layer, nn.Linear) and layer in graph.module2node
-        if known and layer not in covered:
-            yield name, partial(propose, layer)
-
-
-def _heads(name: str, module: nn.Module, *graph: Any) -> tuple[Group, bool]:
-    return heads_of(name, module, *graph), False
-
-
-def _items(graph: Any, layer: nn.Module) -> Any:
-    """Return what must leave with all outputs of a layer, as Torch-Pruning lists it."""
-    pruner = graph.get_pruner_of_module(layer).prune_out_channels
-    outputs = list(range(layer.get_parameter("weight").shape[0]))
-    with warnings.catch_warnings(action="ignore"):
-        return graph.get_pruning_group(layer, pruner, outputs)
-
-
-def _is_root(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    stands_in = isinstance(module, ShortcutConv | TiedConv)
-    return isinstance(module, nn.Conv2d) and module.groups == 1 and not stands_in
-
-
 def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -> Any:
     graph = tp.DependencyGraph()
     pruners = {TiedConv: DepthwiseConvPruner()}
@@ -203,7 +138,7 @@ def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -
 def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) -> str | None:
     """Name the first convolution whose channels are regrouped before another layer reads them."""
     for conv in names:
-        waiting = [*nodes[conv].outputs] if _is_root(conv) and conv in nodes else []
+        waiting = [*nodes[conv].outputs] if is_root(conv) and conv in nodes else []
         while waiting:
             node = waiting.pop()
             if node.type == OP.RESHAPE and OP.LINEAR not in {x.type for x in node.outputs}:
@@ -213,11 +148,22 @@ def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) ->
     return None
 
 
-def _try(dense: nn.Module, group: Group, images: Tensor) -> None:
-    """Remove every other unit of the group and compare with silencing them; else Unprunable."""
-    chosen = {group.name: np.arange(group.width) % 2 == 0}
-    removed = kept([group], chosen)
+def _failures(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> dict[str, str]:
+    """Try all groups at once, and where that fails one by one; return why each fails, by name."""
+    reason = _trial(dense, groups, images) if groups else None
+    if reason is None:
+        return {}
+    if len(groups) == 1:
+        return {groups[0].name: reason}
+    alone = (_failures(dense, [group], images) for group in groups)
+    return {name: why for failures in alone for name, why in failures.items()}
+
+
+def _trial(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> str | None:
+    """Remove every other unit and compare with silencing them; return what is wrong, or None."""
+    removed = kept(groups, {group.name: np.arange(group.width) % 2 == 0 for group in groups})
     try:
         check_equivalence(masked_form(dense, removed), compact_form(dense, removed), images)
     except Fault as fault:
-        raise Unprunable(f"do not survive a trial ({fault})") from fault
+        return f"do not survive a trial ({fault})"
+    return None

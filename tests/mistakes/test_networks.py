@@ -231,6 +231,13 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
         returned(FLAT, FC),
         ("prune.methods.l1: scope: 'blocks' admits no convolution of Sequential: it has none",),
     ),
+    "linear layers alone": (
+        returned(FLAT, "nn.Linear(64, 8)", "nn.ReLU()", "nn.Linear(8, num_classes)"),
+        (
+            "prune.methods.l1: scope: 'blocks' admits no convolution of Sequential: it has none; "
+            "units: [neurons] would admit others",
+        ),
+    ),
     "weights that are computed": (
         returned(
             "torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(in_channels, 8, 3))",
@@ -320,6 +327,10 @@ METHODS = {
     ),
     "{granularity: filter, criterion: l1, allocation: {kind: uniform, ratio: 0.5, skip: [x]}}": (
         "allocation.skip"
+    ),
+    "{granularity: filter, criterion: l1, units: [heads], allocation: {kind: uniform, ratio: 0}}": (
+        "scope: 'blocks' admits no heads of ResNet: it has none; "
+        "units: [channels] would admit others"
     ),
     "{granularity: weight, criterion: magnitude, allocation: {kind: n_m, n: 4, m: 2}}": (
         "allocation.n: 4 of every 2 weights; n is at most m"

@@ -7,12 +7,14 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+import afterprune
 from stages.evaluation.cost import cost
 from stages.models.vit import Attention, vit_tiny
 from stages.networks import compact as files
 from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
+from stages.networks.exporting import can_run, write_onnx
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import kept
 from stages.pruning.checks import check_equivalence
@@ -212,6 +214,7 @@ def test_a_compact_network_loads_from_its_file_and_starts_fresh(tmp_path):
     files.save(file, smaller, spec)
     images = sample(SHAPE)
     assert torch.equal(files.load(file).eval()(images), smaller(images))
+    assert torch.equal(afterprune.load(file).eval()(images), smaller(images))
     fresh = files.fresh(file, seed=1)
     shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (fresh, smaller)]
     assert shapes[0] == shapes[1]
@@ -249,6 +252,20 @@ def test_shapes_of_no_whole_head_are_refused(factory):
     name = next(name for name in shapes if name.endswith("in_proj_weight"))
     with pytest.raises(Fault, match=r"cannot have the shapes in_proj_weight \[31, 12\]"):
         files.resize(network, shapes | {name: (31, 12)})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_run(), reason="the packages that run ONNX are not there")
+@pytest.mark.parametrize("factory", [separate, timm_vit, torchvision_vit])
+def test_a_compact_network_runs_as_onnx(factory, tmp_path):
+    import onnxruntime
+
+    network = lively(factory())
+    smaller = compact_form(network, random_kept(network, SHAPE, units=BOTH))
+    file, images = tmp_path / "network.onnx", sample(SHAPE)
+    write_onnx(smaller, images, file)
+    (logits,) = onnxruntime.InferenceSession(file).run(None, {"images": images.numpy()})
+    assert torch.allclose(torch.from_numpy(logits), smaller(images), atol=1e-5)
 
 
 class Reshaped(nn.Module):

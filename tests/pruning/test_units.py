@@ -1,6 +1,7 @@
 """Neurons of linear layers are found, scored and cut as filters are."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,9 +14,11 @@ from stages.evaluation.cost import cost
 from stages.models.vgg import vgg16_bn
 from stages.networks.compact import cut
 from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
 from stages.pruning.checks import check_equivalence
 from stages.pruning.criteria.filters import FILTER_CRITERIA
 from stages.pruning.prune import prune, widths_without_data
+from stages.pruning.settings import METHOD
 from stages.pruning.step import apply
 from stages.pruning.structured import structure
 from stages.pruning.surgery import compact_form, masked_form
@@ -78,6 +81,18 @@ def test_hidden_units_are_found_and_leave_exactly(factory):
     kept = random_kept(network, SHAPE, units=NEURONS)
     compact = compact_form(network, kept)
     check_equivalence(masked_form(network, kept), compact, sample(SHAPE))
+
+
+def test_the_option_at_its_default_is_the_method_without_it():
+    entry = {"granularity": "filter", "criterion": "l1"}
+    entry["allocation"] = {"kind": "uniform", "ratio": 0.5}
+    without, said, others = (
+        parse(METHOD, entry | more).method()
+        for more in ({}, {"units": ["channels"]}, {"units": ["heads", "neurons"]})
+    )
+    assert without == said
+    assert without.units == ("channels",)
+    assert others == replace(without, units=("heads", "neurons"))
 
 
 def test_by_default_linear_layers_stay():
@@ -161,7 +176,7 @@ def test_a_network_without_convolutions_names_the_option():
         prune(perceptron(), [], method, torch.Generator(), (1, 2, 2))
     assert str(caught.value) == (
         "scope: 'blocks' admits no convolution of Sequential: it has none; "
-        "it has others: units: [neurons]"
+        "units: [neurons] would admit others"
     )
     with pytest.raises(Fault) as caught:
         widths_without_data(swin(), method, SHAPE)
@@ -173,7 +188,9 @@ def test_a_network_without_convolutions_names_the_option():
 def test_what_cannot_be_pruned_is_named():
     refused = trace(convnext(), SHAPE, NEURONS).refused
     assert refused["classifier.2"] == "reach the output"
-    assert refused["features.1.0.block.5"] == "pass LayerNorm2d, which cannot be cut"
+    averages = "pass LayerNorm2d, which averages over all of them, silent ones too"
+    assert refused["features.1.0.block.5"] == averages
+    assert trace(convnext(), SHAPE).refused["features.0.0"] == averages
     method = filters("uniform", units=NEURONS, ratio=0.5)
     with pytest.raises(Fault) as caught:
         widths_without_data(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), method, (1, 2, 2))
