@@ -21,10 +21,10 @@ from stages.study.settings import Study
 app = typer.Typer(add_completion=False)
 DENSE = "dense"
 CONVENTION = (
-    "MACs: multiply-accumulates of convolutions and linear layers for one image, one MAC per "
-    "weight use, zeros included; biases, BatchNorm and pooling are not counted. Parameters: "
-    "weights, biases and BatchNorm scales, no buffers. Nonzero: parameters less the zeros in "
-    "convolution and linear weights."
+    "MACs: multiply-accumulates of convolutions, linear layers and the two products of an "
+    "attention for one image, zeros included; biases, normalisation, softmax and pooling are not "
+    "counted. Parameters: weights, biases and scales, no buffers. Nonzero: parameters less the "
+    "zeros in weights of more than one dimension."
 )
 
 

@@ -48,7 +48,7 @@ class DenseRun:
         network = build(spec, seed)
         check_output(network, spec, data.train.images[0].cpu())
         network = placed(network, data.mean.device, compute)
-        optimizer = Optimizer(network, recipe.optimizer)
+        optimizer = Optimizer(network, recipe.optimizer, decayed=recipe.decayed, clip=recipe.clip)
         return Run(network, optimizer, data, recipe, self.rates, seed, DENSE, compute=compute)
 
 

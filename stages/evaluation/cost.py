@@ -1,11 +1,14 @@
 """What a network costs: parameters, those that are not zero, and multiply-accumulates.
 
-MACs are those of convolutions and linear layers for one image, the projections of an attention
-among them, one MAC per weight use, zeros included; biases, normalisation, pooling and the products
-inside an attention do not count. Parameters are weights, biases and scales, no buffers. Nonzero are
-the parameters less the zeros in weights of more than one dimension.
+MACs are those of one image, in convolutions, linear layers, and the two products of an attention,
+queries by keys and weights by values: one MAC for each pair of numbers that is multiplied and
+added, zeros included. Biases, normalisation, softmax, activations, pooling and sums do not count.
+An attention of N tokens and heads of together d numbers has 4 N d^2 MACs in its four projections
+and 2 N^2 d in its products, whatever is masked. Parameters are weights, biases and scales, no
+buffers. Nonzero are the parameters less the zeros in weights of more than one dimension.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +16,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+PRODUCTS = {
+    aten.mm: 0,
+    aten.bmm: 0,
+    aten.mv: 0,
+    aten.dot: 0,
+    aten.addmm: 1,
+    aten.baddbmm: 1,
+    aten.addmv: 1,
+}
+"""What all products of matrices become in torch: at which argument the first factor is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +43,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """The same for one module that owns parameters; `kind` is its class name."""
+    """The same for one module that owns parameters or multiplies; `kind` is its class name."""
 
     name: str
     kind: str
@@ -46,7 +63,10 @@ def cost(network: nn.Module, input_shape: Sequence[int]) -> Cost:
 
 
 def layers(network: nn.Module, input_shape: Sequence[int]) -> list[LayerCost]:
-    """Cost of each module that owns parameters, in the network's order."""
+    """Cost of each module that owns parameters or multiplies, in the network's order.
+
+    What a module computes outside the modules in it is its own, as the products of an attention.
+    """
     macs = _macs(network, input_shape)
     return [
         LayerCost(
@@ -54,10 +74,10 @@ def layers(network: nn.Module, input_shape: Sequence[int]) -> list[LayerCost]:
             kind=type(module).__name__,
             parameters=sum(parameter.numel() for parameter in parameters),
             nonzero=sum(_nonzero(parameter) for parameter in parameters),
-            macs=macs.get(module, 0),
+            macs=macs[module],
         )
         for name, module in network.named_modules()
-        if (parameters := list(module.parameters(recurse=False)))
+        if (parameters := list(module.parameters(recurse=False))) or macs[module]
     ]
 
 
@@ -65,36 +85,77 @@ def _nonzero(parameter: Tensor) -> int:
     return int(parameter.count_nonzero()) if parameter.ndim > 1 else parameter.numel()
 
 
-def _macs(network: nn.Module, input_shape: Sequence[int]) -> dict[nn.Module, int]:
-    macs: dict[nn.Module, int] = {}
-
-    def count(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], made: Any) -> None:
-        if isinstance(module, nn.MultiheadAttention):
-            found = _projections(module, *given, **named)
-        else:
-            found = made.numel() * module.get_parameter("weight")[0].numel()
-        macs[module] = macs.get(module, 0) + found
-
-    kinds = (nn.Conv2d, nn.Linear, nn.MultiheadAttention)
-    counted = [module for module in network.modules() if isinstance(module, kinds)]
-    handles = [module.register_forward_hook(count, with_kwargs=True) for module in counted]
+def _macs(network: nn.Module, input_shape: Sequence[int]) -> Counter[nn.Module]:
+    counting = _Counting(network)
+    handles = [
+        handle
+        for module in network.modules()
+        for handle in (
+            module.register_forward_pre_hook(counting.enter),
+            module.register_forward_hook(counting.leave),
+        )
+    ]
     first = next(network.parameters())
     try:
-        with _evaluating(network), torch.no_grad():
+        with _evaluating(network), _products_alone(), torch.no_grad(), counting:
             network(torch.zeros(1, *input_shape, dtype=first.dtype, device=first.device))
     finally:
         for handle in handles:
             handle.remove()
-    return macs
+    return counting.macs
 
 
-def _projections(
-    attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, **options: Any
-) -> int:
-    """Return the MACs of an attention's four projections, which it computes without its layers."""
-    width: int = attention.embed_dim
-    read = sum(tensor.numel() * width for tensor in (query, key, value))
-    return read + query.numel() * width
+class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds the MACs of every operation to those of the innermost module that is running.
+
+    torch.utils.flop_counter.FlopCounterMode misses the attention of a CPU, and imports sympy.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.running: list[nn.Module] = [network]
+        self.macs: Counter[nn.Module] = Counter()
+
+    def enter(self, module: nn.Module, given: object) -> None:
+        """Note that a module begins."""
+        self.running.append(module)
+
+    def leave(self, module: nn.Module, given: object, made: object) -> None:
+        """Note that the module that began last ends."""
+        self.running.pop()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from importing its compiler, which takes longer than all counting."""
+        return False
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = operation(*args, **(kwargs or {}))
+        self.macs[self.running[-1]] += _multiplied(operation.overloadpacket, args, made)
+        return made
+
+
+def _multiplied(operation: Any, args: Sequence[Any], made: Any) -> int:
+    if operation in PRODUCTS:
+        return int(made.numel() * args[PRODUCTS[operation]].shape[-1])
+    if operation is aten.convolution:
+        transposed = args[6]
+        return int((args[0] if transposed else made).numel() * args[1][0].numel())
+    return 0
+
+
+@contextmanager
+def _products_alone() -> Iterator[None]:
+    """Let attention be computed by products of matrices, not by one operation of its own."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from pickle import UnpicklingError
+from typing import Any
 
 from torch import Tensor, nn
 from torchvision import models
 
-from stages.networks.layers import initialise
+from stages.networks import layers
 from stages.pipeline.fault import Fault
 
 CLASSES = 1000
 WEIGHTS = "IMAGENET1K_V1"
+IMAGE = 224
+"""The side of the images that a ViT's weights have positions for."""
+SCALE = 1e-6
 
 
 def resnet18(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
@@ -40,13 +44,60 @@ def efficientnet_b0(
     return _adapted(models.efficientnet_b0, num_classes, in_channels, pretrained)
 
 
+def vit_b_16(
+    num_classes: int, in_channels: int = 3, *, image_size: int = IMAGE, pretrained: bool = False
+) -> nn.Module:
+    """ViT-B/16, for square images of `image_size` pixels a side, a multiple of 16."""
+    if pretrained and image_size != IMAGE:
+        raise Fault(f"pretrained: the weights take images of {IMAGE}, image_size is {image_size}")
+    return _adapted(models.vit_b_16, num_classes, in_channels, pretrained, image_size=image_size)
+
+
+def swin_t(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
+    """Swin-T."""
+    return _adapted(models.swin_t, num_classes, in_channels, pretrained)
+
+
+def convnext_tiny(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
+    """ConvNeXt-T."""
+    return _adapted(models.convnext_tiny, num_classes, in_channels, pretrained)
+
+
+def initialise(network: nn.Module) -> None:
+    """Re-initialise a network of torchvision in place, whatever its widths.
+
+    Convolutions, linear layers and BatchNorm as `layers.initialise` does; LayerNorm and attention
+    by torch's default; positions and tokens N(0, 0.02); layer scales 1e-6.
+    """
+    layers.initialise(network)
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
+        elif isinstance(module, nn.MultiheadAttention):
+            module._reset_parameters()
+        elif not hasattr(module, "reset_parameters"):
+            for name, own in module.named_parameters(recurse=False):
+                _start(name, own)
+
+
+def _start(name: str, parameter: nn.Parameter) -> None:
+    if name == "layer_scale":
+        nn.init.constant_(parameter, SCALE)
+    else:
+        nn.init.trunc_normal_(parameter, std=0.02)
+
+
 def _adapted(
-    factory: Callable[..., nn.Module], num_classes: int, in_channels: int, pretrained: bool
+    factory: Callable[..., nn.Module],
+    num_classes: int,
+    in_channels: int,
+    pretrained: bool,
+    **options: Any,
 ) -> nn.Module:
     """Build with 1000 classes and 3 channels, then replace the layers that do not fit."""
     if pretrained and in_channels != 3:
         raise Fault(f"pretrained: the weights take 3 image channels, the data has {in_channels}")
-    network = factory(weights=None)
+    network = factory(weights=None, **options)
     if pretrained:
         network.load_state_dict(_weights(factory))
     if num_classes != CLASSES:
@@ -60,7 +111,7 @@ def _adapted(
         stem.weight = nn.Parameter(
             stem.weight.new_empty(len(stem.weight), in_channels, *stem.kernel_size)
         )
-        initialise(stem)
+        layers.initialise(stem)
     return network
 
 

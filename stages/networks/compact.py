@@ -10,6 +10,7 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
+from stages.networks.attention import HEADS, attentions, keep_heads, number
 from stages.networks.building import Spec, build, load_code, seeded
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
@@ -95,14 +96,16 @@ def fresh(path: Path | str, seed: int) -> nn.Module:
 def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
     """Give every tensor of the network its named shape in place; what changes shape holds zeros.
 
-    Convolutions, linear layers, BatchNorm, PReLU and the shortcut may change. A grouped convolution
-    keeps its number of groups when its inputs per group shrink, and loses whole groups when they do
-    not.
+    Convolutions, linear layers, BatchNorm, PReLU, the shortcut and attentions may change. A grouped
+    convolution keeps its number of groups when its inputs per group shrink, and loses whole groups
+    when they do not; an attention keeps the width of its heads.
     Raises a Fault that names the layer whose shapes are missing or do not belong together.
     """
     unmatched = sorted(network.state_dict().keys() ^ shapes.keys())
     if unmatched:
         raise Fault(f"{printable(unmatched[0])}: the tensors are not those of this network")
+    for name, attention in attentions(network):
+        keep_heads(attention, name, shapes)
     for name, module in network.named_modules():
         own = {
             leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))
@@ -139,6 +142,7 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
 def _reset(network: nn.Module, code: str) -> None:
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
+        reset = reset or getattr(module, "_reset_parameters", None)
         if reset is not None:
             reset()
         elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
@@ -178,9 +182,19 @@ def _adopt(module: nn.Module, given: Mapping[str, Shape]) -> Mapping[str, Shape]
         (module.num_parameters,) = weight = given["weight"]
     elif isinstance(module, ChannelShortcut):
         weight = given["source"]
+    elif isinstance(module, nn.MultiheadAttention):
+        weight = (3 * module.num_heads * module.head_dim, module.embed_dim)
+    elif heads := number(module, HEADS):
+        return {leaf: _with_heads(module.get_parameter(leaf), heads, given[leaf]) for leaf in given}
     else:
         return {}
-    return {leaf: weight if leaf == "weight" else weight[:1] for leaf in given}
+    return {leaf: weight if leaf.endswith("weight") else weight[:1] for leaf in given}
+
+
+def _with_heads(parameter: Tensor, heads: int, shape: Shape) -> Shape:
+    """Return the shape of an attention's own parameter when what changes has an entry a head."""
+    sizes = zip(parameter.shape, shape, strict=True)
+    return tuple(before if before == after else heads for before, after in sizes)
 
 
 def _groups(conv: nn.Conv2d, out: int, inputs: int) -> int:

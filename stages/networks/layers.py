@@ -1,4 +1,4 @@
-"""What the networks share: the parameter-free shortcut and the initialisation."""
+"""What the networks share: the parameter-free shortcut and initialisations."""
 
 from typing import Any
 
@@ -67,4 +67,19 @@ def initialise(network: nn.Module) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear | nn.BatchNorm1d | nn.BatchNorm2d):
+            module.reset_parameters()
+
+
+def truncated_normal(network: nn.Module) -> None:
+    """Re-initialise the layers of a transformer in place, whatever their widths.
+
+    Convolutions and linear layers: N(0, 0.02), cut off at 2, their biases 0; LayerNorm: scale 1,
+    shift 0. As timm initialises DeiT and ConvNeXt; parameters outside layers stay as they are.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
             module.reset_parameters()

@@ -29,10 +29,11 @@ class Member:
 class Group:
     """Channels that leave together: `width` units, each with its entries in every member.
 
-    `name` is the first convolution that makes the channels. `coupled` groups meet another layer's
-    output in an addition or a concatenation, or fork to several layers; the others run inside a
-    block, to one layer. A unit is one filter; where a grouped convolution ties filters together,
-    it is one of its groups.
+    `name` is the first layer that makes them, or the attention of which they are heads.
+    `coupled` groups meet another layer's output in an addition or a concatenation, or fork to
+    several layers; the others run inside a block, to one layer. A unit is one filter of a
+    convolution; where a grouped convolution ties filters together, one of its groups; a neuron of a
+    linear layer; a head of an attention.
     """
 
     name: str

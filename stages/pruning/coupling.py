@@ -7,7 +7,7 @@ import numpy as np
 from torch import nn
 
 from stages.pruning.channels import Group, Member
-from stages.pruning.passing import Unprunable, is_cuttable, passing, reads
+from stages.pruning.passing import Unprunable, is_cuttable, passing, passing_last, reads
 
 
 class ShortcutConv(nn.Conv2d):
@@ -24,11 +24,28 @@ def group_of(name: str, items: Any, names: Mapping[nn.Module, str]) -> tuple[Gro
     `items` are Torch-Pruning's, for all outputs of the convolution `name`; `names` are the modules
     that may be cut. Raises Unprunable.
     """
-    passed = [passing(item) for item in items]
+    norms_first = sorted(items, key=lambda x: not isinstance(x.dep.target.module, nn.LayerNorm))
+    passed = [passing(item.dep.target, reads(item)) for item in norms_first]
     units, width = _units(items)
     members = tuple(member for item in items for member in _members(item, names, units))
     coupled = any(joins for joins, _ in passed) or _forks(items)
     return Group(name, width, members, coupled), all(certain for _, certain in passed)
+
+
+def neurons_of(name: str, items: Any, names: Mapping[nn.Module, str]) -> Group:
+    """Return the group of all outputs of the linear layer `name`, which only a trial can prove.
+
+    Raises Unprunable.
+    """
+    passed = [passing_last(item.dep.target, reads(item)) for item in items]
+    makers = [item.dep.target.module for item in items if not reads(item)]
+    if any(isinstance(module, nn.Conv2d) for module in makers):
+        raise Unprunable("are channels of a convolution too")
+    members = tuple(
+        m for item in items for m in _members(item, names, np.arange(len(items[0].idxs)))
+    )
+    coupled = any(joins for joins, _ in passed) or _forks(items)
+    return Group(name, len(items[0].idxs), members, coupled)
 
 
 def _forks(items: Any) -> bool:

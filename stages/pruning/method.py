@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 Granularity = Literal["filter", "weight"]
 Scope = Literal["blocks", "all"]
+Unit = Literal["channels", "neurons", "heads"]
+Units = tuple[Unit, ...]
+CHANNELS: Units = ("channels",)
+UNITS: Units = ("channels", "neurons", "heads")
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,9 @@ class Allocation:
 class Method:
     """A pruning method: a criterion of CRITERIA with its options, and an allocation.
 
-    Filters: `scope` is `blocks`, convolutions whose output stays inside a block (the first
-    convolutions of PFEC, Li et al. 2017), or `all`, coupled channels too.
+    Filters: `units` says of what: `channels` of convolutions, `neurons`, the hidden units of linear
+    layers, `heads` of attentions. `scope` is `blocks`, units whose output stays inside a block (the
+    first convolutions of PFEC, Li et al. 2017), or `all`, coupled ones too.
     Weights: `linear` also prunes linear layers beside convolutions; `iterations` > 1 prunes in
     that many steps of equal shrinkage, scoring again after each (Tanaka et al. 2020, section 6).
     """
@@ -31,5 +36,6 @@ class Method:
     allocation: Allocation
     options: Mapping[str, Any] = field(default_factory=dict)
     scope: Scope = "blocks"
+    units: Units = CHANNELS
     linear: bool = False
     iterations: int = 1

@@ -48,4 +48,4 @@ def _place(group: Group, network: nn.Module, found: Trace) -> tuple[int, int]:
     end = network.get_submodule(name)
     if isinstance(end, nn.Conv2d):
         return end.out_channels, found.positions[name]
-    return 0, found.positions[group.name]
+    return 0, found.positions[group.members[0].module]

@@ -1,5 +1,6 @@
 """What channels may pass on their way from the layers that make them to those that read them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch_pruning as tp
@@ -19,22 +20,24 @@ SUMS = {"Add", "Sub", "Maximum", "Minimum"}
 GATES = {"Mul", "Div"}
 POOLS = {"Mean", "Sum"}
 RANKS = {"Squeeze", "Unsqueeze"}
-LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)
+ATTENDING = ("ScaledDotProduct", "Softmax", "SafeSoftmax", "Bmm")
+MOVES = (OP.ELEMENTWISE, OP.CONCAT, OP.SPLIT, OP.SLICE, OP.UNBIND)
+READERS = (nn.Conv2d, nn.Linear)
+LAYERS = (*READERS, nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class Unprunable(Exception):
     """The channels of a group cannot be cut; the text says why: "pass GroupNorm, which ..."."""
 
 
-def passing(item: Any) -> tuple[bool, bool]:
+def passing(node: Any, reading: bool) -> tuple[bool, bool]:
     """Say whether the channels meet another layer's output here, and whether that is certain.
 
-    `item` is Torch-Pruning's: a node of its graph and what leaves there. Where it is not certain
-    only a trial can tell. Raises Unprunable.
+    `node` is one of Torch-Pruning's graph; `reading` says whether the channels are what a layer
+    reads there. Where it is not certain only a trial can tell. Raises Unprunable.
     """
-    node = item.dep.target
     cuttable = is_cuttable(node.module)
-    if node.type == OP.OUTPUT or (cuttable and not node.outputs and not reads(item)):
+    if node.type == OP.OUTPUT or (cuttable and not node.outputs and not reading):
         raise Unprunable("reach the output")
     if cuttable or node.type == OP.PRELU:
         return False, True
@@ -47,6 +50,43 @@ def passing(item: Any) -> tuple[bool, bool]:
     if node.type == OP.ELEMENTWISE and hasattr(node.grad_fn, "name"):
         return _passing_operation(node)
     raise _unprunable(node)
+
+
+def passing_last(node: Any, reading: bool) -> tuple[bool, bool]:
+    """Say the same of neurons, which are the last dim of [B, N, C]: there a trial must tell.
+
+    What works on a dim by its number, or moves dims, may do either to them. Raises Unprunable where
+    they reach the output or pass a layer that has an entry for each, or mixes them.
+    """
+    if attends(node):
+        raise Unprunable("are those of heads, which leave whole")
+    try:
+        return passing(node, reading)[0], False
+    except Unprunable:
+        if node.type not in MOVES:
+            raise
+    return node.type == OP.CONCAT, False
+
+
+def ahead(node: Any) -> Iterator[Any]:
+    """Yield the nodes from one of a layer up to the next layers, these left out.
+
+    It is cheap where Torch-Pruning's own list of all that is coupled to a layer is not.
+    """
+    waiting, seen = [node], set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen or (current is not node and isinstance(current.module, READERS)):
+            continue
+        seen.add(current)
+        waiting += current.outputs
+        yield current
+
+
+def attends(node: Any) -> bool:
+    """Say whether a node is part of what an attention computes between its layers."""
+    named = node.type == OP.ELEMENTWISE and hasattr(node.grad_fn, "name")
+    return named and _operation(node).startswith(ATTENDING)
 
 
 def is_cuttable(module: nn.Module) -> bool:
@@ -84,6 +124,8 @@ def _unprunable(node: Any) -> Unprunable:
         name = _operation(node) if hasattr(node.grad_fn, "name") else "an operation of the input"
     else:
         name = kind.__name__
+    if isinstance(node.module, nn.LayerNorm):
+        return Unprunable(f"pass {name}, which averages over all of them, silent ones too")
     return Unprunable(f"pass {name}, which cannot be cut")
 
 

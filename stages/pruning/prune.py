@@ -66,7 +66,7 @@ def widths_without_data(
     if method.granularity != "filter":
         raise Fault("granularity: weight pruning leaves all widths as they are")
     check_weights(network)
-    found = structured.structure(network, input_shape, method.scope)
+    found = structured.structure(network, input_shape, method.scope, method.units)
     return structured.widths_of(found, method, None)
 
 
@@ -77,7 +77,7 @@ def _filters(
     generator: torch.Generator,
     input_shape: Sequence[int],
 ) -> Pruned:
-    found = structured.structure(network, input_shape, method.scope)
+    found = structured.structure(network, input_shape, method.scope, method.units)
     by_layer = _scores(network, batches, method, generator)
     scores = {group.name: structured.group_scores(group, by_layer) for group in found.groups}
     widths = structured.widths_of(found, method, scores)
@@ -116,7 +116,8 @@ def _scores(
     network: nn.Module, batches: Batches, method: Method, generator: torch.Generator
 ) -> dict[str, np.ndarray]:
     criterion = find(CRITERIA, method.granularity, method.criterion, "criterion")
-    found = criterion(network, batches, generator, **method.options)
+    units = [method.units] if method.granularity == "filter" else []
+    found = criterion(network, batches, generator, *units, **method.options)
     scores = {name: values.detach().cpu().numpy() for name, values in found.items()}
     for name, values in scores.items():
         if not np.isfinite(values).all():

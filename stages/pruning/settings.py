@@ -4,17 +4,24 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import entry, options_of, union
 from stages.pipeline.section import Name, Section
-from stages.pruning.method import Allocation, Granularity, Method, Scope
+from stages.pruning.method import CHANNELS, Allocation, Granularity, Method, Scope, Unit
 from stages.pruning.registry import ALLOCATIONS, CRITERIA
 from stages.pruning.rounds import Cubic, Rounds, number_of, removed, shares
 
 ONCE = frozenset({"n_m", "plan", "target", "widths"})
 """Allocations that ask for a size, which the first round reaches."""
+
+
+def _distinct(values: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    """Return values; a ValueError where there is none, or one is there twice."""
+    if not values or len(set(values)) < len(values):
+        raise ValueError("it should hold one value or more, each once")
+    return values
 
 
 class Entry(Section):
@@ -33,10 +40,11 @@ class Entry(Section):
 
 
 class FilterEntry(Entry):
-    """A method that removes filters."""
+    """A method that removes filters, or the units of other layers that it names."""
 
     granularity: Literal["filter"]
     scope: Scope = "blocks"
+    units: Annotated[tuple[Unit, ...], AfterValidator(_distinct)] = CHANNELS
 
 
 class WeightEntry(Entry):

@@ -1,19 +1,21 @@
-"""Filter pruning: widths by the allocation, filters by their scores, indices for the surgery."""
+"""Filter pruning: widths by the allocation, units by their scores, indices for the surgery."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
 
+from stages.evaluation import cost
 from stages.networks.compact import Kept
 from stages.pipeline.fault import Fault
 from stages.pruning.allocation.layer import Layer, Measure, Size
 from stages.pruning.allocation.ranking import Scores, top
 from stages.pruning.channels import Group, kept
 from stages.pruning.checks import check_equivalence, check_finite, check_training
-from stages.pruning.method import Method, Scope
+from stages.pruning.method import CHANNELS, UNITS, Method, Scope, Unit, Units
 from stages.pruning.numbering import layers
 from stages.pruning.registry import ALLOCATIONS, find
 from stages.pruning.surgery import compact_form, masked_form
@@ -29,14 +31,19 @@ class Structure:
     measure: Measure
 
 
-def structure(network: nn.Module, input_shape: Sequence[int], scope: Scope) -> Structure:
-    """Find what a scope admits; a Fault where that is nothing."""
-    found = trace(network, input_shape)
-    groups = [group for group in found.groups if scope == "all" or not group.coupled]
+def structure(
+    network: nn.Module, input_shape: Sequence[int], scope: Scope, units: Units = CHANNELS
+) -> Structure:
+    """Find what a scope admits of such units; a Fault where that is nothing."""
+    found = trace(network, input_shape, units)
+    groups = _admitted(found, scope)
     if not groups:
-        reason = _reason(found)
-        raise Fault(f"scope: {scope!r} admits no convolution of {type(network).__name__}: {reason}")
-    return Structure(groups, layers(network, found, groups), measuring(network, found, groups))
+        what = "convolution" if units == CHANNELS else " or ".join(units)
+        reason = f"{_reason(network, found)}{_remedy(network, input_shape, scope, units)}"
+        raise Fault(f"scope: {scope!r} admits no {what} of {type(network).__name__}: {reason}")
+    return Structure(
+        groups, layers(network, found, groups), measuring(network, input_shape, groups)
+    )
 
 
 def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[str, int]:
@@ -50,13 +57,15 @@ def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[s
 
 
 def group_scores(group: Group, scores: Scores) -> np.ndarray:
-    """Return one score per unit of a group, from the scores of the layers that make its channels.
+    """Return one score per unit of a group, from the scores of the layers that make it.
 
-    `scores` are [channels] by module name. One layer: its own, the mean over a unit of several
-    filters. Several: the mean over the layers of each one's scores divided by their mean, times
-    the mean of those means, so that scores stay comparable with other groups'.
+    `scores` are [outputs] by module name. One layer: its own, the mean over a unit of several
+    outputs, as a head is of the rows of q, k and v. Several layers: the mean over the layers of
+    each one's scores divided by their mean, times the mean of those means, so that scores stay
+    comparable with other groups'.
     """
-    makers = [m for m in group.members if m.tensor == f"{m.module}.weight" and not m.dim]
+    weights = ("weight", "in_proj_weight")
+    makers = [m for m in group.members if m.tensor.rpartition(".")[2] in weights and not m.dim]
     parts = [
         _by_unit(group, maker.units, scores[maker.module][maker.positions])
         for maker in makers
@@ -86,8 +95,13 @@ def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
     check_training(dense, compact, images)
 
 
-def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Measure:
-    """Return the function from widths to the size of the network that has them."""
+def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> Measure:
+    """Return the function from widths to the size of the network that has them.
+
+    MACs of a layer are in proportion to its weights, those of an attention to its heads.
+    """
+    macs = {row.name: row.macs for row in cost.layers(network, input_shape) if row.macs}
+    full = {group.name: group.width for group in groups}
     shapes = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
     cuts = [
         (member.tensor, member.dim, group.name, _beyond(group, member.units))
@@ -101,23 +115,43 @@ def measuring(network: nn.Module, found: Trace, groups: Sequence[Group]) -> Meas
         for tensor, dim, group, beyond in cuts:
             left[tensor][dim] -= beyond[widths[group]]
         sizes = {name: int(shape.prod()) for name, shape in left.items()}
-        macs = sum(
-            sizes[f"{name}.weight"] * at
-            for name, at in found.positions.items()
-            if f"{name}.weight" in sizes
-        )
-        return Size(sum(sizes.values()), macs)
+        return Size(sum(sizes.values()), sum(at(name, sizes, widths) for name in macs))
+
+    def at(name: str, sizes: Mapping[str, int], widths: Mapping[str, int]) -> int:
+        weight = f"{name}.weight".lstrip(".")
+        if weight in sizes:
+            return macs[name] * sizes[weight] // math.prod(shapes[weight])
+        return macs[name] * widths.get(name, 1) // full.get(name, 1)
 
     return measure
 
 
-def _reason(found: Trace) -> str:
-    """Say of the first convolution why it is not prunable."""
+def _admitted(found: Trace, scope: Scope) -> list[Group]:
+    return [group for group in found.groups if scope == "all" or not group.coupled]
+
+
+def _reason(network: nn.Module, found: Trace) -> str:
+    """Say of the first layer why its units are not prunable."""
     for group in found.groups:
-        return f"the channels of {group.name} meet those of other layers; scope: all admits them"
+        units = _units(network, group.name)
+        return f"the {units} of {group.name} meet those of other layers; scope: all admits them"
     for name, reason in found.refused.items():
-        return f"the channels of {name} {reason}"
+        return f"the {_units(network, name)} of {name} {reason}"
     return "it has none"
+
+
+def _remedy(network: nn.Module, input_shape: Sequence[int], scope: Scope, units: Units) -> str:
+    """Name the units that a network has instead, in the same scope."""
+    others = [unit for unit in UNITS if unit not in units]
+    found = [u for u in others if _admitted(trace(network, input_shape, (u,)), scope)]
+    return f"; units: [{', '.join(found)}] would admit others" if found else ""
+
+
+def _units(network: nn.Module, name: str) -> Unit:
+    module = network.get_submodule(name)
+    if isinstance(module, nn.Conv2d):
+        return "channels"
+    return "neurons" if isinstance(module, nn.Linear) else "heads"
 
 
 def _averaged(parts: Sequence[np.ndarray]) -> np.ndarray:

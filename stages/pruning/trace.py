@@ -1,10 +1,11 @@
-"""The channel groups of any network, traced by Torch-Pruning's dependency graph."""
+"""The groups of units of any network, traced by Torch-Pruning's dependency graph."""
 
 import copy
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import Group, kept
 from stages.pruning.checks import check_equivalence
-from stages.pruning.coupling import ShortcutConv, TiedConv, group_of
-from stages.pruning.passing import OP, Unprunable, reads
+from stages.pruning.coupling import ShortcutConv, TiedConv
+from stages.pruning.method import CHANNELS, Units
+from stages.pruning.passing import OP, Unprunable
+from stages.pruning.proposals import is_root, proposals
 from stages.pruning.surgery import compact_form, masked_form
 
 
@@ -26,8 +29,8 @@ from stages.pruning.surgery import compact_form, masked_form
 class Trace:
     """What can be pruned.
 
-    Channel groups in module order; why the channels of other convolutions cannot be cut, by name;
-    the output positions per channel of each layer.
+    Groups in module order; why the units of other layers cannot be cut, by the layer's name; the
+    output positions per channel of each layer.
     """
 
     groups: tuple[Group, ...]
@@ -41,12 +44,13 @@ class LazyShortcut(nn.LazyConv2d):
     cls_to_become = ShortcutConv
 
 
-def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
-    """Find all prunable channel groups of a network, which is left as it is.
+def trace(network: nn.Module, input_shape: Sequence[int], units: Units = CHANNELS) -> Trace:
+    """Find all prunable groups of such units of a network, which is left as it is.
 
     `input_shape` is [C, H, W]. Channels that reach the network's output, that pass a layer or an
     operation of a kind unknown here, or that a fixed reshape pins down belong to no group: they
-    are never pruned. Raises a Fault for a network that Torch-Pruning cannot follow.
+    are never pruned. Every group of neurons or heads is tried before it counts. Raises a Fault for
+    a network that Torch-Pruning cannot follow.
     """
     dense = copy.deepcopy(network).cpu().float().eval().requires_grad_(True)
     images = sample(input_shape)
@@ -54,17 +58,18 @@ def trace(network: nn.Module, input_shape: Sequence[int]) -> Trace:
         stand_in = _stand_in(dense)
         calls, positions = _record(stand_in, images)
     names = {module: name for name, module in stand_in.named_modules() if calls[module] == 1}
-    groups, refused = [], {}
-    for root, items in _dependencies(stand_in, images, names):
+    found, refused = {}, {}
+    for name, propose in proposals(_graph(stand_in, images, names), stand_in, names, units):
         try:
-            group, certain = group_of(names[root], items, names)
-            if not certain:
-                _try(dense, group, images)
+            found[name] = propose()
         except Unprunable as reason:
-            refused[names[root]] = f"{reason}"
-        else:
-            groups.append(group)
-    return Trace(tuple(groups), refused, positions)
+            refused[name] = f"{reason}"
+    refused |= _failures(dense, [group for group, certain in found.values() if not certain], images)
+    order = [name for name, _ in stand_in.named_modules()]
+    groups = [found[name][0] for name in order if name in found and name not in refused]
+    return Trace(
+        tuple(groups), {name: refused[name] for name in order if name in refused}, positions
+    )
 
 
 def sample(input_shape: Sequence[int]) -> Tensor:
@@ -91,8 +96,10 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
 
     def note(name: str, module: nn.Module, output: Any) -> None:
         calls[module] += 1
-        if isinstance(output, Tensor) and isinstance(module, nn.Conv2d | nn.Linear):
-            channels = module.weight.shape[0]
+        output = output[0] if isinstance(module, nn.MultiheadAttention) else output
+        layer = module.out_proj if isinstance(module, nn.MultiheadAttention) else module
+        if isinstance(output, Tensor) and isinstance(layer, nn.Conv2d | nn.Linear):
+            channels = layer.weight.shape[0]
             seen = output.numel() // (len(images) * channels)
             positions[name] = positions.get(name, 0) + seen
 
@@ -103,7 +110,7 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
         for name, module in network.named_modules()
     ]
     try:
-        with torch.no_grad():
+        with torch.enable_grad():  # without it torch's encoder layers run none of their layers
             network(images)
     except Exception as error:
         raise Fault(
@@ -115,34 +122,11 @@ def _record(network: nn.Module, images: Tensor) -> tuple[Counter[nn.Module], dic
     return calls, positions
 
 
-def _dependencies(
-    network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]
-) -> Iterator[tuple[nn.Conv2d, Any]]:
-    """Yield the convolutions in module order, each with what must leave with its outputs.
-
-    Convolutions whose outputs already came with an earlier one are skipped.
-    """
-    graph = _graph(network, images, names)
-    covered: set[nn.Module] = set()
-    for conv in names:
-        if not _is_root(conv) or conv in covered or conv not in graph.module2node:
-            continue
-        pruner = graph.get_pruner_of_module(conv).prune_out_channels
-        items = graph.get_pruning_group(conv, pruner, list(range(conv.out_channels)))
-        covered.update(item.dep.target.module for item in items if not reads(item))
-        yield conv, items
-
-
-def _is_root(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    stands_in = isinstance(module, ShortcutConv | TiedConv)
-    return isinstance(module, nn.Conv2d) and module.groups == 1 and not stands_in
-
-
 def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -> Any:
     graph = tp.DependencyGraph()
     pruners = {TiedConv: DepthwiseConvPruner()}
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), warnings.catch_warnings(action="ignore"):
             return graph.build_dependency(
                 network, (images,), customized_pruners=pruners, verbose=False
             )
@@ -154,7 +138,7 @@ def _graph(network: nn.Module, images: Tensor, names: Mapping[nn.Module, str]) -
 def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) -> str | None:
     """Name the first convolution whose channels are regrouped before another layer reads them."""
     for conv in names:
-        waiting = [*nodes[conv].outputs] if _is_root(conv) and conv in nodes else []
+        waiting = [*nodes[conv].outputs] if is_root(conv) and conv in nodes else []
         while waiting:
             node = waiting.pop()
             if node.type == OP.RESHAPE and OP.LINEAR not in {x.type for x in node.outputs}:
@@ -164,11 +148,22 @@ def _reshaped(nodes: Mapping[nn.Module, Any], names: Mapping[nn.Module, str]) ->
     return None
 
 
-def _try(dense: nn.Module, group: Group, images: Tensor) -> None:
-    """Remove every other unit of the group and compare with silencing them; else Unprunable."""
-    chosen = {group.name: np.arange(group.width) % 2 == 0}
-    removed = kept([group], chosen)
+def _failures(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> dict[str, str]:
+    """Try all groups at once, and where that fails one by one; return why each fails, by name."""
+    reason = _trial(dense, groups, images) if groups else None
+    if reason is None:
+        return {}
+    if len(groups) == 1:
+        return {groups[0].name: reason}
+    alone = (_failures(dense, [group], images) for group in groups)
+    return {name: why for failures in alone for name, why in failures.items()}
+
+
+def _trial(dense: nn.Module, groups: Sequence[Group], images: Tensor) -> str | None:
+    """Remove every other unit and compare with silencing them; return what is wrong, or None."""
+    removed = kept(groups, {group.name: np.arange(group.width) % 2 == 0 for group in groups})
     try:
         check_equivalence(masked_form(dense, removed), compact_form(dense, removed), images)
     except Fault as fault:
-        raise Unprunable(f"do not survive a trial ({fault})") from fault
+        return f"do not survive a trial ({fault})"
+    return None

@@ -108,7 +108,8 @@ class ArmRun:
         drawn = stream_seed(seed, ADAPT, round_number)
         freeze(network, self.plan.technique.trainable, data.classes, masks, drawn)
         held = {name: masks[name] for name, _ in network.named_parameters() if name in masks}
-        optimizer = Optimizer(network, recipe.optimizer, held, state or begin.state)
+        rest = recipe.decayed, recipe.clip
+        optimizer = Optimizer(network, recipe.optimizer, held, state or begin.state, *rest)
         sharpness = self.plan.technique.sharpness
         rho = sharpness.rho if sharpness else 0.0
         extras = Extras(self._teacher(number, device), averaging, rho, soup, before)

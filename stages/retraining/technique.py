@@ -63,7 +63,8 @@ class Technique(Section):
     """The keys of an arm that change training itself.
 
     `optimizer` (an entry), `weight_decay` (a number, whatever the optimizer) and `label_smoothing`
-    (a number; 0 is plain cross-entropy) stand in for those of train.recipe. `trainable` names what
+    (a number; 0 is plain cross-entropy) stand in for those of train.recipe, as `clip` does (a
+    number; 0 clips nothing). `trainable` names what
     is trained (see `trainable.freeze`). `teacher` is the dense network of the replicate. With an
     `average` the result of the arm is the average of its weights, or of those of the members of a
     soup. `repair` mends the pruned network before training: the statistics of BatchNorm, or the
@@ -77,6 +78,7 @@ class Technique(Section):
     optimizer: OWN_OPTIMIZER = None
     weight_decay: Decay = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
+    clip: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trainable: Parts = ("all",)
     teacher: Teaching | None = None
     average: AVERAGE = None
@@ -137,7 +139,8 @@ class Technique(Section):
         if self.label_smoothing is not None:
             smoothed = {"kind": "label_smoothing", "smoothing": self.label_smoothing}
             loss = parse(LOSS, smoothed if self.label_smoothing else {"kind": "cross_entropy"})
-        return shared.model_copy(update={"optimizer": optimizer, "loss": loss})
+        clip = shared.clip if self.clip is None else self.clip or None
+        return shared.model_copy(update={"optimizer": optimizer, "loss": loss, "clip": clip})
 
     def _optimizer(self, shared: Any) -> Any:
         """Return the arm's optimizer; its weight decay is the first that is a number."""

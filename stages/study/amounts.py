@@ -34,7 +34,7 @@ def amounts(network: nn.Module, entry: Entry, shape: Sequence[int], step: float)
     method = entry.method()
     if method.granularity == "weight":
         return grid[1:]
-    found = structure(network, shape, method.scope)
+    found = structure(network, shape, method.scope, method.units)
     kept: dict[tuple[int, ...], float] = {}
     try:
         for amount in grid:

@@ -192,7 +192,7 @@ def _run(network: nn.Module, study: Study, data: Prepared, compute: Compute, ste
     few = _few(data, steps * recipe.batch_size)
     network = placed(network, data.mean.device, compute)
     nothing = Rates(np.zeros(steps * (MOST + 4)), np.zeros(steps * (MOST + 4)), steps)
-    optimizer = Optimizer(network, recipe.optimizer)
+    optimizer = Optimizer(network, recipe.optimizer, decayed=recipe.decayed, clip=recipe.clip)
     return Run(network, optimizer, few, recipe, nothing, study.seed, 0, compute=compute)
 
 

@@ -15,7 +15,7 @@ from stages.pipeline.options import options_of
 from stages.replicates.ranks import average
 from stages.training.masks import check_fit
 from stages.training.optimizers.registry import OPTIMIZERS
-from stages.training.settings import OptimizerSettings
+from stages.training.settings import Decayed, OptimizerSettings
 
 
 class Optimizer:
@@ -32,14 +32,20 @@ class Optimizer:
         settings: OptimizerSettings,
         masks: Mapping[str, Tensor] | None = None,
         state: Mapping[str, Tensor] | None = None,
+        decayed: Decayed = "all",
+        clip: float | None = None,
     ) -> None:
-        """Take a network and masks by parameter name; `state` continues another optimizer's."""
+        """Take a network and masks by parameter name; `state` continues another optimizer's.
+
+        `decayed` says what weight decay is for (see `_decays`), `clip` how long a gradient may be.
+        """
         every = dict(network.named_parameters())
         named = {name: p for name, p in every.items() if p.requires_grad}
         self.names, self.parameters = list(named), list[Tensor](named.values())
+        self.decayed = [i for i, n in enumerate(named) if decayed == "all" or _decays(n, named[n])]
         self.kind, rule = settings.kind, OPTIMIZERS[settings.kind]
         self.update = partial(rule.update, **options_of(settings, "kind", OptimizerSettings))
-        self.counts = rule.counts
+        self.counts, self.clip = rule.counts, clip
         self.slots = {slot: [torch.zeros_like(p) for p in self.parameters] for slot in rule.slots}
         device = next(network.parameters()).device
         for name in rule.counts:
@@ -53,9 +59,15 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, lr: float | Tensor, momentum: float | Tensor) -> None:
-        """Update the parameters from their gradients, averaged over ranks; drop the gradients."""
+        """Update the parameters from their gradients, averaged over ranks; drop the gradients.
+
+        With `clip` the gradient, of all of them as one vector, is first shortened to that length
+        where it is longer. Pruned and frozen weights have no part in its length.
+        """
         gradients = self.gradients()
-        self.update(self.parameters, gradients, self.slots, lr, momentum)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.update(self.parameters, gradients, self.slots, lr, momentum, self.decayed)
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -111,6 +123,14 @@ class Optimizer:
                 raise Fault(f"{name}: the loss does not depend on it; freeze it (requires_grad)")
             gradients.append(parameter.grad)
         return gradients
+
+
+def _decays(name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is a weight of a layer, no bias, scale, position or token.
+
+    Those alone decay in DeiT and timm (`param_groups_weight_decay`).
+    """
+    return parameter.ndim > 1 and name.endswith("weight")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """The key `train.recipe`: what the dense run and every retraining arm share."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,13 +25,21 @@ OPTIMIZER: Any = union(
 LOSS: Any = union([entry(name, loss, "kind") for name, loss in LOSSES.items()], "kind")
 
 
+Clip = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""The greatest length of the gradient of all trained parameters together (Pascanu et al. 2013)."""
+Decayed = Literal["all", "weights"]
+"""What weight decay is for: every parameter, or the weights of layers alone."""
+
+
 class Recipe(Section):
-    """Batch, optimizer, loss and augmentations.
+    """Batch, optimizer, loss and augmentations; no clipping where `clip` is null.
 
     Arms differ in their start, learning rate and momentum curve, and in what keys of their own say.
     """
 
     batch_size: Annotated[int, Field(ge=2)]
     optimizer: OPTIMIZER = Field(default={"kind": "sgd"}, validate_default=True)
+    clip: Clip | None = None
+    decayed: Decayed = "all"
     loss: LOSS = Field(default={"kind": "cross_entropy"}, validate_default=True)
     augment: AUGMENT = AUGMENT()

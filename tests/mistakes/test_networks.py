@@ -231,6 +231,13 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
         returned(FLAT, FC),
         ("prune.methods.l1: scope: 'blocks' admits no convolution of Sequential: it has none",),
     ),
+    "linear layers alone": (
+        returned(FLAT, "nn.Linear(64, 8)", "nn.ReLU()", "nn.Linear(8, num_classes)"),
+        (
+            "prune.methods.l1: scope: 'blocks' admits no convolution of Sequential: it has none; "
+            "units: [neurons] would admit others",
+        ),
+    ),
     "weights that are computed": (
         returned(
             "torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(in_channels, 8, 3))",
@@ -321,6 +328,10 @@ METHODS = {
     "{granularity: filter, criterion: l1, allocation: {kind: uniform, ratio: 0.5, skip: [x]}}": (
         "allocation.skip"
     ),
+    "{granularity: filter, criterion: l1, units: [heads], allocation: {kind: uniform, ratio: 0}}": (
+        "scope: 'blocks' admits no heads of ResNet: it has none; "
+        "units: [channels] would admit others"
+    ),
     "{granularity: weight, criterion: magnitude, allocation: {kind: n_m, n: 4, m: 2}}": (
         "allocation.n: 4 of every 2 weights; n is at most m"
     ),
@@ -336,6 +347,32 @@ def test_a_method_that_does_not_fit_the_network_is_a_line(project, method):
     with nothing_done(project):
         ended = call(rehearse.app)
     check(ended, ("params.yaml: prune.methods.mine: ", METHODS[method]))
+
+
+OWN = {
+    "vit, vit_tiny, {}": "image is [28, 28], the data's are [8, 8]",
+    "vit, vit_tiny, {image: [8, 8], patch: [3, 3]}": "patches of [3, 3] do not tile images of",
+    "vit, vit_tiny, {image: 8}": "image is 8; it must be [height, width] in pixels",
+    "vit, vit_tiny, {image: [8, 8], heads: 3}": "heads is 3; it must divide width, 64",
+    "vit, vit_tiny, {image: [8, 8], width: wide}": ("vit_tiny(", "refuses", "'width': 'wide'"),
+    "vit, vit_tiny, {image: [8, 8], mlp_ratio: 0}": "leaves blocks.0.fc1.weight without weights",
+    "convnext, convnext_tiny, {depths: [1]}": "depths is [1]; it must be a list of 3",
+    "timm, create_model, {name: resnet10}": "name is 'resnet10', no network of timm; did you mean",
+    "timm, create_model, {}": ("create_model(", "missing", "'name'"),
+    "imagenet, vit_b_16, {image_size: 8}": ("vit_b_16(", "refuses", "'image_size': 8"),
+}
+
+
+@pytest.mark.parametrize("model", OWN)
+def test_options_that_a_network_of_the_project_refuses_are_a_line(project, model):
+    name, factory, options = model.split(", ", 2)
+    if name == "timm":
+        pytest.importorskip("timm")
+    code = f"stages/models/{name}.py"
+    edit({"model": f"{{code: {code}, factory: {factory}, options: {options}}}"})
+    with nothing_done(project):
+        ended = call(rehearse.app)
+    check(ended, OWN[model])
 
 
 def test_slimming_needs_a_batchnorm(project):

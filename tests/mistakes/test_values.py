@@ -206,6 +206,12 @@ VALUES: dict[str, dict[str, str]] = {
         "{kind: adamw, eps: 0}": "eps is 0; it should be greater than 0",
         "{momentum: 0.9}": "kind is missing; it has no default",
     },
+    "train.recipe.clip": {
+        "0": "is 0; it should be greater than 0",
+        ".inf": f"is inf; {FINITE}",
+        "true": f"is True; {NUMBER}",
+    },
+    "train.recipe.decayed": {"weight": "is 'weight'; did you mean 'weights'? valid: all, weights"},
     "train.recipe.loss": {
         "{kind: crossentropy}": "kind is 'crossentropy'; did you mean 'cross_entropy'? valid: ",
         "{kind: label_smoothing}": "smoothing is missing; it has no default",
@@ -257,6 +263,12 @@ VALUES: dict[str, dict[str, str]] = {
         "{granularity: filter, criterion: l1}": "allocation is missing; it has no default",
     },
     "prune.methods.l1.scope": {"block": "is 'block'; did you mean 'blocks'? valid: all, blocks"},
+    "prune.methods.l1.units": {
+        "[]": "it should hold one value or more, each once",
+        "heads": "is 'heads'; it should be",
+        "[head]": "is 'head'; did you mean 'heads'? valid: channels, heads, neurons",
+        "[heads, heads]": "it should hold one value or more, each once",
+    },
     "prune.methods.l1.linear": {"true": "is no known key"},
     "prune.methods.l1.allocation": {
         "uniform": "is 'uniform';",
@@ -388,6 +400,8 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: replay, optimizer: {kind: adamw}}": "peak is missing; replay takes its learning",
         "{curve: pfec, optimizer: {kind: adamw}}": "whose optimizer is 'sgd', and the arm's is",
         "{curve: linear, momentum: 0, optimizer: {kind: sgd, nesterov: true}}": "momentum is 0;",
+        "{curve: onecycle, clip: -1}": f"clip is -1; {at_least(0)}",
+        "{curve: onecycle, clip: '1'}": f"clip is '1'; {NUMBER}",
         "{curve: onecycle, sharpness: 0.05}": f"sharpness is 0.05; {MAPPING}",
         "{curve: onecycle, sharpness: {rho: 0}}": "rho is 0; it should be greater than 0",
         "{curve: onecycle, label_smoothing: 1}": "label_smoothing is 1; it should be less than 1",

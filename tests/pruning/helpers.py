@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from stages.pruning.channels import kept
-from stages.pruning.method import Allocation, Method
+from stages.pruning.method import CHANNELS, Allocation, Method
 from stages.pruning.trace import trace
 
 
@@ -25,9 +25,11 @@ def lived_in(network, seed=0):
     return network.eval()
 
 
-def filters(kind, criterion="l1", scope="blocks", criterion_options=None, **options):
+def filters(
+    kind, criterion="l1", scope="blocks", criterion_options=None, units=CHANNELS, **options
+):
     own = criterion_options or {}
-    return Method("filter", criterion, Allocation(kind, options), own, scope=scope)
+    return Method("filter", criterion, Allocation(kind, options), own, scope, units)
 
 
 def weights(kind, criterion="magnitude", linear=False, iterations=1, **options):
@@ -46,10 +48,10 @@ def random_batches(shape, sizes=(4, 4), classes=5, seed=0):
     ]
 
 
-def random_kept(network, shape, scope="all", seed=0):
+def random_kept(network, shape, scope="all", seed=0, units=CHANNELS):
     """Keep about half of every group's units, drawn at random, at least one."""
     rng = np.random.default_rng(seed)
-    groups = [g for g in trace(network, shape).groups if scope == "all" or not g.coupled]
+    groups = [g for g in trace(network, shape, units).groups if scope == "all" or not g.coupled]
     chosen = {g.name: rng.random(g.width) < 0.5 for g in groups}
     for group in groups:
         chosen[group.name][rng.integers(group.width)] = True

@@ -25,6 +25,7 @@ TECHNIQUES = [
     {"repair": "variance"},
     {"state": "fresh"},
     {"sharpness": {"rho": 0.1}},
+    {"clip": 0.5},
 ]
 REWOUND = Plan("rewound", "replay", RATES, 20, rewound_epoch=18)
 

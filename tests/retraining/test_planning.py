@@ -229,6 +229,7 @@ KEYS = [
     {"state": "kept"},
     {"sharpness": {}},
     {"objective": "reconstruct"},
+    {"clip": 0.5},
 ]
 
 

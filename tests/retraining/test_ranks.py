@@ -129,6 +129,7 @@ KEYS = {
     "teacher": {"teacher": {}},
     "average": {"average": {"kind": "ema", "horizon": 0.4}},
     "sharpness": {"sharpness": {"rho": 0.1}},
+    "clip": {"clip": 0.1},
     "trainable": {"trainable": ("norm", "head")},
     "soup": {"average": {"kind": "soup", "members": 2}},
     "lora": {"trainable": ({"masked_lora": 2}, "norm"), "state": "fresh"},

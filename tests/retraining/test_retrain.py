@@ -160,6 +160,7 @@ RESUMED = {
     "lora": {"trainable": ({"masked_lora": 2}, "norm", "head")},
     "lora average": {"trainable": ("masked_lora",), "average": {"kind": "ema", "horizon": 0.4}},
     "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 2}},
+    "clip": {"clip": 0.1},
 }
 
 

@@ -455,6 +455,7 @@ KEYS = {
     "repair": {"repair": "batchnorm"},
     "sharpness": {"sharpness": {}},
     "objective": {"objective": {"kind": "reconstruct", "samples": 8, "passes": 1}},
+    "clip": {"clip": 0.1},
     "optimizer": {"optimizer": {"kind": "adamw"}, "label_smoothing": 0.1},
 }
 

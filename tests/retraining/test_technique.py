@@ -101,6 +101,17 @@ CHANGED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("shared", "own", "expected"),
+    [(None, None, None), (1.0, None, 1.0), (1.0, 0.5, 0.5), (None, 0.5, 0.5), (1.0, 0, None)],
+)
+def test_a_length_of_the_gradient_stands_in_for_that_of_the_recipe_and_0_is_none(
+    shared, own, expected
+):
+    found = technique(clip=own).recipe(SHARED.model_copy(update={"clip": shared}))
+    assert found.clip == expected
+
+
 @pytest.mark.parametrize("keys", CHANGED)
 def test_keys_that_are_not_at_their_defaults_come_back_from_values_of_json(keys):
     found = technique(**keys)

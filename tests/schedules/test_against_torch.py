@@ -116,6 +116,21 @@ def test_the_linear_warm_up_of_the_decays():
     np.testing.assert_allclose(ours, run(sgd, scheduler, 100)[0], rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("last", [0.0, 1e-5])
+def test_timms_cosine_with_warm_up(last):
+    """How DeiT and timm train transformers: a linear rise, then a cosine."""
+    sgd = optimizer()
+    scheduler = pytest.importorskip("timm.scheduler").CosineLRScheduler(
+        sgd, t_initial=80, lr_min=last, warmup_t=20, warmup_lr_init=0.0, warmup_prefix=True
+    )
+    theirs = []
+    for step in range(100):
+        scheduler.step(step)
+        theirs.append(sgd.param_groups[0]["lr"])
+    ours = decays.cosine(100, 10, reference(), final_lr=last, warmup=0.2)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
 def after_warm_up(total, schedule):
     """Zimmer's composition: cosine warm-up from 0 over a tenth of the steps, then a scheduler.
 

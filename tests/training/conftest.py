@@ -65,6 +65,12 @@ def other_recipe():
 
 
 @pytest.fixture
+def clipped_recipe(other_recipe):
+    """One whose every gradient is cut, and whose biases and scales do not decay."""
+    return other_recipe.model_copy(update={"clip": 0.05, "decayed": "weights"})
+
+
+@pytest.fixture
 def rates():
     """Four epochs of three steps; learning rate and momentum differ at every step."""
     step = np.arange(12)
@@ -98,8 +104,9 @@ def begin(data, recipe, rates, network):
         whole = {"network": network(), "data": data, "recipe": recipe, "rates": rates}
         whole |= {"seed": 3, "stream": RETRAIN, "masks": {}, **parts}
         if "optimizer" not in whole:
-            settings = whole["recipe"].optimizer
-            whole["optimizer"] = Optimizer(whole["network"], settings, whole["masks"])
+            shared = whole["recipe"]
+            rest = whole["masks"], None, shared.decayed, shared.clip
+            whole["optimizer"] = Optimizer(whole["network"], shared.optimizer, *rest)
         return Run(**whole)
 
     return make

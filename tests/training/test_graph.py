@@ -55,7 +55,7 @@ def replaying(run):
     return run
 
 
-@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+@pytest.mark.parametrize("which", ["recipe", "other_recipe", "clipped_recipe"])
 def test_replayed_epochs_are_the_eager_ones_to_the_bit(
     which, begin, steady, recorded, snapshot, same, request
 ):
@@ -113,7 +113,7 @@ def test_an_epoch_of_one_step_can_be_captured(begin, steady, recorded, rates):
     assert recorded == [run.step]
 
 
-@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+@pytest.mark.parametrize("which", ["recipe", "other_recipe", "clipped_recipe"])
 def test_the_state_of_a_step_is_all_that_it_changes(which, begin, steady, request):
     run = begin(network=steady(), recipe=request.getfixturevalue(which))
     run.advance()

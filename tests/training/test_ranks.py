@@ -55,7 +55,7 @@ def trained(on_ranks):
     return train
 
 
-@pytest.mark.parametrize("which", ["recipe", "other_recipe"])
+@pytest.mark.parametrize("which", ["recipe", "other_recipe", "clipped_recipe"])
 def test_two_devices_end_where_one_does(which, begin, group_norm, trained, same, close, request):
     recipe = request.getfixturevalue(which)
     (alone,) = trained(begin(network=group_norm, recipe=recipe), devices=1)

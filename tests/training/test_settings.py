@@ -30,7 +30,7 @@ def test_adamw_has_torchs_defaults_but_no_decay():
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ({"momentum": 0.9}, "momentum is no known key; valid: augment, batch_size, loss, optimize"),
+        ({"momentum": 0.9}, "momentum is no known key; valid: augment, batch_size, clip, decayed,"),
         ({"label_smoothing": 0.1}, "label_smoothing is no known key; valid: augment, batch_size"),
         ({"optimizer": {"kind": "adam"}}, "optimizer.kind is 'adam'; did you mean 'adamw'? valid:"),
         ({"optimizer": {"momentum": 0.9}}, "optimizer.kind is missing"),

@@ -59,6 +59,9 @@ def skipped(layers: Sequence[Layer], skip: Sequence[int | str]) -> set[str]:
     known = {label: layer.name for layer in layers for label in (layer.name, layer.index)}
     for label in skip:
         if label not in known:
-            indices = ", ".join(str(layer.index) for layer in layers if layer.index)
-            raise Fault(f"allocation.skip: {label} is no prunable convolution; allowed: {indices}")
+            indices = [str(layer.index) for layer in layers if layer.index]
+            kind, allowed = "convolution", ", ".join(indices)
+            if not indices:
+                kind, allowed = "layer", ", ".join(layer.name for layer in layers)
+            raise Fault(f"allocation.skip: {label} is no prunable {kind}; allowed: {allowed}")
     return {known[label] for label in skip}

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stages.pruning.method import CHANNELS, Units
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def filters(model: nn.Module) -> dict[str, Tensor]:
-    """Return each convolution's weights, [out_channels, ...] by module name, in module order."""
+def filters(model: nn.Module, units: Units = CHANNELS) -> dict[str, Tensor]:
+    """Return the weights of each layer that makes units, [outputs, ...] by module name, in order.
+
+    Of channels these are the convolutions, of neurons and heads the linear layers too, and the
+    weights of q, k and v of torch's attention by the attention's name.
+    """
+    names = weight_names(model, units)
+    return {module: model.get_parameter(name).detach() for module, name in names.items()}
+
+
+def weight_names(model: nn.Module, units: Units = CHANNELS) -> dict[str, str]:
+    """Return the parameter's name of each layer's weights in `filters`, by module name."""
     from torch import nn
 
+    leaves: dict[type[nn.Module], str] = {nn.Conv2d: "weight"}
+    if units != CHANNELS:
+        leaves |= {nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
     return {
-        name: module.weight.detach()
+        name: f"{name}.{leaf}".lstrip(".")
         for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d)
+        for kind, leaf in leaves.items()
+        if isinstance(module, kind) and getattr(module, leaf) is not None
     }
 
 

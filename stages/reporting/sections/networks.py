@@ -18,8 +18,9 @@ from stages.results.files import Results
 from stages.results.records import DenseResult, Network, PrunedResult
 
 MACS = (
-    "MACs are the multiply-accumulates of convolutions and linear layers for one image: one "
-    "multiplication and one addition count as one, and weights that are zero count too."
+    "MACs are the multiply-accumulates of convolutions, linear layers and the two products of an "
+    "attention for one image: one multiplication and one addition count as one, and weights that "
+    "are zero count too."
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -18,6 +18,7 @@ def adamw(
     slots: Mapping[str, list[Tensor]],
     lr: float | Tensor,
     momentum: float | Tensor,
+    decayed: Sequence[int],
     *,
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999,
     eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8,
@@ -34,7 +35,7 @@ def adamw(
     first, second, (updates,) = (slots[s] for s in ("first_moment", "second_moment", "updates"))
     updates += 1
     if weight_decay:
-        torch._foreach_mul_(weights, 1 - lr * weight_decay)
+        torch._foreach_mul_([weights[i] for i in decayed], 1 - lr * weight_decay)
     torch._foreach_mul_(first, momentum)
     torch._foreach_add_(first, torch._foreach_mul(gradients, 1 - momentum))
     torch._foreach_mul_(second, beta2)

@@ -1,9 +1,10 @@
 """The optimizers that `train.recipe.optimizer` can name.
 
-An optimizer is a rule `update(weights, gradients, slots, lr, momentum, *, its own options)`. It
-changes `weights` in place and may use `gradients` as scratch space, both lists of tensors. `slots`
-are the lists of tensors that it keeps from step to step, by name. `lr` and `momentum` are numbers
-or tensors of one number on the device. A new one is such a function in a file of this folder and a
+An optimizer is a rule `update(weights, gradients, slots, lr, momentum, decayed, *, its options)`.
+It changes `weights` in place and may use `gradients` as scratch space, both lists of tensors.
+`slots` are the lists of tensors that it keeps from step to step, by name. `lr` and `momentum` are
+numbers or tensors of one number on the device, `decayed` the places of the weights that weight
+decay is for. A new one is such a function in a file of this folder and a
 line here. The files import torch only inside the rules, so that params.yaml is checked without it.
 """
 

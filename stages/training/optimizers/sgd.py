@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -18,6 +18,7 @@ def sgd(
     slots: Mapping[str, list[Tensor]],
     lr: float | Tensor,
     momentum: float | Tensor,
+    decayed: Sequence[int],
     *,
     nesterov: bool = False,
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,
@@ -31,7 +32,8 @@ def sgd(
 
     velocity = slots["velocity"]
     if weight_decay:
-        torch._foreach_add_(gradients, weights, alpha=weight_decay)
+        large = [weights[i] for i in decayed]
+        torch._foreach_add_([gradients[i] for i in decayed], large, alpha=weight_decay)
     torch._foreach_mul_(velocity, momentum)
     torch._foreach_add_(velocity, gradients)
     if nesterov:
