@@ -18,6 +18,8 @@ FEWEST = 3
 LEAST = 5
 """Replicates from which on there are bands; with fewer, a bootstrap misses too often."""
 DRAWS = 4000
+APART = 0.25
+"""Octaves that a factor must span to be one: sizes that differ by chance are one size."""
 HALF_OCTAVE = 0.5
 """A peak that moves by no more than this, a factor of 1.41, over all that was tried stays put."""
 
@@ -87,7 +89,7 @@ class Slope:
 class Law:
     """log2(best peak) = constant + kept * log2(kept share) + budget * log2(T/E).
 
-    A slope is None where all cells have one value of its factor.
+    A slope is None where the cells hardly differ in its factor.
     """
 
     constant: float
@@ -100,7 +102,7 @@ def best_peak(cell: Cell, confidence: float) -> BestPeak:
     x, n = np.log2(cell.peaks), cell.scores.shape[1]
     value = float(vertex(x, cell.scores.mean(1)))
     low, high = _band(vertex(x, _weights(n) @ cell.scores.T), n, confidence)
-    first, last = float(x[0]), float(x[-1])
+    first, last = float(x[0]) + NO_SPREAD, float(x[-1]) - NO_SPREAD
     return BestPeak(
         value=2.0**value,
         low=2.0**low,
@@ -122,7 +124,7 @@ def peak_law(cells: Sequence[Cell], confidence: float) -> Law | None:
         "kept": np.log2([cell.kept for cell in cells]),
         "budget": np.log2([cell.budget for cell in cells]),
     }
-    factors = {name: values for name, values in factors.items() if np.ptp(values) > 0}
+    factors = {name: values for name, values in factors.items() if np.ptp(values) >= APART}
     design = np.column_stack([np.ones(len(cells)), *factors.values()])
     if not factors or np.linalg.matrix_rank(design) < design.shape[1]:
         return None

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 import pytest
 
 from stages import compare
+from stages.dense.settings import Train
+from stages.pipeline.params import read_yaml
+from stages.presets.preset import DEFAULT
 from stages.reporting.page import SECTIONS, write_tables
 from stages.reporting.page import page as render
 from stages.reporting.sections import answer
@@ -283,7 +286,7 @@ class FakeStage:
         value = self.tree
         for part in key.split("."):
             value = value[part]
-        return kind(**value) if kind is Compare else kind(value)
+        return kind(**value) if kind in (Compare, Train) else kind(value)
 
     def output(self, path):
         return self.folder / path
@@ -296,6 +299,7 @@ def test_the_stage_removes_stale_arms_and_writes_all_that_the_page_links_to(
     tree = {
         "compare": {"baseline": "finetune", "informed": "l1", "random": "random"},
         "prune": {"methods": {"l1": {}, "random": {}}, "iterative": {}},
+        "train": read_yaml(DEFAULT)["train"],
         "latency": {},
         "corruptions": {},
         "retrain": {"schedules": {"finetune": {"curve": "a"}, "onecycle": {"curve": "b"}}},
