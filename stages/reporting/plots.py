@@ -103,10 +103,10 @@ def _legend_rows(names: Sequence[str]) -> int:
     return math.ceil((len(names) + 1) / max(int(WIDTH / column), 1))
 
 
-def label(figure: Figure, x: str, y: str) -> None:
-    """Name the axes that all panels share."""
+def label(figure: Figure, x: str, y: str, head: float = 0.0) -> None:
+    """Name the axes that all panels share, below `head` inches of legend."""
     figure.supxlabel(x, fontsize=SIZE)
-    figure.supylabel(y, fontsize=SIZE)
+    figure.supylabel(y, fontsize=SIZE, y=(1 - head / figure.get_figheight()) / 2)
 
 
 def rows(panel: Axes, names: Sequence[str], labels: bool = True) -> None:

@@ -79,11 +79,12 @@ def figure(report: Report) -> Figure:
     looks = {line: looks[line] for line in report.lines}
     methods = report.results.methods
     with rc_context(RULES):
-        chart, panels = grid(len(methods), 2, 2.8, legend_height(list(looks)), sharex=True)
+        head = legend_height(list(looks))
+        chart, panels = grid(len(methods), 2, 2.8, head, sharex=True)
         for panel, method in zip(panels, methods, strict=True):
             panel.set_title(method)
             _draw(panel, report, method, looks)
-        label(chart, "epochs of retraining", "difference to dense, points")
+        label(chart, "epochs of retraining", "difference to dense, points", head)
         legend(chart, looks)
     return chart
 

@@ -104,7 +104,7 @@ def figure(found: TradeOffs) -> Figure:
                 aside = shift * (index - (len(looks) - 1) / 2)
                 _draw(panel, found, line, look, price, aside)
         stand_on_floor(panels[0], _accuracies(found))
-        label(chart, "", "test accuracy, %")
+        label(chart, "", "test accuracy, %", head)
         legend(chart, looks)
     return chart
 
