@@ -16,7 +16,7 @@ from stages.reporting.style import COLORS, DENSE, PATTERNS, RULES, Look
 from stages.reporting.words import count
 
 LOWEST = 10.0
-"""Points below the best of a line that are still drawn: a collapse at large rates is not."""
+"""Points below the best of its line from which on a collapse does not stretch the axis."""
 
 
 def peaks_figure(report: Report, cells: Sequence[tuple[str, PeakCell]]) -> Figure:

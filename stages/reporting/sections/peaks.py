@@ -56,7 +56,7 @@ def text(found: Peaks) -> str:
     caption = (
         "Mean test accuracy against the peak, a share of the dense run's largest learning rate "
         f"({report.dense_peak:g}). Stars are the best peaks with their bands; what is more than "
-        f"{LOWEST:g} points below a panel's best is not drawn."
+        f"{LOWEST:g} points below the best of its line may be off the axis."
     )
     blocks = [caption]
     for study in found.studies:
