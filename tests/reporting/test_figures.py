@@ -186,16 +186,21 @@ def figures(tmp_path_factory):
     """Every figure there is, laid out, of a study whose names are as long as they may well be."""
     methods = ["l1", "random", "taylor"]
     schedules = ["finetune", "scaled", "onecycle", "onecycle_low_peak", "onecycle_high_momentum"]
+    schedules += ["adaptive_linear"]
     folder = write_study(tmp_path_factory.mktemp("study"), methods, schedules)
     count_images(folder)
     for method, macs in zip(methods, (9e7, 6e7, 3e7), strict=True):
-        for name, epochs in zip(schedules, (72, 72, 72, 40, 72), strict=True):
+        for name, epochs in zip(schedules, (72, 72, 72, 40, 72, 72), strict=True):
             size = {"parameters": int(macs) // 120, "macs": macs}
             change(folder, method, name, epochs=epochs, training_macs=epochs * macs, **size)
+        pruned = folder / "pruned" / f"{method}.json"
+        pruned.write_text(pruned.read_text().replace("735712", str(int(macs) // 120)))
     entries = {name: {"curve": name} for name in schedules}
     entries["onecycle_low_peak"] = {**entries["onecycle"], "epochs": 40}
+    for name, peak in (("onecycle_high_momentum", 0.2), ("adaptive_linear", 0.4)):
+        entries[name] = {**entries["onecycle"], "max_lr": peak}
     path = ["finetune", "scaled", "onecycle"]
-    found = draw(report_of(folder, methods, schedules, entries, path=path))
+    found = draw(report_of(folder, methods, schedules, entries, dense_peak=0.1, path=path))
     for figure in found.values():
         settle(figure)
     return found
@@ -261,6 +266,6 @@ def test_letters_of_the_map_stand_out_from_their_cells(figures):
     figure = figures["heat"]
     (panel,) = figure.axes
     cells = [to_hex(color) for color in panel.collections[0].get_facecolors()]
-    assert len(cells) == len(panel.texts) == 3 * 5
+    assert len(cells) == len(panel.texts) == 3 * 6
     for text, cell in zip(panel.texts, cells, strict=True):
         assert contrast(to_hex(text.get_color()), cell) >= 4.5
