@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from stages.dense.settings import Train
 from stages.pipeline.command import command_line
 from stages.pipeline.files import write_json, write_text
 from stages.pipeline.guard import guarded
@@ -37,7 +38,8 @@ def main() -> None:
         schedules = stage.read("retrain.schedules", dict)
         results = read_results(REPORTS, {**once, **in_rounds}, schedules)
         timed, corrupted = (list(stage.read(key, dict)) for key in ("latency", "corruptions"))
-        report = report_of(results, stage.read("compare", Compare), schedules)
+        compare, train = stage.read("compare", Compare), stage.read("train", Train)
+        report = report_of(results, compare, schedules, train)
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)

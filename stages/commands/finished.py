@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from stages.commands.places import REPORTS
+from stages.dense.settings import Train
 from stages.pipeline.made import check_made
 from stages.pipeline.params import PARAMS, lookup, parse, read_yaml
 from stages.reporting.report import Report, report_of
@@ -22,8 +23,9 @@ def finished_report() -> Report:
     methods = {**lookup(tree, "prune.methods"), **lookup(tree, "prune.iterative")}
     schedules = lookup(tree, "retrain.schedules")
     compare: Compare = parse(Compare, lookup(tree, "compare"), "compare", PARAMS)
+    train: Train = parse(Train, lookup(tree, "train"), "train", PARAMS)
     results = read_results(REPORTS, methods, schedules)
     asked = [sys.executable, "-m", "dvc", "status", "--quiet"]
     if subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode:
         print("the results are not those of params.yaml as it is; `dvc repro`", file=sys.stderr)
-    return report_of(results, compare, schedules)
+    return report_of(results, compare, schedules, train)

@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.reporting.measures import dense_test, last_test, pruned_test
-from stages.reporting.plots import interval, limit, lr_axis, replicate_dots, rows, sampled, styles
+from stages.reporting.plots import (
+    beyond,
+    floor,
+    interval,
+    limit,
+    lr_axis,
+    replicate_dots,
+    rows,
+    sampled,
+    styles,
+)
 from stages.reporting.report import Report
 from stages.reporting.style import DENSE, GREY, INK, PRUNED, RULES, WIDTH, Look
 from stages.reporting.tables import diverged
@@ -25,7 +35,8 @@ def arms_figure(report: Report) -> Figure:
     Left: the learning rate over the arm's own run, all on one scale. Middle: each replicate, the
     mean and its interval; dense and pruned accuracy as lines and in the title. Right: the
     difference to the baseline arm of the same method, with its interval. Intervals that would dwarf
-    the data are cut at the edge of the panel.
+    the data are cut at the edge of the panel, and so are arms far below all others, with their
+    numbers there.
     """
     results, looks = report.results, styles(report)
     axis = lr_axis([sampled(arm) for arm in results.arms.values()])
@@ -58,7 +69,10 @@ def _panels(arms: Sequence[int]) -> tuple[Figure, np.ndarray]:
 
 
 def _limit_both(left: Axes, right: Axes, report: Report) -> None:
-    arms = report.results.arms.values()
+    every = report.results.arms.values()
+    means = [_mean(report, arm).mean for arm in every]
+    lowest = floor(means)
+    arms = [a for a, mean in zip(every, means, strict=True) if lowest is None or mean >= lowest]
     dense = float(dense_test(report.results.dense).mean())
     limit(left, [((*last_test(arm), dense), _mean(report, arm)) for arm in arms])
     differences = [v for arm in arms if (v := report.to_baseline(arm)) and v.known]
@@ -96,6 +110,7 @@ def _accuracies(
             panel.text(0.01, position, diverged(arm), **NOTE, transform=panel.get_yaxis_transform())
             continue
         panel.plot(mean.mean, position, marker="|", markersize=9, markeredgewidth=2, color=color)
+        beyond(panel, position, mean.mean)
 
 
 def _references(panel: Axes, report: Report, method: str) -> None:
@@ -121,6 +136,7 @@ def _differences(
             continue
         interval(panel, position, difference, color)
         panel.plot(difference.mean, position, marker="o", markersize=4.5, color=color)
+        beyond(panel, position, difference.mean)
 
 
 def _mean(report: Report, arm: ArmResult) -> Estimate:

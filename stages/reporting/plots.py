@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stages.reporting.report import Report
-from stages.reporting.style import DENSE, PAPER, SIZE, WIDTH, Look, looks
+from stages.reporting.style import DENSE, GREY, PAPER, SIZE, WIDTH, Look, looks
+from stages.reporting.words import true_minus
 from stages.results.records import ArmResult
 from stages.statistics.estimates import Estimate
 
@@ -102,10 +103,10 @@ def _legend_rows(names: Sequence[str]) -> int:
     return math.ceil((len(names) + 1) / max(int(WIDTH / column), 1))
 
 
-def label(figure: Figure, x: str, y: str) -> None:
-    """Name the axes that all panels share."""
+def label(figure: Figure, x: str, y: str, head: float = 0.0) -> None:
+    """Name the axes that all panels share, below `head` inches of legend."""
     figure.supxlabel(x, fontsize=SIZE)
-    figure.supylabel(y, fontsize=SIZE)
+    figure.supylabel(y, fontsize=SIZE, y=(1 - head / figure.get_figheight()) / 2)
 
 
 def rows(panel: Axes, names: Sequence[str], labels: bool = True) -> None:
@@ -116,6 +117,40 @@ def rows(panel: Axes, names: Sequence[str], labels: bool = True) -> None:
     panel.grid(visible=False, axis="y")
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
+
+
+def floor(values: Iterable[float]) -> float | None:
+    """Return the lowest value that an axis shows where it cuts lower ones off; None for no cut.
+
+    Up to one in eight is cut, as few as it takes, where that leaves a quarter of the axis or less:
+    else what fails would hide how all others differ.
+    """
+    order = sorted(value for value in values if not math.isnan(value))
+    for cut in range(1, len(order) // 8 + 1):
+        if 4 * (order[-1] - order[cut]) < order[-1] - order[0]:
+            return order[cut]
+    return None
+
+
+def cut_note(values: Iterable[float]) -> str:
+    """Say that what lies far below is off the axis, where it is; begins with a space."""
+    return "" if floor(values) is None else " What lies far below all others is off the axis."
+
+
+def stand_on_floor(panel: Axes, values: Iterable[float]) -> None:
+    """Begin a vertical axis below its `floor`, where it has one."""
+    if (lowest := floor(values)) is not None:
+        high = panel.dataLim.y1
+        room = 0.1 * (high - lowest)
+        panel.set_ylim(lowest - room, high + room)
+
+
+def beyond(panel: Axes, position: int, value: float) -> None:
+    """Write the value of a row at the edge that it is cut off by."""
+    if value < panel.get_xlim()[0]:
+        place = panel.get_yaxis_transform()
+        said = true_minus(f"{value:.1f}")
+        panel.text(0.03, position, said, va="center", color=GREY, transform=place)
 
 
 def interval(panel: Axes, position: int, value: Estimate, color: str) -> None:

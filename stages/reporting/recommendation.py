@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stages.reporting.measures import last_test
+from stages.reporting.peaks import PeakCell, peaks_around
 from stages.reporting.report import Report
 from stages.results.records import ArmResult
 from stages.statistics.contests import Contest
@@ -36,7 +37,7 @@ class Recommendation:
     interval for new test images; `constant` the best other arm of a constant learning rate, if
     there is one. `shorter` is an arm of a shorter budget that is not shown to be worse, `cheapest`
     the arm of least training cost that is shown to lose less than `max_drop` points to `best`, if
-    that costs more.
+    that costs more. `peaks` are the peaks of the best arm's curve, where several were tried.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Recommendation:
     shorter: ArmResult | None
     cheapest: ArmResult | None
     max_drop: float
+    peaks: PeakCell | None
 
 
 def recommend(
@@ -86,6 +88,7 @@ def recommend(
         shorter=_shorter(report, arms, top),
         cheapest=_cheapest(report, arms, top, drop),
         max_drop=drop,
+        peaks=peaks_around(report, top),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stages.dense.settings import Train
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse
 from stages.reporting.looks import Look, look_at
@@ -43,13 +44,15 @@ class Report:
     """The results of a study and how to compare them; a Fault when `settings` names no arm of it.
 
     `schedules` are the entries of params.yaml, by name. At a `look` of a study that grows,
-    `settings.confidence` is that of this look (see `report_of`).
+    `settings.confidence` is that of this look (see `report_of`). `dense_peak` is the dense run's
+    largest learning rate, None where that is not known.
     """
 
     results: Results
     settings: Compare
     schedules: Mapping[str, Mapping[str, Any]]
     look: Look | None = None
+    dense_peak: float | None = None
 
     def __post_init__(self) -> None:
         known = {"methods": self.results.methods, "schedules": self.results.schedules}
@@ -188,16 +191,21 @@ class Report:
 
 
 def report_of(
-    results: Results, settings: Compare, schedules: Mapping[str, Mapping[str, Any]]
+    results: Results,
+    settings: Compare,
+    schedules: Mapping[str, Mapping[str, Any]],
+    train: Train | None = None,
 ) -> Report:
     """Return the report of a study, judged at the look of its replicates where looks are planned.
 
     All intervals and verdicts have that look's levels, so that page, tables and commands agree.
+    `train` says what the dense run's largest learning rate was.
     """
     look = look_at(settings, min(len(arm.seeds) for arm in results.arms.values()))
     if look:
         settings = settings.model_copy(update={"confidence": 1 - look.levels.difference})
-    return Report(results, settings, schedules, look)
+    steps = next(iter(results.arms.values())).steps_per_epoch
+    return Report(results, settings, schedules, look, train.rates(steps).max if train else None)
 
 
 @dataclass(frozen=True)

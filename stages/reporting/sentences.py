@@ -4,6 +4,7 @@ import math
 
 from stages.reporting.cautions import close_call, close_win, crossed
 from stages.reporting.measures import training_cost
+from stages.reporting.peaks import PeakCell, in_words
 from stages.reporting.recommendation import Constant, Recommendation
 from stages.reporting.report import Report
 from stages.reporting.tables import with_interval
@@ -18,6 +19,8 @@ from stages.statistics.power import MOST, POWER, difference_power, replicates_ne
 def sentences(report: Report, found: Recommendation) -> list[str]:
     """Say it: what to use, what the baseline loses, what it costs, what more replicates give."""
     said = [_use(report, found)]
+    if found.peaks is not None:
+        said.append(_peak(report, found.peaks))
     if found.gain is not None:
         said.append(_loses(report, found))
     if found.constant is not None:
@@ -100,6 +103,16 @@ def _loses(report: Report, found: Recommendation) -> str:
             return f"The {name} is better: the loss is {lost} points{mixed}."
     why = f", as {AGREE}" if found.gain.coincides else ""
     return f"Whether the {name} loses anything is undecided ({lost} points){why}{mixed}."
+
+
+def _peak(report: Report, found: PeakCell) -> str:
+    """Say where the best peak of the arm's curve is."""
+    assert report.dense_peak is not None
+    return (
+        "The best peak of its curve, for this size and budget, is "
+        f"{in_words(found.best)} of the dense run's largest learning rate, "
+        f"{in_words(found.best, report.dense_peak)}."
+    )
 
 
 def _semicolon(text: str) -> str:

@@ -1,17 +1,19 @@
 """Studies with chosen accuracies, and reports of them."""
 
 import json
+from dataclasses import replace
 
 from stages.reporting.report import report_of as reported
 from stages.reporting.settings import Compare
 from stages.results.files import read_results
 
 
-def report_of(folder, methods, schedules, entries=None, **settings):
+def report_of(folder, methods, schedules, entries=None, dense_peak=None, **settings):
     """Return the report of a study; `entries` are the schedules' settings in params.yaml."""
     names = {"baseline": schedules[0], "informed": methods[0], "random": methods[-1]}
     entries = entries or {name: {"curve": name} for name in schedules}
-    return reported(read_results(folder, methods, schedules), Compare(**names | settings), entries)
+    results = read_results(folder, methods, schedules)
+    return replace(reported(results, Compare(**names | settings), entries), dense_peak=dense_peak)
 
 
 def change(folder, method, schedule, test=None, validation=None, **changes):

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from stages.reporting.page import SECTIONS, write_figures
-from stages.reporting.plots import SampledCurve, sampled
+from stages.reporting.plots import SampledCurve, floor, sampled
 from stages.reporting.sections.learning_rates import lr_figure
 from stages.reporting.style import COLORS, DARK, WIDTH, contrast, looks, settle, svg
 from tests.reporting.helpers import change, count_images, report_of
@@ -53,6 +53,38 @@ def test_dots_show_every_replicate(make_study):
     runs = report.results.arms["l1", "finetune"].replicates
     accuracies = [100 * run.last.test["accuracy"] for run in runs]
     assert any(len(xs) == 4 and np.allclose(xs, accuracies) for xs in drawn)
+
+
+NEAR = [93.0, 95.0, 96.0, 96.2, 96.4, 96.6, 96.8]
+
+
+@pytest.mark.parametrize(
+    ("values", "lowest"),
+    [
+        ([*NEAR, 41.0], 93.0),  # 3.8 points of 55.8 are left
+        ([*NEAR, 81.5], 93.0),  # 3.8 of 15.3, just below a quarter
+        ([*NEAR, 81.7], None),  # 3.8 of 15.1
+        ([*NEAR, 41.0, 34.0], None),  # two of nine are too many
+        ([*NEAR, *NEAR, 41.0, 34.0], 93.0),
+        (NEAR, None),  # one of seven is too many
+        ([*NEAR, 41.0, np.nan], 93.0),
+        ([], None),
+    ],
+)
+def test_an_axis_begins_above_what_fails(values, lowest):
+    assert floor(values) == lowest
+
+
+def test_an_arm_far_below_is_a_number_at_the_edge(make_study, monkeypatch):
+    schedules = [*list(SCHEDULES)[:8], "cosine"]
+    folder = make_study(["l1"], schedules)
+    change(folder, "l1", "cosine", test=[0.3, 0.31, 0.32])
+    figures = draw(report_of(folder, ["l1"], schedules))
+    texts = [text.get_text() for text in figures["arms"].axes[1].texts]
+    assert texts == ["31.0"]
+    assert figures["arms"].axes[1].get_xlim()[0] > 80
+    (difference,) = (t.get_text() for t in figures["arms"].axes[2].texts if "−" in t.get_text())
+    assert float(difference.replace("−", "-")) == pytest.approx(31 - 92.7, abs=1)
 
 
 def test_every_row_has_its_curve_on_one_scale(make_study):
@@ -154,19 +186,24 @@ def figures(tmp_path_factory):
     """Every figure there is, laid out, of a study whose names are as long as they may well be."""
     methods = ["l1", "random", "taylor"]
     schedules = ["finetune", "scaled", "onecycle", "onecycle_low_peak", "onecycle_high_momentum"]
+    schedules += ["adaptive_linear", "linear"]
     folder = write_study(tmp_path_factory.mktemp("study"), methods, schedules)
     count_images(folder)
     for method, macs in zip(methods, (9e7, 6e7, 3e7), strict=True):
-        for name, epochs in zip(schedules, (72, 72, 72, 40, 72), strict=True):
+        for name, epochs in zip(schedules, (72, 72, 72, 40, 72, 72, 72), strict=True):
             size = {"parameters": int(macs) // 120, "macs": macs}
             change(folder, method, name, epochs=epochs, training_macs=epochs * macs, **size)
+        pruned = folder / "pruned" / f"{method}.json"
+        pruned.write_text(pruned.read_text().replace("735712", str(int(macs) // 120)))
     entries = {name: {"curve": name} for name in schedules}
     entries["onecycle_low_peak"] = {**entries["onecycle"], "epochs": 40}
+    for name, peak in (("linear", 0.2), ("adaptive_linear", 0.4)):
+        entries[name] = {**entries["onecycle"], "max_lr": peak}
     cross = ["finetune", "onecycle", "scaled", "onecycle_high_momentum"]
     for low, high in zip(cross[:2], cross[2:], strict=True):
         entries[high] = {**entries[low], "label_smoothing": 0.1}
-    path = ["finetune", "scaled", "onecycle"]
-    found = draw(report_of(folder, methods, schedules, entries, path=path, factorial=cross))
+    settings = {"path": ["finetune", "scaled", "onecycle"], "factorial": cross}
+    found = draw(report_of(folder, methods, schedules, entries, dense_peak=0.1, **settings))
     for figure in found.values():
         settle(figure)
     return found
@@ -232,6 +269,6 @@ def test_letters_of_the_map_stand_out_from_their_cells(figures):
     figure = figures["heat"]
     (panel,) = figure.axes
     cells = [to_hex(color) for color in panel.collections[0].get_facecolors()]
-    assert len(cells) == len(panel.texts) == 3 * 5
+    assert len(cells) == len(panel.texts) == 3 * 7
     for text, cell in zip(panel.texts, cells, strict=True):
         assert contrast(to_hex(text.get_color()), cell) >= 4.5

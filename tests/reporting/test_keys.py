@@ -150,8 +150,8 @@ def test_the_options_that_two_arms_differ_in(first, second, told):
 
 
 def test_a_curve_that_is_not_known_any_more_has_the_options_of_its_entry():
-    old = {"curve": "forgotten", "peak": 0.1}
-    assert options_changed(keys(old), keys({**old, "peak": 0.2})) == [("curve", "peak")]
+    old = {"curve": "forgotten", "summit": 0.1}
+    assert options_changed(keys(old), keys({**old, "summit": 0.2})) == [("curve", "summit")]
 
 
 METHODS, SCHEDULES = ["l1", "random"], ["finetune", "weight_rewind"]

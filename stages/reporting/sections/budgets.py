@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.reporting.measures import last_test
-from stages.reporting.plots import grid, label, legend, legend_height, styles
+from stages.reporting.plots import (
+    cut_note,
+    grid,
+    label,
+    legend,
+    legend_height,
+    stand_on_floor,
+    styles,
+)
 from stages.reporting.report import Report, Section
 from stages.reporting.style import DENSE, RULES, Look
 from stages.reporting.tables import (
@@ -35,7 +43,7 @@ def text(report: Report) -> str:
     """Every method's differences to the dense network, schedules down, budgets across."""
     caption = (
         "Schedules that differ in epochs alone are joined; bars are intervals, points are set "
-        "apart sideways."
+        f"apart sideways.{cut_note(_to_dense(report))}"
     )
     note = (
         "Each cell holds the paired difference to the dense network in points with its "
@@ -71,11 +79,12 @@ def figure(report: Report) -> Figure:
     looks = {line: looks[line] for line in report.lines}
     methods = report.results.methods
     with rc_context(RULES):
-        chart, panels = grid(len(methods), 2, 2.8, legend_height(list(looks)), sharex=True)
+        head = legend_height(list(looks))
+        chart, panels = grid(len(methods), 2, 2.8, head, sharex=True)
         for panel, method in zip(panels, methods, strict=True):
             panel.set_title(method)
             _draw(panel, report, method, looks)
-        label(chart, "epochs of retraining", "difference to dense, points")
+        label(chart, "epochs of retraining", "difference to dense, points", head)
         legend(chart, looks)
     return chart
 
@@ -109,7 +118,14 @@ def _draw(panel: Axes, report: Report, method: str, looks: Mapping[str, Look]) -
         points = {arm.epochs: report.to_dense(arm) for arm in _arms(report, method, line)}
         _line(panel, points, look, shift * (index - (len(looks) - 1) / 2))
     panel.axhline(0, **DENSE)
+    stand_on_floor(panel, _to_dense(report, method))
     panel.set_xticks(ticks[:: math.ceil(len(ticks) / MOST_TICKS)])
+
+
+def _to_dense(report: Report, method: str | None = None) -> list[float]:
+    """Return the differences to the dense network of a method's arms, or of all."""
+    arms = report.results.of(method) if method else report.results.arms.values()
+    return [report.to_dense(arm).mean for arm in arms]
 
 
 def _line(panel: Axes, points: Mapping[float, Estimate], look: Look, shift: float) -> None:

@@ -51,7 +51,8 @@ def figure(report: Report) -> Figure:
     lengths = {arm.last_epochs for group in arms.values() for arm in group}
     relative = len(lengths) > 1
     with rc_context(RULES):
-        chart, panels = grid(len(arms), 2, 2.6, legend_height(list(looks)), sharex=True)
+        head = legend_height(list(looks))
+        chart, panels = grid(len(arms), 2, 2.6, head, sharex=True)
         for panel, (method, group) in zip(panels, arms.items(), strict=True):
             panel.set_title(method)
             for arm in group:
@@ -65,7 +66,7 @@ def figure(report: Report) -> Figure:
             finished = [accuracies(arm) for arm in group if not arm.diverged]
             panel.set_ylim(*_late_window(finished, dense))
         axis = "training done, % of the arm's own epochs" if relative else "epoch of retraining"
-        label(chart, axis, "test accuracy, %")
+        label(chart, axis, "test accuracy, %", head)
         legend(chart, looks)
     return chart
 

@@ -16,7 +16,15 @@ from stages.reporting.measures import (
     parameters_kept,
     total_cost,
 )
-from stages.reporting.plots import grid, label, legend, legend_height, styles
+from stages.reporting.plots import (
+    cut_note,
+    grid,
+    label,
+    legend,
+    legend_height,
+    stand_on_floor,
+    styles,
+)
 from stages.reporting.report import Report, Section
 from stages.reporting.style import DENSE, RULES, Look
 from stages.reporting.tables import mean_columns
@@ -58,6 +66,7 @@ def text(found: TradeOffs) -> str:
     return (
         "Each point is an arm, in the colour of its schedule, with its interval; training MACs are "
         f"those of the dense run and the retraining together. Points are set apart sideways.{lines}"
+        f"{cut_note(_accuracies(found))}"
     )
 
 
@@ -94,9 +103,14 @@ def figure(found: TradeOffs) -> Figure:
             for index, (line, look) in enumerate(looks.items()):
                 aside = shift * (index - (len(looks) - 1) / 2)
                 _draw(panel, found, line, look, price, aside)
-        label(chart, "", "test accuracy, %")
+        stand_on_floor(panels[0], _accuracies(found))
+        label(chart, "", "test accuracy, %", head)
         legend(chart, looks)
     return chart
+
+
+def _accuracies(found: TradeOffs) -> list[float]:
+    return [float(last_test(arm).mean()) for arm in found.arms]
 
 
 def _spread(report: Report, arms: list[ArmResult], price: Price) -> float:
