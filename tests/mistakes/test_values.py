@@ -334,6 +334,7 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, restart: never, start: fresh}": "start is 'fresh'; with restart: never",
         "{curve: adaptive_linear, restart: never}": "restart is 'never'; adaptive_linear follows",
         "{curve: onecycle, restart: never, average: {kind: ema}}": "average: with restart: never",
+        "{curve: onecycle, restart: never, trainable: masked_lora}": "trainable has masked_lora, ",
         "{curve: onecycle, epochs: {total: 0}}": f"epochs.total is 0; {at_least(1)}",
         "{curve: onecycle, epochs: {}}": "epochs.total is missing; it has no default",
         "{curve: onecycle, epochs: {totl: 8}}": "totl is no known key; did you mean 'total'?",

@@ -47,6 +47,20 @@ def test_a_soup_has_the_rates_of_all_its_members_in_turn():
     assert (found.rates.epochs, found.epochs, one.epochs) == (3 * EPOCHS, 3 * EPOCHS, EPOCHS)
 
 
+def test_the_members_of_a_soup_share_the_epochs_of_each_round():
+    """Two members in rounds of 2 and 3 epochs train for 4 and 6, each round at the same factors."""
+    soup = {"kind": "soup", "members": 2, "vary": {"peak": 2.0}}
+    found = plan(
+        replace(PRUNING, rounds=2), curve="constant", lr=0.1, epochs={"total": 5}, average=soup
+    )
+    rounds = [found.of_round(number) for number in (1, 2)]
+    assert [each.epochs for each in rounds] == [4, 6]
+    for each in rounds:
+        half = len(each.lr) // 2
+        assert each.lr[:half] == pytest.approx(0.05)
+        assert each.lr[half:] == pytest.approx(0.2)
+
+
 def test_a_soup_rewinds_by_the_epochs_of_a_member():
     found = plan(curve="replay", start="rewound", average={"kind": "soup", "members": 2})
     assert (found.rewound_epoch, found.rates.epochs) == (6, 2 * EPOCHS)
