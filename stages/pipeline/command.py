@@ -78,5 +78,5 @@ def _wrong(error: Any, app: typer.Typer) -> str:
         options = [name for each in typer.main.get_command(app).params for name in each.opts]
         if unknown not in options:
             known = [name for name in options if name.startswith("-")]
-            return f"no option {unknown}; {nearest(unknown, [*known, '--help'])}"
+            return f"no option {unknown}; {nearest(unknown, known or ['--help'])}"
     return " ".join(error.format_message().split()).rstrip(".")
