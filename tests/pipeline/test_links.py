@@ -75,7 +75,9 @@ def test_what_is_damaged_through_a_link_is_mended_by_a_forced_run(project):
     assert intact(project)
 
 
-@pytest.mark.parametrize("name", ["study", "changed", "iterated"])
+@pytest.mark.parametrize(
+    "name", ["study", "changed", pytest.param("iterated", marks=pytest.mark.slow)]
+)
 def test_the_cache_is_as_it_was_written(name, request):
     found = request.getfixturevalue(name)
     assert intact(found.project)
