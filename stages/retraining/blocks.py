@@ -38,7 +38,7 @@ def blocks(network: nn.Module, images: Tensor) -> list[str]:
     handles = [child.register_forward_hook(partial(called, name)) for name, child in own.items()]
     try:
         with torch.no_grad():
-            network(images[:2])
+            network(images[:2].clone())
     finally:
         for handle in handles:
             handle.remove()
@@ -59,19 +59,23 @@ def without_blocks(network: nn.Module, arms: Iterable[str], shape: Sequence[int]
 
 
 def seen(network: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a block takes and gives, [images, ...] each, where these images pass."""
-    calls: list[tuple[Tensor, Tensor]] = []
+    """Return what a block takes and gives, [images, ...] each, where these images pass.
 
-    def called(module: nn.Module, given: Any, output: Tensor) -> None:
-        calls.append((given[0], output))
-
-    handle = network.get_submodule(name).register_forward_hook(called)
+    Copies, since the block itself or what comes after it may work in place.
+    """
+    taken: list[Tensor] = []
+    outputs: list[Tensor] = []
+    block = network.get_submodule(name)
+    handles = (
+        block.register_forward_pre_hook(lambda _, given: taken.append(given[0].clone())),
+        block.register_forward_hook(lambda _, given, output: outputs.append(output.clone())),
+    )
     with torch.no_grad():
         for batch in parts(images):
-            network(batch)
-    handle.remove()
-    given, outputs = zip(*calls, strict=True)
-    return torch.cat(given), torch.cat(outputs)
+            network(batch.clone())
+    for handle in handles:
+        handle.remove()
+    return torch.cat(taken), torch.cat(outputs)
 
 
 def marked(dense: nn.Module, kept: Kept) -> nn.Module:

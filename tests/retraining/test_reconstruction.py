@@ -145,6 +145,41 @@ def test_channels_of_a_block_are_those_that_a_silenced_network_keeps(spec):
     assert smaller > 0
 
 
+class Activated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act, self.conv = nn.SiLU(inplace=True), nn.Conv2d(4, 4, 3)
+
+    def forward(self, x):
+        return self.conv(self.act(x))
+
+
+class InPlace(nn.Module):
+    """Overwrites what bn1 gave, as torchvision's ResNets do, and what block takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.block, self.fc = Activated(), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = torch.relu_(self.bn1(self.conv1(x))) - 0.5
+        return self.fc(self.block(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("inputs", ["sparse", "dense"])
+def test_what_a_network_overwrites_in_place_is_seen_as_it_was(inputs):
+    torch.manual_seed(0)
+    dense, given = InPlace().eval(), images(16)
+    ours = copy.deepcopy(dense)
+    bn1, settings = dense.conv1(given), LITTLE.model_copy(update={"inputs": inputs})
+    assert torch.equal(seen(dense, "bn1", given)[1], dense.bn1(bn1))
+    assert torch.equal(seen(dense, "block", given)[0], torch.relu(dense.bn1(bn1)) - 0.5)
+    losses = reconstruct(Pair(ours, dense, {}, {}), given, settings, chance())
+    assert set(losses.values()) == {(0.0, 0.0)}
+    assert all(torch.equal(t, dense.state_dict()[name]) for name, t in ours.state_dict().items())
+
+
 def test_the_same_draw_gives_the_same_bits_and_labels_take_no_part(data):
     def weights(seed, data):
         network = nn.Sequential(nn.Flatten(), nn.Linear(36, 3, bias=False))
