@@ -91,6 +91,8 @@ def _again(what: str) -> str:
 REPAIRS = {
     "batchnorm": "estimates the statistics of BatchNorm anew before training: that counts in the "
     "first epochs alone, and the weights that it trains are those of an arm without, to the bit",
+    "batchnorm for blocks": "estimates the statistics of BatchNorm anew before its blocks are "
+    "trained, to which these statistics count: the weights are others than those of an arm without",
     "variance": "matches the variances of channels to the dense network's before training. The "
     "last layer, and those that only BatchNorm reads, stay as they are: where the network has no "
     "others, this too estimates statistics and changes no weight",
@@ -101,8 +103,10 @@ def repairs(report: Report) -> str:
     """Say of arms that are repaired before training what that can change; else nothing."""
     found: dict[str, list[str]] = {}
     for name in report.results.schedules:
-        if repair := report.technique(name).get("repair"):
-            found.setdefault(repair, []).append(code(name))
+        technique = report.technique(name)
+        if repair := technique.get("repair"):
+            blocks = repair == "batchnorm" and "objective" in technique
+            found.setdefault(f"{repair} for blocks" if blocks else repair, []).append(code(name))
     return " ".join(f"{listed(names)} {REPAIRS[repair]}." for repair, names in found.items())
 
 

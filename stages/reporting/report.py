@@ -184,8 +184,11 @@ class Report:
         """Hold the arms of one method and budget against each other."""
         alike: dict[object, list[str]] = {}
         for arm in arms:
-            technique = json.dumps(self.technique(arm.schedule), sort_keys=True)
-            alike.setdefault((arm.start, arm.points, technique), []).append(arm.schedule)
+            technique = self.technique(arm.schedule)
+            if arm.rounds == 1:
+                technique.pop("restart", None)  # of one round there is nothing to restart
+            keys = json.dumps(technique, sort_keys=True)
+            alike.setdefault((arm.start, arm.points, keys), []).append(arm.schedule)
         scores = {arm.schedule: last_test(arm) for arm in arms}
         return contest(scores, self.settings.confidence, alike.values())
 

@@ -174,7 +174,7 @@ class ArmResult(Network):
     """`reports/arms/<method>/<schedule>.json`: one arm.
 
     `epochs` are those of each of `rounds`, their mean where these share a budget that does not
-    divide by their number: the last ones then have one more. `training_macs` are the forward MACs
+    divide by their number: the last ones then have more. `training_macs` are the forward MACs
     per training image, summed over epochs and rounds, as they are where nothing diverges. They
     stand for a step, which costs about three times that; so of a teacher, which goes forward alone,
     they have a third. What an objective before the first step costs is among them.
@@ -202,8 +202,9 @@ class ArmResult(Network):
 
     @property
     def last_epochs(self) -> int:
-        """The epochs of the last round, which are those of its history."""
-        return ceil(self.epochs)
+        """The epochs of the last round: those of its history, where a replicate finished it."""
+        histories = [r.history for r in self.replicates] + [r.history for r in self.diverged]
+        return max(ceil(self.epochs), *(len(each.test_accuracy) for each in histories))
 
     @property
     def seeds(self) -> list[int]:

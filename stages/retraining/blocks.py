@@ -1,7 +1,7 @@
 """The blocks of a network: in which order images pass them, what each takes and gives."""
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ from stages.pipeline.fault import Fault
 
 IMAGES = 128
 """Images in one forward pass."""
+LISTS = (nn.Sequential, nn.ModuleList)
+"""Modules that stand for those in them; a class derived from one is a module of its own."""
 
 
 def parts(whole: Tensor, size: int = IMAGES) -> Iterator[Tensor]:
@@ -25,28 +27,32 @@ def parts(whole: Tensor, size: int = IMAGES) -> Iterator[Tensor]:
 def blocks(network: nn.Module, images: Tensor) -> list[str]:
     """Return the network's own modules that have parameters, in the order of their calls.
 
-    A Fault where one is not called once, with one tensor that gives one.
+    A Sequential or a ModuleList stands for its modules, to any depth. A Fault where one is not
+    called once, with one tensor that gives one; a Sequential of such is a block as a whole.
     """
     calls: list[str] = []
+    odd: set[str] = set()
 
     def called(name: str, module: nn.Module, given: Any, output: Any) -> None:
         calls.append(name)
         if len(given) != 1 or not all(isinstance(each, Tensor) for each in (*given, output)):
-            raise Fault(f"objective: the block {name} does not take one tensor and give one")
+            odd.add(name)
 
-    own = {name: child for name, child in network.named_children() if _has_parameters(child)}
-    handles = [child.register_forward_hook(partial(called, name)) for name, child in own.items()]
+    handles = [m.register_forward_hook(partial(called, n)) for n, m in network.named_modules()]
     try:
         with torch.no_grad():
-            network(images[:2])
+            network(images[:2].clone())
     finally:
         for handle in handles:
             handle.remove()
-    for name in own:
+    found = _units(network, "", lambda name: name not in odd and calls.count(name) == 1)
+    for name in found:
+        if name in odd:
+            raise Fault(f"objective: the block {name} does not take one tensor and give one")
         if calls.count(name) != 1:
             times = f"{calls.count(name)} times in a forward pass"
             raise Fault(f"objective: the block {name} is called {times}; it should be once")
-    return calls
+    return sorted(found, key=calls.index)
 
 
 def without_blocks(network: nn.Module, arms: Iterable[str], shape: Sequence[int]) -> Iterator[str]:
@@ -59,19 +65,23 @@ def without_blocks(network: nn.Module, arms: Iterable[str], shape: Sequence[int]
 
 
 def seen(network: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a block takes and gives, [images, ...] each, where these images pass."""
-    calls: list[tuple[Tensor, Tensor]] = []
+    """Return what a block takes and gives, [images, ...] each, where these images pass.
 
-    def called(module: nn.Module, given: Any, output: Tensor) -> None:
-        calls.append((given[0], output))
-
-    handle = network.get_submodule(name).register_forward_hook(called)
+    Copies, since the block itself or what comes after it may work in place.
+    """
+    taken: list[Tensor] = []
+    outputs: list[Tensor] = []
+    block = network.get_submodule(name)
+    handles = (
+        block.register_forward_pre_hook(lambda _, given: taken.append(given[0].clone())),
+        block.register_forward_hook(lambda _, given, output: outputs.append(output.clone())),
+    )
     with torch.no_grad():
         for batch in parts(images):
-            network(batch)
-    handle.remove()
-    given, outputs = zip(*calls, strict=True)
-    return torch.cat(given), torch.cat(outputs)
+            network(batch.clone())
+    for handle in handles:
+        handle.remove()
+    return torch.cat(taken), torch.cat(outputs)
 
 
 def marked(dense: nn.Module, kept: Kept) -> nn.Module:
@@ -116,6 +126,17 @@ def _mark(index: np.ndarray | None, module: nn.Module, given: Any, output: Any) 
     axis = output.ndim - 1 if isinstance(module, nn.Linear | nn.LayerNorm) else 1
     gone = np.setdiff1d(np.arange(output.shape[axis]), index)
     return marks.index_fill(axis, torch.from_numpy(gone).to(output.device), 0)
+
+
+def _units(module: nn.Module, prefix: str, fits: Callable[[str], bool]) -> list[str]:
+    """Return the names of a module's children that have parameters, lists replaced by theirs."""
+    found = []
+    for leaf, child in module.named_children():
+        if _has_parameters(child):
+            name = f"{prefix}{leaf}"
+            inner = _units(child, f"{name}.", fits) if type(child) in LISTS else [name]
+            found += [name] if fits(name) and not all(map(fits, inner)) else inner
+    return found
 
 
 def _has_parameters(module: nn.Module) -> bool:

@@ -178,5 +178,5 @@ def _loss(block: nn.Module, given: Tensor, target: Tensor) -> float:
     """Return the mean squared error over all images; infinite where it is no number."""
     with torch.no_grad():
         pairs = zip(parts(given), parts(target), strict=True)
-        total = sum(float(mse_loss(block(x), y)) * len(x) for x, y in pairs)
+        total = sum(float(mse_loss(block(x.clone()), y)) * len(x) for x, y in pairs)
     return total / len(given) if isfinite(total) else inf

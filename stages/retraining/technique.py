@@ -72,7 +72,8 @@ class Technique(Section):
     with the slots that the dense run had; null keeps them with rewound weights alone (Renda 2020).
     `sharpness` takes the gradient where the loss is worst nearby. Where a method prunes in rounds,
     learning rate and momentum `restart` per_round, or never: then they run on through all rounds.
-    `objective` is what blocks are trained to before the schedule begins, after any repair.
+    `objective` is what all blocks are trained to before the schedule begins, after any repair,
+    whatever is `trainable`.
     """
 
     optimizer: OWN_OPTIMIZER = None

@@ -27,6 +27,17 @@ def test_every_arm_is_a_row_in_percent(report):
     assert cost == pytest.approx(0.45 * 72.430, abs=1e-3)
 
 
+def test_the_page_does_not_say_that_weights_stay_where_an_objective_follows(make_study):
+    repaired = {"curve": "onecycle", "repair": "batchnorm"}
+    entries = {"finetune": repaired, "onecycle": repaired | {"objective": "reconstruct"}}
+    text = arms.text(report_of(make_study(METHODS, SCHEDULES), METHODS, SCHEDULES, entries))
+    alone, before = text.split("`onecycle` estimates")
+    assert "`finetune` estimates" in alone
+    assert "to the bit" in alone
+    assert "others than those of an arm without" in before
+    assert "to the bit" not in before
+
+
 @pytest.mark.parametrize(
     ("repair", "words"),
     [

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from stages.reporting.curves import epoch_table, write_curves
+from stages.reporting.sections import epochs
 from stages.results.files import read_results
-from tests.reporting.helpers import report_of
+from tests.reporting.helpers import change, report_of
 
 
 def test_an_arm_by_epoch_has_its_learning_rates_and_mean_accuracies(make_study):
@@ -20,6 +21,18 @@ def test_an_arm_by_epoch_has_its_learning_rates_and_mean_accuracies(make_study):
     rates = table["lr"].astype(float)
     assert rates.idxmax() == 7  # of the middles of epochs, 7.5 is nearest to the peak at 7.2
     assert rates.max() == pytest.approx(0.1, rel=0.02)
+
+
+def test_the_last_of_unequal_rounds_is_drawn_whole(make_study):
+    """A soup of 3 that shares 8 epochs among 3 rounds has 6, 9 and 9: of a mean of 8, 9 at last."""
+    folder = make_study(["l1"], ["onecycle"])
+    whole = report_of(folder, ["l1"], ["onecycle"]).results.arms["l1", "onecycle"]
+    change(folder, "l1", "onecycle", epochs=whole.epochs - 1, rounds=3)
+    report = report_of(folder, ["l1"], ["onecycle"])
+    arm = report.results.arms["l1", "onecycle"]
+    assert arm.last_epochs == 72
+    pd.testing.assert_frame_equal(epoch_table(arm), epoch_table(whole))
+    epochs.figure(report)
 
 
 def test_a_method_has_one_file_and_without_validation_an_empty_column(make_study, tmp_path):

@@ -19,6 +19,22 @@ def test_arms_of_unequal_budget_never_meet(make_study):
     assert cells[0].contest.margins == {}
 
 
+@pytest.mark.parametrize(("rounds", "winner"), [(1, True), (3, False)])
+def test_without_rounds_an_arm_that_never_restarts_is_no_rival(make_study, rounds, winner):
+    """On a method that prunes once both are one network, which wins or loses as one."""
+    schedules = ["finetune", "onecycle", "scaled"]
+    folder = make_study(["l1"], schedules)
+    arms = folder / "arms" / "l1"
+    same = json.loads((arms / "onecycle.json").read_text()) | {"schedule": "scaled"}
+    (arms / "scaled.json").write_text(json.dumps(same))
+    for name in schedules:
+        change(folder, "l1", name, rounds=rounds)
+    entries = {name: {"curve": "onecycle"} for name in schedules}
+    entries["scaled"] = {"curve": "onecycle", "restart": "never"}
+    (cell,) = report_of(folder, ["l1"], schedules, entries).cells
+    assert (cell.contest.winner is not None) is winner
+
+
 @pytest.mark.parametrize(
     ("key", "known"), [("baseline", "finetune"), ("informed", "l1, random"), ("path", "finetune")]
 )

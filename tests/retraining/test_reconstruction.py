@@ -45,6 +45,8 @@ NETWORKS = [
     Spec("stages/models/densenet.py", "densenet40", {"growth": 4}, 3, 1),
 ]
 EVERY = [*NETWORKS[:-1], pytest.param(NETWORKS[-1], marks=pytest.mark.slow)]
+VIT = Spec("stages/models/vit.py", "vit_tiny", {"image": [8, 8], "depth": 3, "width": 8}, 3, 1)
+LAYERS = ["layer1.0", "layer2.0", "layer3.0"]
 LITTLE = Reconstruct(kind="reconstruct", samples=16, passes=4)
 
 
@@ -107,10 +109,10 @@ def test_the_loss_of_each_block_falls_and_what_is_pruned_stays_so(method, inputs
     buffers = {name: b.clone() for name, b in pair.network.named_buffers()}
     settings = LITTLE.model_copy(update={"inputs": inputs})
     losses = reconstruct(pair, images(16), settings, chance())
-    assert list(losses) == ["conv1", "bn1", "layer1", "layer2", "layer3", "fc"]
+    assert list(losses) == ["conv1", "bn1", *LAYERS, "fc"]
     for name, (before, after) in losses.items():
         assert after < before or before < 1e-12, name
-    assert all(losses[name][1] < 0.8 * losses[name][0] for name in ("layer1", "layer2", "layer3"))
+    assert all(losses[name][1] < 0.8 * losses[name][0] for name in LAYERS)
     for name, mask in pair.masks.items():
         assert not pair.network.get_parameter(name)[~mask].any()
     assert all(torch.equal(b, buffers[name]) for name, b in pair.network.named_buffers())
@@ -127,7 +129,7 @@ def test_it_works_on_every_kind_of_network(spec, method):
     pair = pruned(spec, method)
     before = float(mse_loss(pair.network(images(16)), pair.dense(images(16))))
     losses = reconstruct(pair, images(16), LITTLE, chance())
-    assert set(losses) == {name for name, m in pair.network.named_children() if [*m.parameters()]}
+    assert list(losses) == blocks(pair.dense, images(2))
     assert float(mse_loss(pair.network(images(16)), pair.dense(images(16)))) < before
 
 
@@ -143,6 +145,88 @@ def test_channels_of_a_block_are_those_that_a_silenced_network_keeps(spec):
             smaller += part.shape != full.shape
             torch.testing.assert_close(on_kept(full, mark, part.shape, name), part)
     assert smaller > 0
+
+
+def test_each_module_of_a_list_is_a_block():
+    """Free Lunch's unit is one transformer block."""
+    expected = ["patches", "blocks.0", "blocks.1", "blocks.2", "norm", "head"]
+    assert blocks(build(VIT, 0).eval(), images(2)) == expected
+    losses = reconstruct(pruned(VIT, METHODS["weights"]), images(8), LITTLE, chance())
+    assert list(losses) == expected
+    layers = [f"features.{index}" for index in (0, 1, 3, 4, 6, 7)]
+    assert blocks(build(NETWORKS[2], 0).eval(), images(2)) == [*layers, "fc"]
+
+
+class Split(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.a(x), self.b(x)
+
+
+class Joined(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, pair):
+        return pair[0] + self.weight * pair[1]
+
+
+class Lists(nn.Module):
+    """A list that is not called but gone through, and one whose modules give pairs."""
+
+    def __init__(self):
+        super().__init__()
+        self.deep = nn.Sequential(nn.Sequential(Split(), Joined()), nn.ReLU(), nn.Linear(4, 3))
+        self.each = nn.ModuleList([nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.ReLU())])
+
+    def forward(self, x):
+        x = x.flatten(1)[:, :4]
+        for layer in self.each:
+            x = layer(x)
+        return self.deep(x)
+
+
+def test_a_list_is_a_block_where_its_modules_are_none():
+    assert blocks(Lists(), images(2)) == ["each.0", "each.1.0", "deep.0", "deep.2"]
+
+
+class Activated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act, self.conv = nn.SiLU(inplace=True), nn.Conv2d(4, 4, 3)
+
+    def forward(self, x):
+        return self.conv(self.act(x))
+
+
+class InPlace(nn.Module):
+    """Overwrites what bn1 gave, as torchvision's ResNets do, and what block takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.block, self.fc = Activated(), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = torch.relu_(self.bn1(self.conv1(x))) - 0.5
+        return self.fc(self.block(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("inputs", ["sparse", "dense"])
+def test_what_a_network_overwrites_in_place_is_seen_as_it_was(inputs):
+    torch.manual_seed(0)
+    dense, given = InPlace().eval(), images(16)
+    ours = copy.deepcopy(dense)
+    bn1, settings = dense.conv1(given), LITTLE.model_copy(update={"inputs": inputs})
+    assert torch.equal(seen(dense, "bn1", given)[1], dense.bn1(bn1))
+    assert torch.equal(seen(dense, "block", given)[0], torch.relu(dense.bn1(bn1)) - 0.5)
+    losses = reconstruct(Pair(ours, dense, {}, {}), given, settings, chance())
+    assert set(losses.values()) == {(0.0, 0.0)}
+    assert all(torch.equal(t, dense.state_dict()[name]) for name, t in ours.state_dict().items())
 
 
 def test_the_same_draw_gives_the_same_bits_and_labels_take_no_part(data):

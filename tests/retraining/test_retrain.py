@@ -249,6 +249,19 @@ def test_an_objective_alone_leaves_the_network_that_it_made(arm, with_keys, run,
     assert found.moved.distance > 0
 
 
+def test_an_objective_trains_all_blocks_whatever_the_schedule_trains(with_keys, pruned, data):
+    begun = []
+    for keys in ({}, {"trainable": ("head",)}):
+        own = with_keys(**RESUMED["objective"], **keys)
+        write_dense_run(own)
+        begun.append(own.begin(pruned, 0, data, 1.0).network)
+    plain, head = begun
+    trained = [name for name, p in head.named_parameters() if p.requires_grad]
+    assert trained == ["fc.weight", "fc.bias"]
+    for name, tensor in head.state_dict().items():
+        assert torch.equal(tensor, plain.state_dict()[name]), name
+
+
 def test_another_replicate_is_another_run(arm, run):
     stage = run(arm)
     run(arm, 1, stage)
