@@ -78,12 +78,16 @@ def peaks_around(report: Report, arm: ArmResult) -> PeakCell | None:
 
 
 def in_words(best: BestPeak, rate: float = 1.0) -> str:
-    """Return a best peak and its band times a rate, with ≤ and ≥ where it may lie beyond."""
+    """Return a best peak and its band times a rate, with ≤ and ≥ where it may lie beyond.
+
+    With < before a peak that diverged.
+    """
     value, low, high = (f"{rate * end:.2g}" for end in (best.value, best.low, best.high))
     said = f"{'≤ ' * best.at_smallest}{'≥ ' * best.at_largest}{value}"
     if math.isnan(best.low):
         return said
-    return f"{said} [{'≤ ' * best.low_open}{low}, {'≥ ' * best.high_open}{high}]"
+    above = f"{'≥ ' * best.high_open}{'< ' * best.high_capped}{high}"
+    return f"{said} [{'≤ ' * best.low_open}{low}, {above}]"
 
 
 def _cells(report: Report, method: str, names: Sequence[str]) -> list[PeakCell]:
@@ -109,7 +113,7 @@ def _cell(report: Report, arms: Sequence[ArmResult]) -> PeakCell | None:
         scores.to_numpy().T,
         kept_by(report.results, arm.method) / 100,
         arm.rounds * arm.epochs / report.results.dense.epochs,
-        capped=any(peak > max(trained) for peak in diverged),
+        cap=min((p for p in diverged if p > max(trained)), default=math.inf) / report.dense_peak,
     )
     unbeaten = best_set({str(peak): scores[peak] for peak in trained}, confidence)
     return PeakCell(

@@ -65,7 +65,7 @@ def test_a_law_of_the_best_peak_is_found_and_said(study):
         "`onecycle`: With compression the best peak falls: each halving of the parameters "
         "multiplies it by 0.71 [0.71, 0.71] (as ICE-Pruning has it; ModelOpt advises to raise it). "
         "With the budget it stays where it is: each doubling of the epochs multiplies it by "
-        "1.00 [1.00, 1.00]. Brackets have 95 %."
+        "1.00 [1.00, 1.00]. Brackets are intervals of 95 %."
     ) in said
     best = 2**0.5 * (400_000 / 853_018) ** 0.5
     assert (
@@ -82,8 +82,9 @@ def test_where_the_noise_hides_it_the_law_is_open(study):
 
 def test_a_best_peak_at_an_end_is_said_to_be_one(study):
     found = find(reported(study(constant=4, kept=0.0)))
-    assert "In 6 of 6 cells it is an end of what was tried" in text(found)
-    assert "| ≥ 4 [4, ≥ 4] | 0.4 |" in text(found)
+    assert "In 6 of 6 cells it or its band reaches an end of what was tried" in text(found)
+    assert "multiplies it by 1.00 [0.00, ∞]" in text(found)
+    assert "| ≥ 4 [2.8, ≥ 4] | 0.4 |" in text(found)
     rows = table(found)
     assert rows["at_largest_tried"].all()
     assert not rows["at_smallest_tried"].any()
@@ -107,8 +108,9 @@ def test_a_peak_that_diverged_takes_no_part_and_bounds_the_best(study):
             diverge(folder, method, f"huge_{epochs}", [0])
     found = find(reported(folder))
     assert "Peaks that diverged take no part: `l1` for 16 epochs (0.4), " in text(found)
-    assert "| 2 [2, 2] |" in text(found)
-    assert not table(found)["at_largest_tried"].any()
+    assert "| ≥ 2 [1.4, < 4] |" in text(found)
+    assert table(found)["at_largest_tried"].all()
+    assert table(found)["best_peak_share_high"].tolist() == [4] * 6
 
 
 def test_the_figure_has_a_panel_for_every_size_and_a_star_for_every_cell(study):

@@ -12,7 +12,7 @@ from stages.reporting.peaks_figure import LOWEST, peaks_figure
 from stages.reporting.report import Report, Section
 from stages.reporting.tables import accuracy, markdown
 from stages.reporting.words import code, count, decimal, level, listed
-from stages.statistics.peaks import LEAST, Direction, Law, Slope
+from stages.statistics.peaks import LEAST, BestPeak, Direction, Law, Slope
 
 SAID: dict[Direction, str] = {
     "rises": "rises",
@@ -132,13 +132,19 @@ def _said(study: PeakStudy, confidence: float) -> str:
             f"With the budget it {SAID[law.budget.direction]}: each doubling of the epochs "
             f"multiplies it by {_factor(law.budget, 1)}."
         )
-    ends = sum(each.best.at_smallest or each.best.at_largest for each in study.cells)
+    ends = sum(_reaches_an_end(each.best) for each in study.cells)
     if ends:
         said.append(
-            f"In {ends} of {count(len(study.cells), 'cell')} it is an end of what was tried, which "
-            "flattens these slopes: they may be steeper."
+            f"In {ends} of {count(len(study.cells), 'cell')} it or its band reaches an end of what "
+            "was tried, and it may lie anywhere beyond: brackets hold whatever it is there, and no "
+            "direction rests on it."
         )
-    return f"{name}: {' '.join(said)} Brackets have {level(confidence)}."
+    return f"{name}: {' '.join(said)} Brackets are intervals of {level(confidence)}."
+
+
+def _reaches_an_end(best: BestPeak) -> bool:
+    within = not (best.at_smallest or best.at_largest)
+    return not within or best.low_open or best.high_open or best.high_capped
 
 
 def _of_size(slope: Slope) -> str:
@@ -155,8 +161,9 @@ def _of_size(slope: Slope) -> str:
 
 def _factor(slope: Slope, sign: int) -> str:
     """Return what an octave of a factor multiplies the peak by; `sign` -1 for halving it."""
-    ends = sorted(2 ** (sign * end) for end in (slope.low, slope.high))
-    interval = "" if math.isnan(slope.low) else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
+    low, high = sorted((sign * slope.low, sign * slope.high))
+    above = "∞" if math.isinf(high) else f"{2**high:.2f}"
+    interval = "" if math.isnan(slope.low) else f" [{2**low:.2f}, {above}]"
     return f"{2 ** (sign * slope.mean):.2f}{interval}"
 
 
@@ -192,8 +199,8 @@ def _note(found: Peaks) -> str:
         "**Best tried** is the learning rate of the highest mean, **not worse** are those that no "
         "other is shown to beat. **Best peak** is a share: the vertex of the parabola through the "
         "highest mean and its neighbours, on a logarithmic axis; ≤ and ≥ mark an end of what was "
-        f"tried, beyond which it may lie. Bands ({level(report.settings.confidence)}) are a "
-        f"bootstrap's over replicates.{few}{diverged}"
+        "tried, beyond which it may lie, < a peak that diverged. Bands "
+        f"({level(report.settings.confidence)}) are a bootstrap's over replicates.{few}{diverged}"
     )
 
 
