@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,9 +8,18 @@ from stages.reporting.recommendation import recommend
 from stages.reporting.sections.peaks import figure, find, laws, table, text
 from stages.reporting.sentences import sentences
 from tests.reporting.helpers import change, diverge, report_of
+from tests.results.study import METHODS as GAINS
 from tests.results.study import SCHEDULES
 
-METHODS = {"l1": 400_000, "fpgm": 200_000, "taylor": 100_000}
+METHODS = {"l1_50": 400_000, "l1_75": 200_000, "l1_90": 100_000}
+PRUNING = {
+    name: {
+        "granularity": "filter",
+        "criterion": "l1",
+        "allocation": {"kind": "uniform", "ratio": int(name[3:]) / 100},
+    }
+    for name in METHODS
+}
 RATES = {"low": 0.025, "small": 0.05, "middle": 0.1, "large": 0.2, "huge": 0.4}
 EPOCHS = (16, 32)
 ENTRIES = {
@@ -26,6 +37,8 @@ def study(make_study, monkeypatch):
     def build(constant=0.0, kept=0.5, budget=0.0, noise=0.0, methods=METHODS, entries=ENTRIES):
         for name in entries:
             monkeypatch.setitem(SCHEDULES, name, SCHEDULES["onecycle"])
+        for name in methods:
+            monkeypatch.setitem(GAINS, name, 0.0)
         folder = make_study(list(methods), list(entries), seeds=SEEDS)
         chance = np.random.default_rng(0)
         for method, parameters in methods.items():
@@ -48,8 +61,9 @@ def size_of(folder, method, parameters):
     path.write_text(text)
 
 
-def reported(folder, methods=METHODS, entries=ENTRIES, dense_peak=0.1):
-    return report_of(folder, list(methods), list(entries), entries, dense_peak=dense_peak)
+def reported(folder, methods=METHODS, entries=ENTRIES, dense_peak=0.1, pruning=PRUNING):
+    report = report_of(folder, list(methods), list(entries), entries, dense_peak=dense_peak)
+    return replace(report, pruning=pruning)
 
 
 def test_a_law_of_the_best_peak_is_found_and_said(study):
@@ -69,8 +83,8 @@ def test_a_law_of_the_best_peak_is_found_and_said(study):
     ) in said
     best = 2**0.5 * (400_000 / 853_018) ** 0.5
     assert (
-        f"| `l1` | 47 % | 16 (0.1 E) | 0.1 | 90.00 ± 0.00 | {best:.2g} [{best:.2g}, {best:.2g}] | "
-        "0.1 |"
+        "| `l1_50` | 47 % | 16 (0.1 E) | 0.1 | 90.00 ± 0.00 | "
+        f"{best:.2g} [{best:.2g}, {best:.2g}] | 0.1 |"
     ) in said
 
 
@@ -107,7 +121,7 @@ def test_a_peak_that_diverged_takes_no_part_and_bounds_the_best(study):
         for epochs in EPOCHS:
             diverge(folder, method, f"huge_{epochs}", [0])
     found = find(reported(folder))
-    assert "Peaks that diverged take no part: `l1` for 16 epochs (0.4), " in text(found)
+    assert "Peaks that diverged take no part: `l1_50` for 16 epochs (0.4), " in text(found)
     assert "| ≥ 2 [1.4, < 4] |" in text(found)
     assert table(found)["at_largest_tried"].all()
     assert table(found)["best_peak_share_high"].tolist() == [4] * 6
@@ -116,15 +130,15 @@ def test_a_peak_that_diverged_takes_no_part_and_bounds_the_best(study):
 def test_the_figure_has_a_panel_for_every_size_and_a_star_for_every_cell(study):
     panels = figure(find(reported(study()))).axes
     assert [panel.get_title(loc="left") for panel in panels] == [
-        "l1, 47 %",
-        "fpgm, 23 %",
-        "taylor, 12 %",
+        "l1_50, 47 %",
+        "l1_75, 23 %",
+        "l1_90, 12 %",
     ]
     for panel in panels:
         assert sum(line.get_marker() == "*" for line in panel.lines) == 2
 
 
-ONE_SIZE = {"l1": 400_000, "random": 399_000}
+ONE_SIZE = {"l1_50": 400_000, "l1_75": 399_000}
 ONE_BUDGET = {name: entry for name, entry in ENTRIES.items() if entry["epochs"] == 16}
 TWO_PEAKS = {name: ENTRIES[name] for name in ("low_16", "small_16", "low_32", "small_32")}
 
@@ -158,6 +172,34 @@ def test_other_keys_make_another_study(study):
     assert names == ["onecycle", "onecycle of low_32"]
 
 
+OTHERS = {
+    "criterion": "taylor",
+    "granularity": "weight",
+    "scope": "all",
+    "allocation": {"kind": "global", "ratio": 0.9},
+}
+
+
+@pytest.mark.parametrize(("key", "value"), OTHERS.items(), ids=OTHERS)
+def test_another_way_of_pruning_makes_another_study(study, key, value):
+    """Sizes are compared within one way of pruning; alone at one size, budgets are."""
+    pruning = {**PRUNING, "l1_90": {**PRUNING["l1_90"], key: value}}
+    found = find(reported(study(), pruning=pruning))
+    rows = laws(found)
+    assert rows["curve"].tolist() == ["onecycle after l1_50"] * 2 + ["onecycle after l1_90"]
+    assert rows["factor"].tolist() == ["parameters kept", "epochs", "epochs"]
+    assert rows["octaves_spanned"].iloc[0] == pytest.approx(1)
+    assert len(figure(found).axes) == 3
+
+
+def test_a_target_is_how_much_is_pruned(study):
+    pruning = {
+        name: {**PRUNING[name], "allocation": {"kind": "target", "parameters": parameters}}
+        for name, parameters in METHODS.items()
+    }
+    assert len(peak_studies(reported(study(), pruning=pruning))) == 1
+
+
 def test_the_dense_runs_largest_rate_may_have_its_name(study):
     entries = {name: dict(entry) for name, entry in ENTRIES.items()}
     for epochs in EPOCHS:
@@ -170,7 +212,7 @@ def test_the_dense_runs_largest_rate_may_have_its_name(study):
 
 def test_a_recommendation_names_the_best_peak_of_its_size_and_budget(study):
     report = reported(study(constant=0.5))
-    found = recommend(report, "l1", epochs=16)
+    found = recommend(report, "l1_50", epochs=16)
     assert peaks_around(report, found.best).epochs == 16
     assert (
         "The best peak of its curve, for this size and budget, is 0.97 [0.97, 0.97] of the dense "
