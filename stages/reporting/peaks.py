@@ -20,6 +20,8 @@ KEYS = ("max_lr", "lr", "share", "peak")
 """The options and the key that set the peak, as a rate or as a share of one."""
 AMOUNTS = ("ratio", "sparsity", "parameters", "macs")
 """The options of an allocation that say how much is pruned."""
+ONE_PEAK = 0.01
+"""Peaks no further apart are one, of the first arm: recorded steps may just miss a curve's top."""
 MOST_ALIKE = 1.19
 """The ratio, a quarter of an octave, up to which two sizes or budgets are one."""
 
@@ -124,7 +126,11 @@ def _cells(report: Report, method: str, names: Sequence[str]) -> list[PeakCell]:
 def _cell(report: Report, arms: Sequence[ArmResult]) -> PeakCell | None:
     """Hold the arms of one method and budget against each other; None below FEWEST peaks."""
     assert report.dense_peak is not None
-    by_peak = {_peak(report.schedules[arm.schedule], arm): arm for arm in reversed(arms)}
+    by_peak: dict[float, ArmResult] = {}
+    for arm in arms:
+        peak = _peak(report.schedules[arm.schedule], arm)
+        if not any(math.isclose(peak, other, rel_tol=ONE_PEAK) for other in by_peak):
+            by_peak[peak] = arm
     trained = {peak: by_peak[peak] for peak in sorted(by_peak) if not by_peak[peak].diverged}
     if len(trained) < FEWEST:
         return None

@@ -210,6 +210,21 @@ def test_the_dense_runs_largest_rate_may_have_its_name(study):
     assert one.cells[0].cell.peaks == pytest.approx([0.25, 0.5, 1, 2, 4], rel=1e-3)
 
 
+def test_arms_that_train_alike_are_one_peak(study):
+    """Recorded steps of {curve: onecycle} miss its top, 0.1, which another arm names."""
+    twins = {
+        f"twin_{epochs}": {"curve": "onecycle", "epochs": epochs} for epochs in (16, 32)
+    } | ENTRIES
+    found, alone = (
+        find(reported(study(constant=1, entries=entries), entries=entries))
+        for entries in (twins, ENTRIES)
+    )
+    for (_, cell), (_, other) in zip(found.cells, alone.cells, strict=True):
+        assert len(cell.arms) == 5
+        assert cell.best.value == pytest.approx(other.best.value, rel=1e-3)
+        assert cell.best.low == pytest.approx(other.best.low, rel=1e-3)
+
+
 def test_a_recommendation_names_the_best_peak_of_its_size_and_budget(study):
     report = reported(study(constant=0.5))
     found = recommend(report, "l1_50", epochs=16)
