@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -62,8 +60,8 @@ def size_of(folder, method, parameters):
 
 
 def reported(folder, methods=METHODS, entries=ENTRIES, dense_peak=0.1, pruning=PRUNING):
-    report = report_of(folder, list(methods), list(entries), entries, dense_peak=dense_peak)
-    return replace(report, pruning=pruning)
+    names = list(methods), list(entries)
+    return report_of(folder, *names, entries, dense_peak=dense_peak, pruning=pruning)
 
 
 def test_a_law_of_the_best_peak_is_found_and_said(study):
