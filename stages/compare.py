@@ -35,11 +35,12 @@ def main() -> None:
     with guarded("compare") as stage:
         check_made()
         once, in_rounds = stage.read("prune.methods", dict), stage.read("prune.iterative", dict)
+        methods = {**once, **in_rounds}
         schedules = stage.read("retrain.schedules", dict)
-        results = read_results(REPORTS, {**once, **in_rounds}, schedules)
+        results = read_results(REPORTS, methods, schedules)
         timed, corrupted = (list(stage.read(key, dict)) for key in ("latency", "corruptions"))
         compare, train = stage.read("compare", Compare), stage.read("train", Train)
-        report = report_of(results, compare, schedules, train)
+        report = report_of(results, compare, schedules, train, methods)
         write_tables(stage.output("reports/tables"), report)
         write_figures(stage.output("reports/figures"), report)
         write_curves(stage.output("reports/curves"), results)

@@ -28,4 +28,4 @@ def finished_report() -> Report:
     asked = [sys.executable, "-m", "dvc", "status", "--quiet"]
     if subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode:
         print("the results are not those of params.yaml as it is; `dvc repro`", file=sys.stderr)
-    return report_of(results, compare, schedules, train)
+    return report_of(results, compare, schedules, train, methods)

@@ -17,7 +17,8 @@ PRUNING = "pruning"
 
 def keys_in(report: Report, arm: ArmResult) -> Keys:
     """Return the keys of an arm, as it was run."""
-    return keys_of(report.schedules[arm.schedule], arm.epochs, arm.points.momentum)
+    lr, momentum = arm.points.lr, arm.points.momentum
+    return keys_of(report.schedules[arm.schedule], arm.epochs, lr, momentum, arm.rounds)
 
 
 def changes(report: Report, first: ArmResult, second: ArmResult) -> list[str]:

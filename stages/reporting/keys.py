@@ -1,8 +1,10 @@
 """Which keys of their entries two arms differ in: whether one thing varies between them.
 
 An arm is its entry of `retrain.schedules`; every key of `Schedule` counts as one, whatever it
-holds, so that a new key counts too. The curve and its options are one key, `curve`: options mean
-nothing without their curve, and one-cycle against fine-tuning is one question.
+holds, so that a new key counts too. The curve, its options and its `peak` are one key, `curve`:
+they mean nothing without their curve, and one-cycle against fine-tuning is one question. Curves
+with the same learning rates, and what does nothing, such as a restart where there is one round, are
+no difference.
 
 Two keys may be left to another: the momentum to the curve, the optimizer's state to the start. What
 is left belongs to that other key: a published schedule is a learning rate and a momentum (one-cycle
@@ -11,6 +13,7 @@ entry names stands in for it, so it is a key of its own, where the two arms then
 Entries alone are compared: a weight decay that an entry names counts, be it that of `train.recipe`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +22,9 @@ import yaml
 
 from stages.pipeline.params import parse
 from stages.retraining.settings import Schedule
-from stages.schedules.registry import CURVES, complete
+from stages.schedules.registry import ADAPTIVE, CURVES, complete
 
-CURVE = "curve"
+CURVE, PEAK, MOMENTUM = "curve", "peak", "momentum"
 DEFAULT = "default"
 
 
@@ -29,24 +32,41 @@ DEFAULT = "default"
 class Keys:
     """The keys of an arm by name, with values of JSON.
 
-    `effects` are what the keys that may be left to another come to in the arm.
+    `effects` are what some keys come to in the arm, however they are written: those that may be
+    left to another, the curve, and the restart.
     """
 
     values: Mapping[str, Any]
     effects: Mapping[str, Any]
 
 
-def keys_of(entry: Mapping[str, Any], epochs: float, momentum: Sequence[float]) -> Keys:
-    """Return the keys of an entry; `epochs` and `momentum`, by step, are what it comes to."""
+def keys_of(
+    entry: Mapping[str, Any],
+    epochs: float,
+    lr: Sequence[float],
+    momentum: Sequence[float],
+    rounds: int,
+) -> Keys:
+    """Return the keys of an entry; `epochs`, and by step `lr` and `momentum`, are what it comes to.
+
+    With the method's `rounds` of pruning. Learning rates that agree to nine digits are the same.
+    """
     named = {key: value for key, value in entry.items() if key in Schedule.model_fields}
     shared: Schedule = parse(Schedule, named, "retrain.schedules")
     options = {key: value for key, value in entry.items() if key not in named}
     curve = options.pop(CURVE, "")
     whole = complete(curve, options) if curve in CURVES else options
     values = shared.model_dump(mode="json") | {"epochs": epochs}
+    values["trainable"] = sorted(values["trainable"], key=json.dumps)
+    start, peak = values.pop("start"), values.pop(PEAK)
     return Keys(
-        {"start": values.pop("start"), CURVE: {"kind": curve, **whole}, **values},
-        {"momentum": tuple(momentum), "state": shared.keeps_state(shared.start)},
+        {"start": start, CURVE: {"kind": curve, **whole, PEAK: peak}, **values},
+        {
+            CURVE: (curve in ADAPTIVE, [f"{rate:.9g}" for rate in lr]),
+            MOMENTUM: tuple(momentum),
+            "state": shared.keeps_state(shared.start),
+            "restart": shared.restart if rounds > 1 else "per_round",
+        },
     )
 
 
@@ -54,7 +74,10 @@ def differ(key: str, first: Keys, second: Keys) -> bool:
     """Whether two arms differ in a key."""
     if first.values[key] == second.values[key]:
         return False
-    return key not in first.effects or first.effects[key] != second.effects[key]
+    if key not in first.effects or first.effects[key] != second.effects[key]:
+        return True
+    cycled = first.effects[MOMENTUM] != second.effects[MOMENTUM]
+    return key == CURVE and cycled and first.values[MOMENTUM] == second.values[MOMENTUM]
 
 
 def changed(first: Keys, second: Keys) -> list[str]:
@@ -82,7 +105,8 @@ def value_of(entry: Mapping[str, Any], place: Sequence[str]) -> str:
     A curve is its name, with its options in brackets.
     """
     key, *inside = place
-    options = {k: v for k, v in entry.items() if k not in {CURVE, *Schedule.model_fields}}
+    shared = {CURVE, *Schedule.model_fields} - {PEAK}
+    options = {k: v for k, v in entry.items() if k not in shared}
     if inside:
         found = options if key == CURVE else entry.get(key, {})
         return _said(found.get(inside[0], DEFAULT))

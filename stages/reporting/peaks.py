@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from stages.statistics.peaks import FEWEST, BestPeak, Cell, Law, best_peak, peak
 
 KEYS = ("max_lr", "lr", "share", "peak")
 """The options and the key that set the peak, as a rate or as a share of one."""
+AMOUNTS = ("ratio", "sparsity", "parameters", "macs")
+"""The options of an allocation that say how much is pruned."""
+ONE_PEAK = 0.01
+"""Peaks no further apart are one, of the first arm: recorded steps may just miss a curve's top."""
 MOST_ALIKE = 1.19
 """The ratio, a quarter of an octave, up to which two sizes or budgets are one."""
 
@@ -45,7 +50,10 @@ class PeakCell:
 
 @dataclass(frozen=True)
 class PeakStudy:
-    """Schedules that differ in their peaks and budgets alone, and the law over their cells."""
+    """Schedules that differ in their peaks and budgets alone, and the law over their cells.
+
+    Their methods differ in how much they prune alone.
+    """
 
     name: str
     cells: Sequence[PeakCell]
@@ -56,18 +64,15 @@ def peak_studies(report: Report) -> list[PeakStudy]:
     """Return a study for every curve with FEWEST peaks or more at several sizes or budgets."""
     if report.dense_peak is None:
         return []
-    groups: dict[str, list[str]] = {}
-    for name, entry in report.schedules.items():
-        rest = {key: value for key, value in entry.items() if key not in ("epochs", *KEYS)}
-        groups.setdefault(json.dumps(rest, sort_keys=True), []).append(name)
+    curves = _alike({n: _without(e, "epochs", *KEYS) for n, e in report.schedules.items()})
+    sizes = _alike({method: _pruning(report, method) for method in report.results.methods})
     studies = []
-    for names in groups.values():
-        cells = [
-            cell for method in report.results.methods for cell in _cells(report, method, names)
-        ]
+    for names, methods in product(curves, sizes):
+        cells = [cell for method in methods for cell in _cells(report, method, names)]
         if _several([c.cell.kept for c in cells]) or _several([c.cell.budget for c in cells]):
             law = peak_law([cell.cell for cell in cells], report.settings.confidence)
-            studies.append(PeakStudy(_name(report, names), cells, law))
+            after = f" after {methods[0]}" * (len(sizes) > 1)
+            studies.append(PeakStudy(f"{_name(report, names)}{after}", cells, law))
     return studies
 
 
@@ -78,12 +83,36 @@ def peaks_around(report: Report, arm: ArmResult) -> PeakCell | None:
 
 
 def in_words(best: BestPeak, rate: float = 1.0) -> str:
-    """Return a best peak and its band times a rate, with ≤ and ≥ where it may lie beyond."""
+    """Return a best peak and its band times a rate, with ≤ and ≥ where it may lie beyond.
+
+    With < before a peak that diverged.
+    """
     value, low, high = (f"{rate * end:.2g}" for end in (best.value, best.low, best.high))
     said = f"{'≤ ' * best.at_smallest}{'≥ ' * best.at_largest}{value}"
     if math.isnan(best.low):
         return said
-    return f"{said} [{'≤ ' * best.low_open}{low}, {'≥ ' * best.high_open}{high}]"
+    above = f"{'≥ ' * best.high_open}{'< ' * best.high_capped}{high}"
+    return f"{said} [{'≤ ' * best.low_open}{low}, {above}]"
+
+
+def _alike(entries: Mapping[str, Any]) -> list[list[str]]:
+    """Return the names of equal entries together."""
+    groups: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        groups.setdefault(json.dumps(entry, sort_keys=True), []).append(name)
+    return list(groups.values())
+
+
+def _pruning(report: Report, method: str) -> Any:
+    """Return what a method is, however much it prunes; its name where its entry is not known."""
+    entry = report.pruning.get(method)
+    if not entry:
+        return method
+    return {**entry, "allocation": _without(entry["allocation"], *AMOUNTS)}
+
+
+def _without(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in keys}
 
 
 def _cells(report: Report, method: str, names: Sequence[str]) -> list[PeakCell]:
@@ -97,7 +126,11 @@ def _cells(report: Report, method: str, names: Sequence[str]) -> list[PeakCell]:
 def _cell(report: Report, arms: Sequence[ArmResult]) -> PeakCell | None:
     """Hold the arms of one method and budget against each other; None below FEWEST peaks."""
     assert report.dense_peak is not None
-    by_peak = {_peak(report.schedules[arm.schedule], arm): arm for arm in reversed(arms)}
+    by_peak: dict[float, ArmResult] = {}
+    for arm in arms:
+        peak = _peak(report.schedules[arm.schedule], arm)
+        if not any(math.isclose(peak, other, rel_tol=ONE_PEAK) for other in by_peak):
+            by_peak[peak] = arm
     trained = {peak: by_peak[peak] for peak in sorted(by_peak) if not by_peak[peak].diverged}
     if len(trained) < FEWEST:
         return None
@@ -109,7 +142,7 @@ def _cell(report: Report, arms: Sequence[ArmResult]) -> PeakCell | None:
         scores.to_numpy().T,
         kept_by(report.results, arm.method) / 100,
         arm.rounds * arm.epochs / report.results.dense.epochs,
-        capped=any(peak > max(trained) for peak in diverged),
+        cap=min((p for p in diverged if p > max(trained)), default=math.inf) / report.dense_peak,
     )
     unbeaten = best_set({str(peak): scores[peak] for peak in trained}, confidence)
     return PeakCell(

@@ -32,7 +32,7 @@ def peaks_figure(report: Report, cells: Sequence[tuple[str, PeakCell]]) -> Figur
         chart, axes = grid(len(panels), 3, 2.4, head)
         for panel, (name, method) in zip(axes, panels, strict=True):
             here = [cell for other, cell in cells if (other, cell.method) == (name, method)]
-            title = f"{method}, {100 * here[0].cell.kept:.0f} %"
+            title = f"{method}, {100 * here[0].cell.kept:.1f} %"
             panel.set_title(f"{name}\n{title}" if len(curves) > 1 else title)
             _draw(panel, report, here, styles)
         label(chart, "peak / largest learning rate of the dense run", "test accuracy, %", head)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
@@ -43,9 +43,9 @@ class Cell:
 class Report:
     """The results of a study and how to compare them; a Fault when `settings` names no arm of it.
 
-    `schedules` are the entries of params.yaml, by name. At a `look` of a study that grows,
-    `settings.confidence` is that of this look (see `report_of`). `dense_peak` is the dense run's
-    largest learning rate, None where that is not known.
+    `schedules` are the entries of params.yaml, by name, and `pruning` those of the methods. At a
+    `look` of a study that grows, `settings.confidence` is that of this look (see `report_of`).
+    `dense_peak` is the dense run's largest learning rate, None where that is not known.
     """
 
     results: Results
@@ -53,6 +53,7 @@ class Report:
     schedules: Mapping[str, Mapping[str, Any]]
     look: Look | None = None
     dense_peak: float | None = None
+    pruning: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = {"methods": self.results.methods, "schedules": self.results.schedules}
@@ -198,6 +199,7 @@ def report_of(
     settings: Compare,
     schedules: Mapping[str, Mapping[str, Any]],
     train: Train | None = None,
+    pruning: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
     """Return the report of a study, judged at the look of its replicates where looks are planned.
 
@@ -208,7 +210,8 @@ def report_of(
     if look:
         settings = settings.model_copy(update={"confidence": 1 - look.levels.difference})
     steps = next(iter(results.arms.values())).steps_per_epoch
-    return Report(results, settings, schedules, look, train.rates(steps).max if train else None)
+    peak = train.rates(steps).max if train else None
+    return Report(results, settings, schedules, look, peak, pruning or {})
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ from stages.schedules.dense import DenseRates
 from stages.schedules.rates import Values
 
 Share = Annotated[float, Field(gt=0, le=1)]
-DoubledShare = Annotated[float, Field(gt=0, le=2)]
-"""The same, twice as large where the loss is the half of a recipe's sum of losses."""
 
 
 def asp(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
@@ -138,15 +136,15 @@ def nni(total_steps: int, steps_per_epoch: int, dense: DenseRates) -> Values:
 
 
 def ice(
-    total_steps: int, steps_per_epoch: int, dense: DenseRates, *, share: DoubledShare = 0.625
+    total_steps: int, steps_per_epoch: int, dense: DenseRates, *, share: Share = 0.625
 ) -> Values:
     """ICE-Pruning: a small rate that falls to a quarter as more is pruned; an epoch a round.
 
     base - delta/(1 + (x/(2(1 - p) - x))^50) of 1e-3 and 7.5e-4 while the share x is kept of a
     network that ends at 1 - p (gicLAB/ICE-Pruning, ablation_study): `share` of the base is 1
     before and 1 - 0.75/2 at the end, where x = 1 - p. The base is a hundredth of the peak here. ICE
-    freezes layers, and adds the divergence from a teacher to the loss: with `teacher: {weight: 0.5,
-    scale: none}`, which is half of that sum, twice the share is its step.
+    freezes layers, and adds the divergence from a teacher to the loss: `teacher: {weight: 1, task:
+    1, temperature: 2, scale: none}`.
     """
     return np.full(total_steps, share * 0.01 * dense.max)
 

@@ -29,14 +29,14 @@ class Cell:
     """One size and budget: accuracies float[peak, replicate] at peaks in rising order.
 
     `kept` is the share of the network that is left, `budget` that of the dense run's epochs.
-    `capped` says that training diverged at a larger peak, so that the best is known to lie below.
+    `cap` is the smallest larger peak at which training diverged: the best lies below.
     """
 
     peaks: Values
     scores: Values
     kept: float
     budget: float
-    capped: bool = False
+    cap: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class BestPeak:
     """The best peak of a cell with its band, NaN below LEAST replicates.
 
     `at_smallest` and `at_largest`: it is an end of what was tried, and the best may lie beyond;
-    `low_open` and `high_open` say that of the ends of the band.
+    `low_open` and `high_open` say that of the ends of the band; `high_capped`: its upper end is
+    the cell's cap, the best being below.
     """
 
     value: float
@@ -54,31 +55,27 @@ class BestPeak:
     at_largest: bool
     low_open: bool
     high_open: bool
+    high_capped: bool
 
 
 @dataclass(frozen=True)
 class Slope:
     """Octaves by which the best peak moves for each octave of a factor, with an interval.
 
-    `reach` are the octaves of the factor that the cells span. `clipped`: the best peak of some
-    cell is an end of what was tried, so that the true slope may be steeper.
+    The interval covers all slopes that there may be where the best peak of a cell lies beyond an
+    end of what was tried (see `limits`): infinite where nothing bounds it, so that no direction is
+    the work of what was tried. `reach` are the octaves of the factor that the cells span.
     """
 
     mean: float
     low: float
     high: float
     reach: float
-    clipped: bool
 
     @property
     def direction(self) -> Direction:
-        """What is shown: same if the whole interval moves the peak by half an octave at most.
-
-        Sizes and budgets are crossed, so an end of the peaks can flatten a slope, but not turn it:
-        only "same" is open where one was reached.
-        """
-        moved = max(abs(self.low), abs(self.high)) * self.reach
-        if moved <= HALF_OCTAVE and not self.clipped:
+        """What is shown: same if the whole interval moves the peak by half an octave at most."""
+        if max(abs(self.low), abs(self.high)) * self.reach <= HALF_OCTAVE:
             return "same"
         if self.low > NO_SPREAD:
             return "rises"
@@ -101,16 +98,18 @@ def best_peak(cell: Cell, confidence: float) -> BestPeak:
     """Return the best peak of a cell; its band is a bootstrap's over replicates (see `_band`)."""
     x, n = np.log2(cell.peaks), cell.scores.shape[1]
     value = float(vertex(x, cell.scores.mean(1)))
-    low, high = _band(vertex(x, _weights(n) @ cell.scores.T), n, confidence)
-    first, last = float(x[0]) + NO_SPREAD, float(x[-1]) - NO_SPREAD
+    low, high = _band(*limits(cell, _weights(n) @ cell.scores.T), n, confidence)
+    low_open, high_open = math.isinf(low), math.isinf(high)
+    first, last = float(x[0]), float(x[-1])
     return BestPeak(
         value=2.0**value,
-        low=2.0**low,
-        high=2.0**high,
-        at_smallest=value <= first,
-        at_largest=value >= last and not cell.capped,
-        low_open=low <= first,
-        high_open=high >= last and not cell.capped,
+        low=2.0 ** (first if low_open else low),
+        high=2.0 ** (last if high_open else high),
+        at_smallest=value <= first + NO_SPREAD,
+        at_largest=value >= last - NO_SPREAD,
+        low_open=low_open,
+        high_open=high_open,
+        high_capped=not high_open and high >= last - NO_SPREAD,
     )
 
 
@@ -129,23 +128,19 @@ def peak_law(cells: Sequence[Cell], confidence: float) -> Law | None:
     if not factors or np.linalg.matrix_rank(design) < design.shape[1]:
         return None
     n = cells[0].scores.shape[1]
-    weights, solve = _weights(n), np.linalg.pinv(design).T
-    found, drawn = (
-        np.column_stack([vertex(np.log2(c.peaks), w @ c.scores.T) for c in cells]) @ solve
-        for w in (np.full((1, n), 1 / n), weights)
-    )
-    bests = [best_peak(cell, confidence) for cell in cells]
-    clipped = any(best.at_smallest or best.at_largest for best in bests)
+    solve, weights = np.linalg.pinv(design).T, _weights(n)
+    found = np.array([vertex(np.log2(c.peaks), c.scores.mean(1)) for c in cells]) @ solve
+    ends = [limits(cell, weights @ cell.scores.T) for cell in cells]
+    lows, highs = (np.column_stack(end) for end in zip(*ends, strict=True))
     slopes = {
         name: Slope(
-            float(found[0, at]),
-            *_band(drawn[:, at], n, confidence),
+            float(found[at]),
+            *_band(*_sums(lows, highs, solve[:, at]), n, confidence),
             reach=float(np.ptp(values)),
-            clipped=clipped,
         )
         for at, (name, values) in enumerate(factors.items(), 1)
     }
-    return Law(float(found[0, 0]), slopes.get("kept"), slopes.get("budget"))
+    return Law(float(found[0]), slopes.get("kept"), slopes.get("budget"))
 
 
 def vertex(x: Values, means: ArrayLike) -> Values:
@@ -171,19 +166,44 @@ def vertex(x: Values, means: ArrayLike) -> Values:
     return found
 
 
+def limits(cell: Cell, means: ArrayLike) -> tuple[Values, Values]:
+    """Return from where to where the best peak may lie, in octaves, by means float[..., peak].
+
+    At the vertex; but where the highest mean is at an end, anywhere from the middle of the last
+    two peaks, where the vertex would be if the next were as high, to the cap, or on and on.
+    """
+    x = np.log2(cell.peaks)
+    at = vertex(x, means)
+    first, last = at <= x[0] + NO_SPREAD, at >= x[-1] - NO_SPREAD
+    low = np.where(first, -np.inf, np.where(last, (x[-2] + x[-1]) / 2, at))
+    high = np.where(last, np.log2(cell.cap), np.where(first, (x[0] + x[1]) / 2, at))
+    return low, high
+
+
+def _sums(lows: Values, highs: Values, weights: Values) -> tuple[Values, Values]:
+    """Return the smallest and the largest sums of weighted values between lows and highs."""
+    used = np.abs(weights) > NO_SPREAD
+    lows, highs, weights = lows[:, used], highs[:, used], weights[used]
+    return (
+        np.where(weights > 0, lows, highs) @ weights,
+        np.where(weights > 0, highs, lows) @ weights,
+    )
+
+
 def _weights(n: int) -> Values:
     """Return how often each of n replicates is drawn, as shares, float[DRAWS, n]."""
     return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), DRAWS) / n
 
 
-def _band(drawn: Values, n: int, confidence: float) -> tuple[float, float]:
+def _band(lows: Values, highs: Values, n: int, confidence: float) -> tuple[float, float]:
     """Return the expanded percentile interval of a bootstrap (Hesterberg 2015, section 5.3).
 
-    Percentiles at Phi(-sqrt(n/(n - 1)) t), t Student's for n - 1, and from the other end: with few
-    replicates, plain ones are too narrow. NaN below LEAST replicates.
+    Percentiles at Phi(-sqrt(n/(n - 1)) t), t Student's for n - 1, of what was drawn at the least,
+    and from the other end at the most: with few replicates, plain ones are too narrow. NaN below
+    LEAST replicates.
     """
     if n < LEAST:
         return math.nan, math.nan
     side = ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + confidence) / 2))
-    low, high = np.quantile(drawn, [side, 1 - side])
-    return float(low), float(high)
+    low = np.quantile(lows, side, method="lower")
+    return float(low), float(np.quantile(highs, 1 - side, method="higher"))

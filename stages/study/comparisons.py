@@ -31,8 +31,11 @@ def faults_of_comparisons(study: Study) -> Iterator[str]:
 def _keys(study: Study, name: str) -> Keys:
     schedule, dense = study.retrain.schedules[name], study.train.rates(NOMINAL_STEPS)
     epochs = nominal_epochs(schedule, study)
-    rates = schedule.arm().rates(epochs, NOMINAL_STEPS, dense)
-    return keys_of(schedule.model_dump(mode="json"), epochs, rates.momentum.tolist())
+    rates = schedule.arm().rates(epochs, NOMINAL_STEPS, schedule.of_dense(dense))
+    lr, momentum = rates.lr.tolist(), rates.momentum.tolist()
+    # A key that does nothing under one of the methods is none that arms may be listed for.
+    rounds = 1 if study.prune.methods else 2
+    return keys_of(schedule.model_dump(mode="json"), epochs, lr, momentum, rounds)
 
 
 def _path(arms: dict[str, Keys]) -> Iterator[str]:

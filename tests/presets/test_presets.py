@@ -17,6 +17,7 @@ from stages.pipeline.params import parse, read_yaml
 from stages.pipeline.section import Section
 from stages.presets.overlay import REPLACED
 from stages.presets.preset import DEFAULT, params_text, preset_files, read_params, read_preset
+from stages.retraining.technique import Teaching
 from stages.schedules.arm import Arm
 from stages.study.checks import check
 from stages.study.settings import Study
@@ -207,3 +208,11 @@ def test_cifar_presets_are_the_published_recipe(name, plan):
     plans = [method.method().allocation.options["name"] for method in whole.prune.methods.values()]
     assert plans == [plan, plan]
     assert [method.criterion for method in whole.prune.methods.values()] == ["l1", "random"]
+
+
+@pytest.mark.parametrize("name", ["ice", "ice_1"])
+def test_ice_adds_its_divergence_to_the_whole_loss(name):
+    """Half the sum at twice the rate has its gradient, but twice its weight decay."""
+    schedule = study("prescriptions").retrain.schedules[name]
+    reading = Teaching(weight=1, task=1, temperature=2, scale="none")
+    assert (schedule.share, schedule.teacher) == (0.625, reading)

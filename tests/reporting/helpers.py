@@ -8,12 +8,13 @@ from stages.reporting.settings import Compare
 from stages.results.files import read_results
 
 
-def report_of(folder, methods, schedules, entries=None, dense_peak=None, **settings):
-    """Return the report of a study; `entries` are the schedules' settings in params.yaml."""
+def report_of(folder, methods, schedules, entries=None, dense_peak=None, pruning=None, **settings):
+    """Return the report of a study; `entries` are of the schedules, `pruning` of the methods."""
     names = {"baseline": schedules[0], "informed": methods[0], "random": methods[-1]}
     entries = entries or {name: {"curve": name} for name in schedules}
     results = read_results(folder, methods, schedules)
-    return replace(reported(results, Compare(**names | settings), entries), dense_peak=dense_peak)
+    report = reported(results, Compare(**names | settings), entries, pruning=pruning)
+    return replace(report, dense_peak=dense_peak)
 
 
 def change(folder, method, schedule, test=None, validation=None, **changes):

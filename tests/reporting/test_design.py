@@ -21,8 +21,12 @@ def cross(*names):
 
 def design(arms):
     momenta = {"onecycle": [0.95, 0.85]}
+    lrs = {"onecycle": [0.0, 0.1], "constant": [0.1, 0.1]}
     return design_of(
-        {n: keys_of(e, 8, momenta.get(e["curve"], [0.9, 0.9])) for n, e in arms.items()}
+        {
+            n: keys_of(e, 8, lrs[e["curve"]], momenta.get(e["curve"], [0.9, 0.9]), 1)
+            for n, e in arms.items()
+        }
     )
 
 

@@ -203,6 +203,7 @@ def figures(tmp_path_factory):
     for low, high in zip(cross[:2], cross[2:], strict=True):
         entries[high] = {**entries[low], "label_smoothing": 0.1}
     settings = {"path": ["finetune", "scaled", "onecycle"], "factorial": cross}
+    settings["pruning"] = {method: {"criterion": "l1", "allocation": {}} for method in methods}
     found = draw(report_of(folder, methods, schedules, entries, dense_peak=0.1, **settings))
     for figure in found.values():
         settle(figure)

@@ -1,8 +1,12 @@
+import numpy as np
 import pytest
 
+from stages.pipeline.fault import Fault
+from stages.pipeline.params import parse
 from stages.reporting.crossing import changes, is_crossed
 from stages.reporting.keys import changed, keys_of, name_of, options_changed, value_of
-from stages.retraining.settings import Schedule
+from stages.retraining.settings import SCHEDULE, Schedule
+from stages.schedules.dense import DenseRates
 from tests.reporting.helpers import change, report_of
 
 FLAT, CYCLED = [0.9, 0.9, 0.9], [0.95, 0.85, 0.95]
@@ -10,8 +14,16 @@ FINETUNE = {"curve": "constant", "lr": "last"}
 ONECYCLE = {"curve": "onecycle", "max_lr": 0.1}
 
 
-def keys(entry, momentum=FLAT, epochs=8):
-    return keys_of(entry, epochs, momentum)
+def keys(entry, momentum=FLAT, epochs=8, rounds=1):
+    """Return the keys of an entry after a dense run at 0.1, and from its middle on 0.01."""
+    dense = DenseRates(np.repeat([0.1, 0.01], 160), np.full(320, 0.9), 20)
+    try:
+        schedule = parse(SCHEDULE, entry)
+    except Fault:
+        lr = [entry["summit"]]
+    else:
+        lr = schedule.arm().rates(epochs, 20, schedule.of_dense(dense)).lr
+    return keys_of(entry, epochs, lr, momentum, rounds)
 
 
 CASES = {
@@ -72,7 +84,52 @@ def test_the_keys_that_two_arms_differ_in(first, second, told):
 
 
 def test_every_key_of_an_entry_counts():
-    assert set(keys(FINETUNE).values) == {"curve", *Schedule.model_fields}
+    assert set(keys(FINETUNE).values) | {"peak"} == {"curve", *Schedule.model_fields}
+
+
+PEAKED = {"curve": "onecycle", "peak": 0.2}
+ALIKE = {
+    "a peak, as an option or of the dense run": ({"curve": "onecycle", "max_lr": 0.2}, PEAKED),
+    "the dense run's peak": ({"curve": "onecycle"}, {"curve": "onecycle", "peak": 0.1}),
+    "the dense run's, in proportion": ({"curve": "replay"}, {"curve": "replay", "peak": 0.1}),
+    "a curve by another name": (FINETUNE, {"curve": "replay"}),
+    "parts in another order": (
+        {**FINETUNE, "trainable": ["norm", "head", {"blocks": 1}]},
+        {**FINETUNE, "trainable": [{"blocks": 1}, "head", "norm"]},
+    ),
+    "a restart that never comes": (FINETUNE, {**FINETUNE, "restart": "never"}),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), ALIKE.values(), ids=ALIKE)
+def test_what_trains_alike_is_no_difference(first, second):
+    assert changed(keys(first), keys(second)) == []
+    assert changed(keys(second), keys(first)) == []
+
+
+def test_a_peak_belongs_to_the_curve():
+    assert changed(keys(PEAKED), keys({"curve": "onecycle"})) == ["curve"]
+    assert changed(keys(FINETUNE, FLAT), keys(PEAKED, CYCLED)) == ["curve"]
+
+
+def test_the_curve_has_the_momentum_that_it_alone_changes():
+    """The same learning rates, with the momentum of one curve or the other, or a named one."""
+    flat, cycled = keys(FINETUNE, FLAT), keys({"curve": "replay"}, CYCLED)
+    assert changed(flat, cycled) == ["curve"]
+    named = keys({"curve": "replay", "momentum": "cycled"}, CYCLED)
+    assert changed(flat, named) == ["momentum"]
+
+
+def test_an_adaptive_curve_is_another_though_recorded_at_scale_1():
+    one, other = keys({"curve": "linear"}), keys({"curve": "adaptive_linear"})
+    assert one.effects["curve"][1] == other.effects["curve"][1]
+    assert changed(one, other) == ["curve"]
+
+
+def test_a_restart_counts_where_there_are_rounds():
+    never = {**FINETUNE, "restart": "never"}
+    assert changed(keys(FINETUNE, rounds=3), keys(never, rounds=3)) == ["restart"]
+    assert changed(keys(FINETUNE, rounds=3), keys(never, rounds=1)) == []
 
 
 MOMENTA = {
@@ -116,6 +173,12 @@ WARM = {"curve": "warmup_decay", "decay": "step"}
 OPTIONS = {
     "an option of the curve": (WARM, {**WARM, "decay": "cosine"}, ["decay: step → cosine"]),
     "one at its default": (WARM, {**WARM, "final_lr": 1e-5}, ["final_lr: default → 1e-05"]),
+    "the peak": (PEAKED, {"curve": "onecycle"}, ["peak: 0.2 → default"]),
+    "a curve with a peak": (
+        FINETUNE,
+        PEAKED,
+        ["curve: constant (lr: last) → onecycle (peak: 0.2)"],
+    ),
     "another curve": (FINETUNE, ONECYCLE, ["curve: constant (lr: last) → onecycle (max_lr: 0.1)"]),
     "a curve without options": (
         WARM,

@@ -37,6 +37,7 @@ def report(make_study):
     path = folder / "pruned/hrank.json"
     path.write_text(path.read_text().replace("735712", "500000"))
     keys = {"path": SCHEDULES, "factorial": cross}
+    keys["pruning"] = {method: {"criterion": "l1", "allocation": {}} for method in METHODS}
     return report_of(folder, METHODS, schedules, entries, dense_peak=0.1, **keys)
 
 

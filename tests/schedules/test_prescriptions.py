@@ -114,7 +114,6 @@ def test_constants(cifar):
     # 1e-3 - 7.5e-4/(1 + 1^50) = 6.25e-4 at the end; far below it 2.5e-4
     assert ice(5, STEPS, cifar) == pytest.approx(np.full(5, 6.25e-4))
     assert ice(5, STEPS, cifar, share=0.25) == pytest.approx(np.full(5, 2.5e-4))
-    assert ice(5, STEPS, cifar, share=1.25) == pytest.approx(np.full(5, 1.25e-3))
 
 
 @pytest.mark.parametrize("name", PRESCRIPTIONS)

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from stages.statistics import peaks
-from stages.statistics.peaks import LEAST, Cell, Slope, best_peak, peak_law, vertex
+from stages.statistics.peaks import LEAST, Cell, Slope, best_peak, limits, peak_law, vertex
 
 PEAKS = 2.0 ** np.arange(-3, 3)
 X = np.log2(PEAKS)
@@ -19,11 +19,11 @@ def draws(monkeypatch):
     monkeypatch.setattr(peaks, "DRAWS", 1000)
 
 
-def cell(*means, n=LEAST, spread=0.0, peaks=None, kept=0.5, budget=0.4, capped=False):
+def cell(*means, n=LEAST, spread=0.0, peaks=None, kept=0.5, budget=0.4, cap=math.inf):
     """A cell of these means; odd replicates are `spread` above, even ones below."""
     shift = spread * np.resize([1, -1], n)
     peaks = PEAKS[: len(means)] if peaks is None else np.array(peaks, float)
-    return Cell(peaks, np.array(means)[:, None] + shift, kept, budget, capped)
+    return Cell(peaks, np.array(means)[:, None] + shift, kept, budget, cap)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_replicates_that_agree_have_a_band_without_width():
     assert found.value == pytest.approx(2 ** (-2 + 1 / 6))
     assert (found.low, found.high) == pytest.approx((found.value, found.value))
     ends = (found.at_smallest, found.at_largest, found.low_open, found.high_open)
-    assert ends == (False,) * 4
+    assert (*ends, found.high_capped) == (False,) * 5
 
 
 def test_the_band_is_the_expanded_percentile():
@@ -84,10 +84,27 @@ def test_the_best_may_lie_beyond_an_end(means, ends):
     assert all(getattr(found, end) for end in ends)
 
 
+@pytest.mark.parametrize(
+    ("means", "cap", "low", "high"),
+    [
+        ((90, 92, 91), math.inf, -2 + 1 / 6, -2 + 1 / 6),
+        ((90, 91, 92), math.inf, -1.5, math.inf),
+        ((90, 91, 92), 1.0, -1.5, 0),
+        ((90, 92, 91), 1.0, -2 + 1 / 6, -2 + 1 / 6),
+        ((92, 91, 90), 1.0, -math.inf, -2.5),
+    ],
+)
+def test_where_the_best_may_lie(means, cap, low, high):
+    """Peaks at -3, -2 and -1 octaves: at an end, from the middle of the last two on."""
+    assert limits(cell(*means, cap=cap), means) == pytest.approx((low, high))
+
+
 def test_a_larger_peak_that_diverged_bounds_the_best():
-    found = best_peak(cell(90, 91, 92, capped=True), 0.95)
+    """It may lie anywhere below, from the middle of the last two that trained on."""
+    found = best_peak(cell(90, 91, 92, cap=1.0), 0.95)
     assert found.value == PEAKS[2]
-    assert (found.at_largest, found.high_open) == (False, False)
+    assert (found.at_largest, found.high_open, found.high_capped) == (True, False, True)
+    assert (found.low, found.high) == pytest.approx((2**-1.5, 1.0))
 
 
 def test_few_replicates_have_no_band():
@@ -123,20 +140,22 @@ def test_a_law_without_noise_is_found():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "reach", "clipped", "direction"),
+    ("low", "high", "direction"),
     [
-        (0.1, 0.9, 2, False, "rises"),
-        (-0.9, -0.1, 2, False, "falls"),
-        (-0.2, 0.24, 2, False, "same"),
-        (0.1, 0.24, 2, False, "same"),
-        (-0.2, 0.26, 2, False, "open"),
-        (-0.2, 0.24, 2, True, "open"),
-        (0.1, 0.24, 2, True, "rises"),
-        (math.nan, math.nan, 2, False, "open"),
+        (0.1, 0.9, "rises"),
+        (-0.9, -0.1, "falls"),
+        (-0.2, 0.24, "same"),
+        (0.1, 0.24, "same"),
+        (-0.2, 0.26, "open"),
+        (0.1, math.inf, "rises"),
+        (-math.inf, -0.1, "falls"),
+        (-0.2, math.inf, "open"),
+        (-math.inf, math.inf, "open"),
+        (math.nan, math.nan, "open"),
     ],
 )
-def test_directions(low, high, reach, clipped, direction):
-    assert Slope((low + high) / 2, low, high, reach, clipped).direction == direction
+def test_directions(low, high, direction):
+    assert Slope(0.0, low, high, reach=2).direction == direction
 
 
 def test_sizes_and_budgets_that_change_together_give_no_law():
@@ -151,8 +170,70 @@ def test_sizes_and_budgets_that_change_together_give_no_law():
 def test_a_cell_at_an_end_leaves_the_same_open():
     law = peak_law(ruled(5, 0, 0), 0.95)
     assert law.kept.mean == pytest.approx(0)
-    assert law.kept.clipped
+    assert (law.kept.low, law.kept.high) == (-math.inf, math.inf)
     assert law.kept.direction == "open"
+
+
+def test_an_end_may_bear_out_a_direction():
+    """Bests at 3 octaves, tried up to 2, and at 0: between 1.5 and any more octaves apart."""
+    law = peak_law([along(3, PEAKS, 0.5), along(0, PEAKS, 0.25)], 0.95)
+    assert (law.kept.low, law.kept.high) == pytest.approx((1.5, math.inf))
+    assert law.kept.direction == "rises"
+
+
+def along(best, peaks, kept, budget=0.4, sd=0.0, height=1.0, cap=math.inf, chance=None):
+    """A cell of accuracies that fall off as a parabola from its best peak, in octaves."""
+    means = 95 - height * (np.log2(peaks) - best) ** 2
+    noise = sd * chance.standard_normal((len(means), 8)) if chance else np.zeros((1, 8))
+    return Cell(np.array(peaks, float), means[:, None] + noise, kept, budget, cap)
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        ((0.125, 0.25, 0.5), (1, 2, 4)),
+        ((1, 2, 4), (0.125, 0.25, 0.5)),
+        ((0.05, 0.1, 0.2), (2, 4, 8)),
+        # the best, 1, is the end of one alone: 0 octaves there, -0.3 or so in the other
+        ((0.25, 0.5, 0.9), (0.1, 0.4, 1.6)),
+        ((0.0625, 0.3, 1.2), (0.25, 0.5, 1, 2)),
+    ],
+)
+def test_no_direction_is_the_work_of_what_was_tried(small, large):
+    """The best peak is 1 in every cell, at other peaks for each size or budget."""
+    both = list(itertools.product((0.5, 0.25), (0.2, 0.4)))
+    sizes = peak_law([along(-0.05, large if k == 0.5 else small, k, t) for k, t in both], 0.95)
+    budgets = peak_law([along(-0.05, large if t == 0.4 else small, k, t) for k, t in both], 0.95)
+    for slope in (sizes.kept, budgets.budget):
+        assert slope.direction in ("open", "same")
+        assert slope.low <= 1e-9
+        assert slope.high >= -1e-9
+
+
+def test_bests_below_a_peak_that_diverged_are_not_the_same():
+    """At 3.5 and 1.2, tried up to 1, at 4 diverged: the slope is 1.54 octaves over 1 octave."""
+    tried = (0.0625, 0.25, 1)
+    law = peak_law([along(np.log2(b), tried, k, cap=4) for b, k in ((3.5, 0.5), (1.2, 0.25))], 0.95)
+    assert (law.kept.low, law.kept.high) == pytest.approx((-3, 3))
+    assert law.kept.direction == "open"
+
+
+@pytest.mark.parametrize("studies", [30, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("best", [-3.2, -2.2, 1.2, 2.2])
+@pytest.mark.parametrize("flat", [0.5, 0.1])
+def test_an_end_of_common_peaks_decides_nothing_false(studies, best, flat):
+    """The best is the same in all cells, near an end; in one size it matters little."""
+    false, chance = 0, np.random.default_rng(0)
+    for _ in range(studies):
+        law = peak_law(
+            [
+                along(best, PEAKS, k, t, 0.7, 0.02 if k == flat else 0.5, chance=chance)
+                for k, t in itertools.product((0.5, 0.25, 0.1), (0.1, 0.2, 0.4, 0.8))
+            ],
+            0.95,
+        )
+        false += law.kept.direction in ("rises", "falls")
+    assert false <= 0.05 * studies
 
 
 STUDIES = pytest.param(400, marks=pytest.mark.slow)

@@ -1,7 +1,7 @@
 """The best peak of a learning-rate curve by size and budget, and the law that it follows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,7 @@ from stages.reporting.peaks_figure import LOWEST, peaks_figure
 from stages.reporting.report import Report, Section
 from stages.reporting.tables import accuracy, markdown
 from stages.reporting.words import code, count, decimal, level, listed
-from stages.statistics.peaks import LEAST, Direction, Law, Slope
+from stages.statistics.peaks import LEAST, BestPeak, Direction, Law, Slope
 
 SAID: dict[Direction, str] = {
     "rises": "rises",
@@ -54,9 +54,9 @@ def text(found: Peaks) -> str:
     """What the law says, and every cell's best peak."""
     report = found.report
     caption = (
-        "Mean test accuracy against the peak, a share of the dense run's largest learning rate "
-        f"({report.dense_peak:g}). Stars are the best peaks with their bands; what is more than "
-        f"{LOWEST:g} points below the best of its line may be off the axis."
+        "Mean test accuracy against the peak. Here and below, peaks are shares of the dense run's "
+        f"largest learning rate, {report.dense_peak:g}. Stars are the best peaks with their bands; "
+        f"what is more than {LOWEST:g} points below the best of its line may be off the axis."
     )
     blocks = [caption]
     for study in found.studies:
@@ -74,8 +74,8 @@ def table(found: Peaks) -> pd.DataFrame:
                 "epochs": each.epochs,
                 "parameters_kept_percent": 100 * each.cell.kept,
                 "budget_share_of_dense_epochs": each.cell.budget,
-                "peaks_tried": " ".join(f"{peak:g}" for peak in each.arms),
-                "peaks_not_shown_to_be_worse": " ".join(f"{peak:g}" for peak in each.unbeaten),
+                "peak_shares_tried": " ".join(_shares(found.report, each.arms)),
+                "peak_shares_not_shown_to_be_worse": " ".join(_shares(found.report, each.unbeaten)),
                 "best_peak_share": each.best.value,
                 "best_peak_share_low": each.best.low,
                 "best_peak_share_high": each.best.high,
@@ -132,13 +132,18 @@ def _said(study: PeakStudy, confidence: float) -> str:
             f"With the budget it {SAID[law.budget.direction]}: each doubling of the epochs "
             f"multiplies it by {_factor(law.budget, 1)}."
         )
-    ends = sum(each.best.at_smallest or each.best.at_largest for each in study.cells)
+    ends = sum(_reaches_an_end(each.best) for each in study.cells)
     if ends:
         said.append(
-            f"In {ends} of {count(len(study.cells), 'cell')} it is an end of what was tried, which "
-            "flattens these slopes: they may be steeper."
+            f"In {ends} of {count(len(study.cells), 'cell')} it or its band reaches an end of what "
+            "was tried, and it may lie beyond: brackets and directions hold wherever it does."
         )
-    return f"{name}: {' '.join(said)} Brackets have {level(confidence)}."
+    return f"{name}: {' '.join(said)} In brackets are intervals of {level(confidence)} confidence."
+
+
+def _reaches_an_end(best: BestPeak) -> bool:
+    within = not (best.at_smallest or best.at_largest)
+    return not within or best.low_open or best.high_open or best.high_capped
 
 
 def _of_size(slope: Slope) -> str:
@@ -155,26 +160,33 @@ def _of_size(slope: Slope) -> str:
 
 def _factor(slope: Slope, sign: int) -> str:
     """Return what an octave of a factor multiplies the peak by; `sign` -1 for halving it."""
-    ends = sorted(2 ** (sign * end) for end in (slope.low, slope.high))
-    interval = "" if math.isnan(slope.low) else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
+    low, high = sorted((sign * slope.low, sign * slope.high))
+    above = "∞" if math.isinf(high) else f"{2**high:.2f}"
+    interval = "" if math.isnan(slope.low) else f" [{2**low:.2f}, {above}]"
     return f"{2 ** (sign * slope.mean):.2f}{interval}"
 
 
 def _table(report: Report, study: PeakStudy) -> str:
-    head = ["method", "kept", "epochs", "best tried", "its accuracy", "best peak", "not worse"]
+    of_peaks = ["best share tried", "its accuracy", "best share", "shares not worse"]
     rows = [
         [
             code(each.method),
-            f"{100 * each.cell.kept:.0f} %",
+            f"{100 * each.cell.kept:.1f} %",
             f"{decimal(each.epochs)} ({each.cell.budget:.2g} E)",
-            f"{each.highest:g}",
+            *_shares(report, [each.highest]),
             accuracy(each.arms[each.highest]),
             in_words(each.best),
-            listed([f"{peak:g}" for peak in each.unbeaten]),
+            listed(_shares(report, each.unbeaten)),
         ]
         for each in study.cells
     ]
-    return markdown(head, rows)
+    return markdown(["method", "kept", "epochs", *of_peaks], rows)
+
+
+def _shares(report: Report, peaks: Iterable[float]) -> list[str]:
+    """Return learning rates as shares of the dense run's largest."""
+    assert report.dense_peak is not None
+    return [f"{peak / report.dense_peak:.4g}" for peak in peaks]
 
 
 def _note(found: Peaks) -> str:
@@ -183,17 +195,17 @@ def _note(found: Peaks) -> str:
     few = f" There are none below {LEAST} replicates." if replicates < LEAST else ""
     lost = [
         f"{code(each.method)} for {count(each.epochs, 'epoch')} "
-        f"({listed([f'{peak:g}' for peak in each.diverged])})"
+        f"({listed(_shares(report, each.diverged))})"
         for each in cells
         if each.diverged
     ]
     diverged = f" Peaks that diverged take no part: {', '.join(lost)}." if lost else ""
     return (
-        "**Best tried** is the learning rate of the highest mean, **not worse** are those that no "
-        "other is shown to beat. **Best peak** is a share: the vertex of the parabola through the "
+        "**Best share tried** has the highest mean, **shares not worse** are those that no other "
+        "is shown to beat. **Best share** is the best peak: the vertex of the parabola through the "
         "highest mean and its neighbours, on a logarithmic axis; ≤ and ≥ mark an end of what was "
-        f"tried, beyond which it may lie. Bands ({level(report.settings.confidence)}) are a "
-        f"bootstrap's over replicates.{few}{diverged}"
+        "tried, beyond which it may lie, < a peak that diverged. Bands "
+        f"({level(report.settings.confidence)}) are a bootstrap's over replicates.{few}{diverged}"
     )
 
 
