@@ -38,14 +38,14 @@ def arms(study: Kept, present: bool) -> Iterator[dict[str, Any]]:
     made = {(row.method, row.schedule): row for row in study.origins.itertuples()}
     for row in study.tables["arms"].itertuples():
         method, schedule = str(row.method), str(row.schedule)
-        origin = made.get((method, schedule))
+        origin, epochs = made.get((method, schedule)), ours.epochs[method, schedule]
         yield {
             "study": study.name,
             "method": method,
             "schedule": schedule,
             "line": study.line_of[schedule],
             "kept": round(float(str(row.parameters_kept_percent)), 1),
-            "epochs": ours.epochs[method, schedule],
+            "epochs": int(epochs) if epochs.is_integer() else epochs,
             "dense_epochs": study.dense_epochs,
             "rounds": row.rounds,
             "cost": round(float(str(row.retraining_macs_percent_of_dense_training)), 1),
