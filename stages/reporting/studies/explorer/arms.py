@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from stages.reporting.keys import written
 from stages.reporting.studies.agreement import Recomputed
 from stages.reporting.studies.kept import Kept
 from stages.statistics.estimates import Estimate, estimate
@@ -28,7 +28,7 @@ def study_of(study: Kept) -> dict[str, Any]:
         "network": study.network,
         "confidence": round(100 * Recomputed(study).confidence, DECIMALS),
         "margin": study.compare.margin,
-        "settings": yaml.safe_dump(study.settings, sort_keys=False),
+        "settings": f"{written(study.settings, flow=False)}\n",
     }
 
 
@@ -64,12 +64,6 @@ def commands(study: Kept, method: str, schedule: str, present: bool) -> list[str
     iterative = "_iterative" * (method in (study.settings["prune"].get("iterative") or {}))
     settings = [] if present else [f"cp reports/studies/{study.name}/params.yaml params.yaml"]
     return [*settings, f"afterprune run evaluate{iterative}@{method}-{schedule}"]
-
-
-def written(settings: Mapping[str, Any]) -> str:
-    """Return settings on a line, as params.yaml may have them."""
-    text = yaml.safe_dump(dict(settings), default_flow_style=True, sort_keys=False, width=math.inf)
-    return text.strip()
 
 
 def _compared(ours: Recomputed, method: str, schedule: str) -> dict[str, Any]:
