@@ -7,7 +7,7 @@ import pandas as pd
 from stages.pipeline.fault import Fault
 
 FILE = Path("reports/results.csv")
-WHOLE = ("dense_epochs", "epochs", "rounds", "seed", "diverged_in_epoch")
+WHOLE = ("dense_epochs", "rounds", "seed", "diverged_in_epoch")
 TEXT = (
     *("study", "data", "data_options", "network", "network_options", "method", "method_options"),
     *("schedule", "start", "curve", "schedule_options", "environment", "lock_entry"),
@@ -17,9 +17,9 @@ TEXT = (
 def results(project: Path | str = ".") -> pd.DataFrame:
     """Read reports/results.csv of a project: one row per study, arm and replicate.
 
-    docs/studies.md says what the columns hold. Names and JSON are text, epochs and seeds whole
-    numbers, all else floats; what a row has not is missing. A Fault where there is no such file, or
-    another one.
+    docs/studies.md says what the columns hold. Names and JSON are text, seeds, rounds and the
+    dense run's epochs whole numbers, all else floats: the epochs of retraining are a mean over
+    rounds. What a row has not is missing. A Fault where there is no such file, or another one.
     """
     path = Path(project) / FILE
     try:

@@ -1,5 +1,6 @@
 """What joins all studies: a page, a table and an explorer, from the files kept of them."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from stages.pipeline.fault import Fault
 from stages.pipeline.files import write_text
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, lookup, read_yaml
+from stages.pipeline.section import NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +27,19 @@ PRESENT = "reports/ (the present study)"
 AGAIN = "afterprune studies --rerun"
 
 
-def join() -> None:
-    """Write what joins all studies; print what is in it, and on stderr what is not and why."""
+def join() -> list[str]:
+    """Write what joins all studies; print what is in it, and on stderr what is not and why.
+
+    Return the names of those in it.
+    """
     found, left_out = read_all()
     for path, text in joint(found, left_out).items():
         write_text(path, text)
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
-    print(f"{PAGE} joins {', '.join(study.name for study in found) or 'no study'}")
+    names = [study.name for study in found]
+    print(f"{PAGE} joins {', '.join(names) or 'no study'}")
+    return names
 
 
 def read_all() -> "tuple[list[Kept], list[str]]":
@@ -85,8 +92,9 @@ def sources() -> Iterator[tuple[str, Path, Path, str]]:
 
 
 def kept() -> list[Path]:
-    """Return the folders of the kept studies."""
-    return sorted(path.parent for path in STUDIES.glob(f"*/{PARAMS}"))
+    """Return the folders of the kept studies: what a killed `keep` leaves is none."""
+    found = (path.parent for path in STUDIES.glob(f"*/{PARAMS}"))
+    return sorted(folder for folder in found if re.fullmatch(NAME, folder.name))
 
 
 def finished(settings: dict[str, Any]) -> bool:

@@ -38,7 +38,8 @@ def main(
     check_made()
     folder = STUDIES / name
     keep(folder)
-    join()
+    if name not in join():
+        raise Fault(f"{folder} is kept but left out of what joins all studies, as it says above")
     print(f"{folder}/README.md is the report to add to git")
 
 

@@ -42,8 +42,9 @@ def main(
     The study in reports/ takes part, where it is that of params.yaml. To run a study again makes
     its params.yaml that of the project for as long as it runs; what is in the cache runs no more.
 
-    --check holds each study's tables to their columns, ranges and replicates, computes the
-    statistics again, and compares what joins the studies with what this command would write.
+    --check holds each study's tables to their columns, ranges and replicates, computes those of
+    arms, pairs and winners again, and compares what joins the studies with what this command would
+    write.
     """
     if check:
         if names or rerun:

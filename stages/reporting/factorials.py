@@ -1,10 +1,12 @@
 """The arms of `compare.factorial` under one method, and the contrasts of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
+from stages.pipeline.fault import Fault
 from stages.reporting.crossing import keys_in
 from stages.reporting.design import Design, design_of
 from stages.reporting.keys import value_of
@@ -40,7 +42,7 @@ class Factorial:
 
     `settings` are those by which they are judged, `values` what the keys are at their low and
     their high level. `diverged` are the arms that did: no contrast is known then, as each has all
-    arms in it.
+    arms in it. `others` are the methods after which the arms are no full cross.
     """
 
     method: str
@@ -49,6 +51,7 @@ class Factorial:
     contrasts: Sequence[Judged]
     settings: Compare
     diverged: Sequence[str]
+    others: Sequence[str] = ()
 
     @property
     def effects(self) -> list[Judged]:
@@ -61,14 +64,25 @@ class Factorial:
         return [each for each in self.contrasts if each.contrast.exchange]
 
 
-def factorial_of(report: Report, method: str) -> Factorial:
-    """Return one method's factorial of the arms in `compare.factorial`.
+def factorials_of(report: Report) -> list[Factorial]:
+    """Return the factorial of the arms in `compare.factorial` of each method that has one.
 
+    What a budget comes to depends on a method's rounds, so that the arms may be a full cross after
+    one method and none after another.
     Contrasts are of last-epoch test accuracy, by seed. Verdicts are those of the one rule at levels
-    that hold together, by Bonferroni, as the intervals do. A Fault if the arms are no full cross.
+    that hold together, by Bonferroni, as the intervals do.
     """
+    designs: dict[str, Design] = {}
+    for method in report.results.methods:
+        with suppress(Fault):
+            arms = (report.results.arms[method, name] for name in report.settings.factorial)
+            designs[method] = design_of({arm.schedule: keys_in(report, arm) for arm in arms})
+    others = [method for method in report.results.methods if method not in designs]
+    return [_factorial(report, method, design, others) for method, design in designs.items()]
+
+
+def _factorial(report: Report, method: str, design: Design, others: Sequence[str]) -> Factorial:
     arms = {name: report.results.arms[method, name] for name in report.settings.factorial}
-    design = design_of({name: keys_in(report, arm) for name, arm in arms.items()})
     scores = np.array([last_test(arm).sort_index() for arm in arms.values()]).T
     levels = np.array([design.levels[name] for name in arms])
     found = contrasts(scores, levels, report.settings.confidence)
@@ -79,6 +93,7 @@ def factorial_of(report: Report, method: str) -> Factorial:
         [_judged(report, design, each, len(found)) for each in found],
         report.settings,
         [name for name, arm in arms.items() if arm.diverged],
+        others,
     )
 
 

@@ -111,20 +111,20 @@ def value_of(entry: Mapping[str, Any], place: Sequence[str]) -> str:
         found = options if key == CURVE else entry.get(key, {})
         return _said(found.get(inside[0], DEFAULT))
     if key == CURVE and options:
-        return f"{entry[CURVE]} ({flow(options)[1:-1]})"
+        return f"{entry[CURVE]} ({written(options)[1:-1]})"
     return _said(entry.get(key, DEFAULT))
 
 
-def flow(value: Any) -> str:
-    """Return a value on one line of YAML."""
+def written(value: Any, *, flow: bool = True) -> str:
+    """Return a value as YAML for people: on one line, or without `flow` on as many as it has."""
     text = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+        value, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=float("inf")
     )
     return text.removesuffix("...\n").strip()
 
 
 def _said(value: Any) -> str:
-    return f"{value}" if isinstance(value, float) else flow(value)
+    return f"{value}" if isinstance(value, float) else written(value)
 
 
 def _inside(key: str, first: Any, second: Any) -> Iterator[tuple[str, ...]]:

@@ -20,12 +20,14 @@ FEWEST = 6
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Two arms over all studies: the interquartile mean of their paired differences, in points.
+    """Two arms over all studies: their paired differences in points, every study counting the same.
 
-    `improvement` is the probability that a run of the first is better. Both with intervals.
+    `by_study` are the interquartile means of each. `improvement` is the probability that a run of
+    the first is better. Difference and probability have intervals.
     """
 
     difference: float
+    by_study: Sequence[float]
     interval: Interval
     improvement: float
     improvement_interval: Interval
@@ -50,7 +52,7 @@ def aggregate(
     """
     gaps = [ours - theirs for ours, theirs in zip(first, second, strict=True)]
     interval = partial(bootstrap_interval, confidence=confidence, seed=seed, draws=draws)
-    low, high = interval(interquartile_mean, gaps)
+    low, high = interval(mean_of_studies, gaps)
     chance = interval(improvement, first, second)
     found: Verdict = "undecided"
     runs = [len(gap) for gap in gaps]
@@ -61,13 +63,23 @@ def aggregate(
             found = "better"
         elif high < 0 and chance[1] < 0.5:
             found = "worse"
-    value, won = interquartile_mean(gaps), improvement(first, second)
-    return Aggregate(value, (low, high), won, chance, found)
+    each = [interquartile_mean(gap) for gap in gaps]
+    value, won = mean_of_studies(gaps), improvement(first, second)
+    return Aggregate(value, each, (low, high), won, chance, found)
 
 
-def interquartile_mean(scores: Runs) -> float:
-    """The mean of the middle half of all runs of all studies, a quarter cut off at each end."""
-    runs = np.sort(np.concatenate(scores))
+def mean_of_studies(scores: Runs) -> float:
+    """The mean of the studies' interquartile means.
+
+    The runs of all studies in one would be clusters, their middle half between these: a value that
+    no study has, and that depends on how many runs each has.
+    """
+    return float(np.mean([interquartile_mean(runs) for runs in scores]))
+
+
+def interquartile_mean(scores: NDArray[np.float64]) -> float:
+    """The mean of the middle half of runs, a quarter cut off at each end."""
+    runs = np.sort(scores, axis=None)
     cut = len(runs) // 4
     return float(runs[cut : len(runs) - cut].mean())
 

@@ -1,20 +1,22 @@
 """What must hold of the arms that `compare` lists: one change at a time, or a full cross."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from stages.pipeline.fault import Fault
 from stages.reporting.design import design_of
 from stages.reporting.keys import Keys, keys_of, name_of, options_changed
 from stages.reporting.words import listed
+from stages.retraining.planning import Pruning, plan_arm
 from stages.study.schedules import NOMINAL_STEPS
-from stages.study.settings import Study, nominal_epochs
+from stages.study.settings import Study
 
 
 def faults_of_comparisons(study: Study) -> Iterator[str]:
     """Yield what is wrong with `compare.path` and `compare.factorial`.
 
-    Names of no schedule, and curves that cannot be computed, are faults of their own elsewhere.
+    They have to hold for one method at least: what a budget comes to depends on its rounds. Names
+    of no schedule, and curves that cannot be computed, are faults of their own elsewhere.
     """
     compare, known = study.compare, study.retrain.schedules
     for key, names in (("path", compare.path), ("factorial", compare.factorial)):
@@ -22,23 +24,33 @@ def faults_of_comparisons(study: Study) -> Iterator[str]:
             yield f"compare.{key} is {list(names)}; it should hold two or more, each once"
         elif names and set(names) <= known.keys():
             try:
-                arms = {name: _keys(study, name) for name in names}
+                by_rounds = [
+                    {name: _keys(study, name, number) for name in names}
+                    for number in _rounds(study)
+                ]
             except Fault:
                 continue
-            yield from _path(arms) if key == "path" else _factorial(arms)
+            judge = _path if key == "path" else _factorial
+            found = [[*judge(arms)] for arms in by_rounds]
+            if all(found):
+                yield from found[0]
 
 
-def _keys(study: Study, name: str) -> Keys:
+def _rounds(study: Study) -> list[int]:
+    """Return how many rounds of pruning the methods have, fewest first."""
+    once = [1] if study.prune.methods else []
+    return sorted({*once, *(entry.number for entry in study.prune.iterative.values())})
+
+
+def _keys(study: Study, name: str, rounds: int) -> Keys:
+    """Return the keys of an arm as its plan has them, as far as known before pruning."""
     schedule, dense = study.retrain.schedules[name], study.train.rates(NOMINAL_STEPS)
-    epochs = nominal_epochs(schedule, study)
-    rates = schedule.arm().rates(epochs, NOMINAL_STEPS, schedule.of_dense(dense))
-    lr, momentum = rates.lr.tolist(), rates.momentum.tolist()
-    # A key that does nothing under one of the methods is none that arms may be listed for.
-    rounds = 1 if study.prune.methods else 2
-    return keys_of(schedule.model_dump(mode="json"), epochs, lr, momentum, rounds)
+    plan = plan_arm(schedule, study.retrain.epochs, dense, Pruning(1.0, (), (), rounds))
+    lr, momentum = plan.rates.lr.tolist(), plan.rates.momentum.tolist()
+    return keys_of(schedule.model_dump(mode="json"), plan.epochs, lr, momentum, rounds)
 
 
-def _path(arms: dict[str, Keys]) -> Iterator[str]:
+def _path(arms: Mapping[str, Keys]) -> Iterator[str]:
     for first, second in pairwise(arms):
         places = options_changed(arms[first], arms[second])
         if len(places) != 1:
@@ -49,7 +61,7 @@ def _path(arms: dict[str, Keys]) -> Iterator[str]:
             )
 
 
-def _factorial(arms: dict[str, Keys]) -> Iterator[str]:
+def _factorial(arms: Mapping[str, Keys]) -> Iterator[str]:
     try:
         design_of(arms)
     except Fault as fault:

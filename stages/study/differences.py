@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from stages.reporting.keys import flow
+from stages.reporting.keys import written
 
 ABSENT = "–"
 
@@ -41,5 +41,5 @@ def _differences(
 
 def readable(value: Any) -> str:
     """Return a value on one line as YAML has it, a mapping without its outer braces."""
-    text = flow(value)
+    text = written(value)
     return text[1:-1] if isinstance(value, Mapping) and value else text

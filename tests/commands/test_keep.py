@@ -1,10 +1,12 @@
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from stages.commands import keep as command
 from stages.commands.keep import app, keep, linked
 from stages.pipeline.fault import Fault
 from stages.reporting.studies.origins import digest
@@ -97,6 +99,17 @@ def test_a_report_of_other_settings_is_not_kept(study):
     assert isinstance(result.exception, Fault)
     assert "run `dvc repro` first" in str(result.exception)
     assert not study.exists()
+
+
+def test_a_study_that_the_joined_page_leaves_out_is_told(study, monkeypatch):
+    """The one of the fixture lacks the tables."""
+    monkeypatch.setattr(subprocess, "run", lambda *_: subprocess.CompletedProcess([], 0))
+    monkeypatch.setattr(command, "check_made", lambda: None)
+    result = CliRunner().invoke(app, ["mine"])
+    assert f"{result.exception}" == (
+        "reports/studies/mine is kept but left out of what joins all studies, as it says above"
+    )
+    assert "left out: reports/studies/mine/" in result.stderr
 
 
 def test_a_name_that_is_no_folder_name_is_a_fault(study):

@@ -45,6 +45,11 @@ def test_the_study_of_the_project_takes_part_with_all_that_are_kept(project):
     assert (tables, params, page) == (Path("reports/tables"), Path("params.yaml"), "../README.md")
 
 
+def test_what_a_killed_keep_leaves_is_no_study(project):
+    write("reports/studies/.long.4711/params.yaml", PARAMS)
+    assert names() == [PRESENT, "long", "short"]
+
+
 def test_it_takes_no_part_when_its_report_is_another_s_or_when_it_is_kept(project):
     write("params.yaml", PARAMS | {"seeds": 4})
     assert names() == ["long", "short"]

@@ -24,7 +24,7 @@ def test_an_arm_that_diverges_is_a_result(project):
         assert [path.name for path in where.iterdir()] == ["diverged.json"]
     page = (project.folder / "reports/README.md").read_text()
     assert "`hot` on `l1` (2 of 2 replicates, in epoch 1 at learning rate 100)" in page
-    assert "| `hot` | 2 | diverged (2 of 2) | – | – |" in page
+    assert "| `hot` | `start`, `curve` (crossed) | 2 | diverged (2 of 2) | – | – |" in page
     assert "`hot` wins" not in page
     headline = json.loads((project.folder / "reports/headline.json").read_text())
     assert (headline["retrained"], headline["drop"], headline["diverged"]) == (None, None, 2)

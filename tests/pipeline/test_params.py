@@ -307,7 +307,7 @@ def test_a_value_is_what_dvc_records(text, value):
 def test_pyyaml_which_reads_version_1_1_only_writes():
     files = (ROOT / "stages").rglob("*.py")
     users = [path for path in files if re.search(r"^import yaml|from yaml", path.read_text(), re.M)]
-    assert [path.name for path in users] == ["differences.py"]
+    assert [path.name for path in users] == ["keys.py"]
     assert re.findall(r"yaml\.(\w+)", users[0].read_text()) == ["safe_dump"]
 
 

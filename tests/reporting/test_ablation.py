@@ -62,6 +62,23 @@ def test_a_change_that_is_shown_to_be_small_carries_nothing():
     assert words.endswith("; `decay: x → y` changes less than 0.5 points.")
 
 
+def test_a_change_that_is_none_on_a_method_has_no_effect_there(make_study):
+    names = ["finetune", "tuned", "onecycle"]
+    entries = {"finetune": {"curve": "constant", "lr": 0.1, "epochs": 2}}
+    entries["tuned"] = entries["finetune"] | {"epochs": {"total": 4}}
+    entries["onecycle"] = {"curve": "onecycle", "epochs": {"total": 4}}
+    folder = make_study(["l1"], names, 4)
+    for name, mean in zip(names, (0.90, 0.90, 0.94), strict=True):
+        scores = [mean, mean + 0.01, mean - 0.02, mean + 0.001 * len(name)]
+        change(folder, "l1", name, test=scores, epochs=2)
+    found = find(report_of(folder, ["l1"], names, entries, path=names))
+    page = text(found)
+    assert "| nothing, on this method | `finetune` → `tuned` | " in page
+    assert "carries it; `finetune` and `tuned` do the same on this method." in page
+    assert table(found).changes[0] == "nothing, on this method"
+    assert "nothing" in "".join(t.get_text() for t in figure(found).axes[0].get_yticklabels())
+
+
 def test_two_differences_that_coincide_carry_nothing():
     words = sentence(ablation([4.0, 4.0], [0.5, 0.5]))
     assert "carr" not in words.replace("which one carries", "")

@@ -33,8 +33,10 @@ KINDS = {
     "cycle": ("final", "onecycle", LARGE),
     "new": ("fresh", "stretch", LARGE),
     "taught": ("final", "onecycle", LARGE),
+    "high": ("final", "onecycle", LARGE),
+    "flat_taught": ("final", "constant", LARGE),
 }
-OWN = {"taught": {"teacher": {}}}
+OWN = {"taught": {"teacher": {}}, "flat_taught": {"teacher": {}}, "high": {"max_lr": 0.4}}
 METHODS = ("l1", "random")
 DENSE_EPOCHS = 100
 
@@ -221,10 +223,26 @@ BUDGETS = {
         ({("new", 20): 95.0, ("new", 60): 95.0}, 90.0, HOLDS),
         # nor are arms that differ in more than the schedule
         ({("taught", 20): 95.0, ("taught", 60): 95.0}, 90.0, HOLDS),
+        # nor is the same curve with another peak
+        ({("high", 20): 95.0, ("high", 60): 95.0}, 90.0, HOLDS),
     ],
 )
 def test_claim_2_is_about_longer_budgets(changes, dense, expected):
     assert verdict(2, BUDGETS | changes, dense=dense) == expected
+
+
+@pytest.mark.parametrize("own", [("flat_taught", 20), ("taught", 20), None])
+def test_claim_2_says_where_it_leaves_out_rivals_that_change_more(own):
+    best = claims(BUDGETS | ({own: 95.0} if own else {})).claims[1].parts[1]
+    said = "`cycle` (highest in 2 of 2 cells) − the best rival"
+    clause = " among arms that change nothing else" if own == ("flat_taught", 20) else ""
+    assert [item.what for item in best.evidence] == [said + clause]
+
+
+def test_claim_2_has_no_rival_among_one_cycles():
+    best = claims({("cycle", 60): 90.0, ("high", 60): 91.0}).claims[1].parts[1]
+    assert not best.evidence
+    assert best.missing == "it takes a one-cycle arm and a rival of another curve and equal budget"
 
 
 def test_claim_2_needs_several_budgets():

@@ -59,6 +59,24 @@ def test_effects_interaction_and_exchange_by_hand(make_study):
     assert [each.contrast.confidence for each in found.contrasts] == pytest.approx([0.9875] * 4)
 
 
+def test_a_method_after_which_the_arms_are_no_full_cross_is_left_out(make_study):
+    """2 epochs and 4 in all are one budget in two rounds, and two after l1."""
+    names, means = ARMS, [0.90, 0.94, 0.93, 0.95]
+    curves = [{"curve": "constant", "lr": 0.1}, {"curve": "onecycle"}] * 2
+    budgets = [2, 2, {"total": 4}, {"total": 4}]
+    entries = {n: c | {"epochs": e} for n, c, e in zip(names, curves, budgets, strict=True)}
+    folder = make_study(["random", "l1"], names, 3)
+    for method, total in (("random", 2), ("l1", 4)):
+        for name, mean, epochs in zip(names, means, [2, 2, total, total], strict=True):
+            scores = [mean, mean + 0.01, mean - 0.02]
+            change(folder, method, name, test=scores, epochs=epochs)
+    found = find(report_of(folder, ["random", "l1"], names, entries, factorial=names))
+    assert [each.method for each in found] == ["l1"]
+    assert found[0].design.factors == ["curve", "epochs"]
+    assert "After `random` the arms are no full cross" in text(found)
+    assert find(report_of(folder, ["random"], names, entries, factorial=names)) is None
+
+
 def test_the_order_of_the_arms_is_that_of_the_study_file(make_study):
     """The first has the low levels: from one-cycle with a teacher, both keys lose."""
     _, report = studied(make_study, factorial=["tuned", "linear", "finetune", "onecycle"])

@@ -28,6 +28,18 @@ def test_the_dense_network_stands_above_every_method(results):
     assert "| pruned by `l1` | 62.10 ± 0.10 | 80.10 ± 0.10 | 735,712 | 86.2 | 90.9 M |" in page
 
 
+def test_recalibration_is_shown_only_where_it_changes_a_network(results):
+    assert "Recalibrated" in networks.text(results)
+    pruned = results.pruned["l1"]
+    same = pruned.model_copy(update={"recalibrated": pruned.replicates})
+    page = networks.text(replace(results, pruned={"l1": same}))
+    assert "| dense | 93.50 ± 0.10 | 853,018 |" in page
+    assert "| pruned by `l1` | 62.10 ± 0.10 | 735,712 |" in page
+    assert "Recalibrated" not in page
+    assert "BatchNorm" not in page
+    assert "MACs are the multiply-accumulates" in page
+
+
 def test_a_method_that_prunes_in_rounds_says_which_round_is_shown(results):
     arm = results.arms["l1", "finetune"].model_copy(update={"rounds": 3})
     page = networks.text(replace(results, arms={("l1", "finetune"): arm}))

@@ -35,3 +35,24 @@ def test_a_prescription_plays_no_role_whatever_its_rate(curve, rate, make_study)
     assert [line.name for line in before.restarts] == ["tuned", "cosine"]
     assert [line.name for line in after.restarts] == ["cosine"]
     assert (after.finetune.name, after.fast.name) == ("finetune", "cosine")
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen"),
+    [
+        ((0.4, 0.1), "scaled"),
+        ((0.4, "max"), "scaled"),
+        ((0.4, None), "scaled"),
+        ((0.1, "max"), "onecycle"),
+        ((0.4, 0.2), "onecycle"),  # neither is at the dense run's peak
+    ],
+)
+def test_of_several_one_cycles_the_one_at_the_dense_peak_is_the_papers(rates, chosen, make_study):
+    names = ["finetune", "onecycle", "scaled"]
+    folder = make_study(["l1"], names)
+    change(folder, "l1", "scaled", curve="onecycle")
+    entries = {"finetune": {"curve": "constant"}}
+    for name, rate in zip(names[1:], rates, strict=True):
+        entries[name] = {"curve": "onecycle"} | ({"max_lr": rate} if rate else {})
+    found = roles(report_of(folder, ["l1"], names, entries, dense_peak=0.1), "l1")
+    assert found.onecycle.name == chosen

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from stages.statistics.studies import aggregate, bootstrap_interval, improvement, interquartile_mean
+from stages.statistics.studies import (
+    aggregate,
+    bootstrap_interval,
+    improvement,
+    interquartile_mean,
+    mean_of_studies,
+)
 
 FIRST = np.array(
     [[0.3, 0.4, 0.0], [0.8, -0.5, 0.5], [0.3, 0.6, -0.7], [-1.3, 0.4, -0.2], [0.9, 0.3, -0.5]]
@@ -13,7 +19,15 @@ SECOND = np.array(
 
 def test_the_interquartile_mean_is_that_of_the_middle_half_of_all_runs():
     # sorted -9, 1, 2, 3, 4, 5, 6, 90: a quarter of eight is two
-    assert interquartile_mean([np.array([4, 90, 1, 3.0]), np.array([-9, 6, 2, 5.0])]) == 3.5
+    assert interquartile_mean(np.array([4, 90, 1, 3.0, -9, 6, 2, 5.0])) == 3.5
+
+
+def test_studies_count_the_same_however_many_runs_they_have():
+    """Middle halves 3 and 3.5, and 19: the mean is 11.125, that of all seven in one 8.3."""
+    near, far = np.array([3.0, 4, 1, 3.5]), np.array([19.0, 12, 26])
+    assert mean_of_studies([near, far]) == (3.25 + 19) / 2
+    found = aggregate([near, far], [np.zeros(4), np.zeros(3)], 0.95, 0.5)
+    assert (found.difference, found.by_study) == (11.125, [3.25, 19])
 
 
 def test_the_probability_of_improvement_counts_pairs():
@@ -43,9 +57,9 @@ def test_a_seed_draws_the_same_interval():
 def test_runs_are_drawn_within_their_study():
     """Studies of one value each leave nothing to chance, however far apart they are."""
     far = [np.array([0.0, 0, 0]), np.array([100.0, 100])]
-    assert bootstrap_interval(interquartile_mean, far, confidence=0.95, seed=0, draws=50) == (
-        interquartile_mean(far),
-        interquartile_mean(far),
+    assert bootstrap_interval(mean_of_studies, far, confidence=0.95, seed=0, draws=50) == (
+        mean_of_studies(far),
+        mean_of_studies(far),
     )
 
 

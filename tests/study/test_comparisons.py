@@ -72,6 +72,62 @@ def test_arms_that_are_no_full_cross_are_refused_before_anything_trains():
         check(study(factorial=["flat", "cycle", "taught"]))
 
 
+L1 = {"granularity": "filter", "criterion": "l1"}
+L1["allocation"] = {"kind": "uniform", "ratio": 0.3}
+
+
+def with_budgets(once, total, rounds, **compare):
+    """Return a study of two curves at two budgets, after methods of one and of more rounds."""
+    tree = read_yaml()
+    curves = {"flat": {"curve": "constant", "lr": 0.1}, "cycle": {"curve": "onecycle"}}
+    budgets = {"": once, "_total": {"total": total}}
+    tree["retrain"] |= {"schedule": "flat", "epochs": 8}
+    tree["retrain"]["schedules"] = {
+        f"{name}{end}": curve | {"epochs": epochs}
+        for name, curve in curves.items()
+        for end, epochs in budgets.items()
+    }
+    tree["prune"]["methods"] = {"l1": L1}
+    tree["prune"]["iterative"] = {"in_rounds": L1 | {"rounds": rounds}}
+    tree["prune"]["method"] = "in_rounds"
+    tree["compare"] |= {"baseline": "flat", "informed": "in_rounds", "random": "in_rounds"}
+    tree["compare"] |= compare
+    return parse(Study, tree)
+
+
+CROSS = ["flat", "cycle", "flat_total", "cycle_total"]
+
+
+@pytest.mark.parametrize(
+    ("once", "rounds", "whole"),
+    [
+        (2, 2, True),  # after l1 alone: 2 and 4 epochs; in two rounds both are 2
+        (4, 2, True),  # in two rounds alone: 4 and 2 epochs
+        (4, 1, False),
+    ],
+)
+def test_a_budget_for_all_rounds_is_what_it_comes_to_after_each_method(once, rounds, whole):
+    for compare in ({"factorial": CROSS}, {"path": ["flat", "flat_total"]}):
+        arms = with_budgets(once, 4, rounds, **compare)
+        if whole:
+            check(arms)
+            continue
+        with pytest.raises(
+            Fault, match=r"compare\.(factorial: .* differ in curve|path: .*nothing)"
+        ):
+            check(arms)
+
+
+def test_arms_that_train_several_networks_have_the_epochs_of_all(monkeypatch):
+    """So a soup of three has three times the epochs, as the report counts them."""
+    soup = {"average": {"kind": "soup", "members": 3}}
+    more = {name: entry | soup for name, entry in ENTRIES.items() if name in ("flat", "cycle")}
+    monkeypatch.setitem(ENTRIES, "flat_soup", more["flat"])
+    monkeypatch.setitem(ENTRIES, "cycle_soup", more["cycle"])
+    with pytest.raises(Fault, match=r"compare\.path: flat and flat_soup differ in .*epochs"):
+        check(study(path=["flat", "flat_soup"]))
+
+
 def test_a_curve_that_cannot_be_computed_is_told_once():
     tree = read_yaml()
     tree["retrain"]["schedules"]["mine"] = {"curve": "onecycle", "warmup": 2}

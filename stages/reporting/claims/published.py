@@ -116,20 +116,21 @@ def _flat(judge: Judge) -> Part:
 def _best(judge: Judge) -> Part:
     text, line = "One-cycle is best in nearly every cell", judge.informed.onecycle
     report = judge.report
-    others = [
-        other
+    others = {
+        label: other
         for label, other in judge.informed.lines.items()
-        if other is not line and other.start != "fresh" and report.is_plain(report.lines[label][0])
-    ]
+        if other.start != "fresh" and other.curve != "onecycle"
+    }
+    plain = [other for label, other in others.items() if report.is_plain(report.lines[label][0])]
     cells = line.arms if line else {}
-    rivals = [arm for other in others for arm in other.arms.values() if not arm.diverged]
+    rivals = [arm for other in plain for arm in other.arms.values() if not arm.diverged]
     best = {
         epochs: max(arms, key=lambda arm: last_test(arm).mean())
         for epochs in cells
         if (arms := [arm for arm in rivals if arm.epochs == epochs])
     }
     if line is None or not best:
-        lone = "it takes a one-cycle arm and a rival of equal budget"
+        lone = "it takes a one-cycle arm and a rival of another curve and equal budget"
         return Part(text, missing=f"{lone} that finished" if report.diverged else lone)
     ours = [line.arms[epochs] for epochs in best]
     theirs = list(best.values())
@@ -137,6 +138,8 @@ def _best(judge: Judge) -> Part:
     ahead = sum(last_test(a).mean(skipna=False) > last_test(b).mean() for a, b in pairs)
     value = paired(mean_test(ours), mean_test(theirs), judge.confidence)
     what = f"{code(line.name)} (highest in {ahead} of {len(ours)} cells) − the best rival"
+    if len(plain) < len(others):
+        what += " among arms that change nothing else"
     return Part(text, [judge.evidence(what, list(best), value, above, ours)])
 
 

@@ -54,10 +54,11 @@ class Roles:
 
     finetune: the smallest constant learning rate (Han 2015). lr_rewind and weight_rewind replay
     the dense run's last epochs, from the final and from the rewound weights (Renda 2020).
-    onecycle: that curve (Le & Hua 2021). restarts: `scaled` and `onecycle`, or, without either,
-    all that start from the final weights with a larger learning rate and replay nothing. Arms with
-    keys that change the training itself (see `Technique`) play none, nor do prescriptions, whose
-    rates, however small, are not those that the papers' claims are about.
+    onecycle: that curve, of several the one whose peak is the dense run's (Le & Hua 2021).
+    restarts: `scaled` and `onecycle`, or, without either, all that start from the final weights
+    with a larger learning rate and replay nothing. Arms with keys that change the training itself
+    (see `Technique`) play none, nor do prescriptions, whose rates, however small, are not those
+    that the papers' claims are about.
     """
 
     lines: Mapping[str, Line]
@@ -101,7 +102,7 @@ def roles(report: Report, method: str) -> Roles:
         finetune,
         lr_rewind=_first(trained, "replay"),
         weight_rewind=_first(rewound, "replay"),
-        onecycle=_first(trained, "onecycle"),
+        onecycle=_onecycle(report, trained),
         restarts=named or [line for line in moving if finetune and line.peak > finetune.peak],
     )
 
@@ -125,6 +126,18 @@ def _line(report: Report, method: str, label: str) -> Line:
 
 def _first(lines: Sequence[Line], curve: str) -> Line | None:
     return next((line for line in lines if line.curve == curve), None)
+
+
+def _onecycle(report: Report, lines: Sequence[Line]) -> Line | None:
+    """Return the first with that curve whose peak is the dense run's, or else the first."""
+    cycles = [line for line in lines if line.curve == "onecycle"]
+    at_peak = (line for line in cycles if _has_dense_peak(report, line))
+    return next(at_peak, next(iter(cycles), None))
+
+
+def _has_dense_peak(report: Report, line: Line) -> bool:
+    max_lr = report.schedules[report.lines[line.name][0]].get("max_lr", "max")
+    return max_lr in ("max", report.dense_peak)
 
 
 def _differ(first: ArmResult, second: ArmResult) -> bool:

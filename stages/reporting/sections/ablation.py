@@ -24,6 +24,8 @@ from stages.statistics.verdicts import Levels, Verdict, verdict
 
 MOST = 30
 """Letters of a line of a row's name."""
+NOTHING = "nothing, on this method"
+"""What changes where a method has as many rounds as make two budgets one."""
 CHANGE, WHOLE = GREY, INK
 """No colour of an arm: what is drawn lies between two of them."""
 
@@ -39,6 +41,11 @@ class Change:
     difference: Estimate
     confidence: float
     verdict: Verdict
+
+    @property
+    def what(self) -> str:
+        """The settings that change, as text."""
+        return "; ".join(self.settings) or NOTHING
 
     @property
     def resolved(self) -> bool:
@@ -107,7 +114,7 @@ def table(found: Sequence[Ablation]) -> pd.DataFrame:
                 "method": ablation.method,
                 "first": change.first,
                 "second": change.second,
-                "changes": "; ".join(change.settings),
+                "changes": change.what,
                 "replicates": change.difference.n,
                 **interval_columns("difference_points", change.difference),
                 "difference_points_sd": change.difference.sd,
@@ -172,14 +179,18 @@ def _settings(report: Report, first: ArmResult, second: ArmResult) -> list[str]:
 
 def _carriers(ablation: Ablation) -> str:
     """Say which changes carry the whole, which are too small to matter, which are undecided."""
-    clear = [change for change in ablation.changes if change.resolved]
+    changes = [change for change in ablation.changes if change.settings]
+    clear = [change for change in changes if change.resolved]
     parts = [_clear(clear, ablation.whole)] if clear else []
-    if small := [change for change in ablation.changes if change.verdict == "same"]:
+    if small := [change for change in changes if change.verdict == "same"]:
         verb = "changes" if len(small) == 1 else "change"
         parts.append(f"{_names(small)} {verb} less than {ablation.margin:g} points")
-    if unsure := [change for change in ablation.changes if change.verdict == "undecided"]:
+    if unsure := [change for change in changes if change.verdict == "undecided"]:
         verb = "is" if len(unsure) == 1 else "are"
         parts.append(f"{_names(unsure)} {verb} undecided ({_spread(unsure)})")
+    if idle := [change for change in ablation.changes if not change.settings]:
+        pairs = [f"{code(change.first)} and {code(change.second)}" for change in idle]
+        parts.append(f"{'; '.join(pairs)} do the same on this method")
     text = "; ".join(parts)
     return f"{text}." if clear else f"{text}, {_unexplained(ablation)}."
 
@@ -212,7 +223,7 @@ def _spread(changes: Sequence[Change]) -> str:
 
 
 def _named(change: Change) -> str:
-    return listed([code(setting) for setting in change.settings])
+    return listed([code(setting) for setting in change.settings]) or NOTHING
 
 
 def _rows(ablation: Ablation) -> str:
@@ -230,7 +241,7 @@ def _numbers(change: Change) -> list[str]:
 
 
 def _draw(panel: Axes, ablation: Ablation) -> None:
-    names = ["; ".join(change.settings) for change in ablation.changes]
+    names = [change.what for change in ablation.changes]
     rows(panel, [*(fill(name, MOST) for name in names), "all of these"])
     panel.set_title(ablation.method)
     panel.axvline(0, color=INK, linewidth=0.8)

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.reporting.effects import label, sentence
-from stages.reporting.factorials import Factorial, factorial_of
+from stages.reporting.factorials import Factorial, factorials_of
 from stages.reporting.plots import interval, limit, replicate_dots, rows
 from stages.reporting.report import Report, Section
 from stages.reporting.style import EDGE, GREY, INK, RULES, WIDTH
 from stages.reporting.tables import interval_columns, markdown, with_interval
-from stages.reporting.words import code, level
+from stages.reporting.words import code, level, listed
 from stages.statistics.verdicts import Verdict
 
 MOST = 24
@@ -28,14 +28,8 @@ SIDE: dict[Verdict, str] = {
 
 
 def find(report: Report) -> list[Factorial] | None:
-    """Return every method's factorial of the arms in `compare.factorial`; None without any.
-
-    Contrasts are of last-epoch test accuracy, by seed. Verdicts are those of the one rule at levels
-    that hold together, by Bonferroni, as the intervals do.
-    """
-    if not report.settings.factorial:
-        return None
-    return [factorial_of(report, method) for method in report.results.methods]
+    """Return every method's factorial of the arms in `compare.factorial`; None without any."""
+    return (factorials_of(report) or None) if report.settings.factorial else None
 
 
 def text(found: Sequence[Factorial]) -> str:
@@ -57,6 +51,11 @@ def text(found: Sequence[Factorial]) -> str:
         "that confidence by itself."
     )
     parts = [f"{sentence(each)}\n\n{_rows(each)}" for each in found]
+    if first.others:
+        note += (
+            f" After {listed([code(name) for name in first.others])} the arms are no full cross: "
+            "what a budget comes to depends on the method."
+        )
     return "\n\n".join([caption, _levels(first), *parts, note])
 
 

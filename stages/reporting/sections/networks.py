@@ -31,17 +31,18 @@ def find(report: Report) -> Results:
 
 def text(results: Results) -> str:
     """The table, and how its columns are computed."""
-    header = ["Network", "Test, %", "Recalibrated, %"]
+    changed = _recalibration_changes(results)
+    header = ["Network", "Test, %"] + ["Recalibrated, %"] * changed
     header += ["Parameters", "kept, %", "MACs", "kept, %", "File, kB", "n"]
     dense = results.dense
-    rows = [["dense", mean_sd(dense_test(dense)), "–", *_size(dense, dense, 100.0)]]
+    rows = [["dense", mean_sd(dense_test(dense)), *["–"] * changed, *_size(dense, dense, 100.0)]]
     for method, pruned in results.pruned.items():
         rounds = max(arm.rounds for arm in results.of(method))
         rows.append(
             [
                 f"pruned by {code(method)}" + (f", round 1 of {rounds}" if rounds > 1 else ""),
                 mean_sd(pruned_test(pruned)),
-                mean_sd(recalibrated_test(pruned)),
+                *[mean_sd(recalibrated_test(pruned))] * changed,
                 *_size(pruned, dense, parameters_kept(pruned, pruned, dense)),
             ]
         )
@@ -72,6 +73,14 @@ def table(results: Results) -> pd.DataFrame:
     )
 
 
+def _recalibration_changes(results: Results) -> bool:
+    """Whether it changed a replicate of some method: it does nothing without BatchNorm."""
+    return any(
+        not recalibrated_test(pruned).equals(pruned_test(pruned))
+        for pruned in results.pruned.values()
+    )
+
+
 def _networks(
     results: Results, pruned: PrunedResult
 ) -> Iterator[tuple[str, Network, "pd.Series[float]"]]:
@@ -92,10 +101,12 @@ def _size(network: DenseResult | PrunedResult, dense: DenseResult, kept: float) 
 
 
 def _notes(results: Results) -> Iterator[str]:
-    yield (
-        "Recalibrated: the pruned network with BatchNorm statistics re-estimated from the training "
-        f"images. {MACS}"
-    )
+    if _recalibration_changes(results):
+        yield (
+            "Recalibrated: the pruned network with BatchNorm statistics re-estimated from the "
+            "training images."
+        )
+    yield MACS
     if any(pruned.granularity == "weight" for pruned in results.pruned.values()):
         yield "Weights that a mask holds at zero are not among the parameters kept."
     if any(arm.rounds > 1 for arm in results.arms.values()):

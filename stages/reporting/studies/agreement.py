@@ -48,9 +48,9 @@ class Recomputed:
         return {(str(m), str(s)): rows.set_index("seed") for (m, s), rows in by_arm}
 
     @cached_property
-    def epochs(self) -> Mapping[tuple[str, str], int]:
+    def epochs(self) -> Mapping[tuple[str, str], float]:
         """The budget of each arm."""
-        return {arm: int(rows.epochs.iloc[0]) for arm, rows in self.runs.items()}
+        return {arm: float(rows.epochs.iloc[0]) for arm, rows in self.runs.items()}
 
     def values(self, method: str, schedule: str, name: str = SCORES[0]) -> "pd.Series[float]":
         """Return a measure of an arm by seed."""
@@ -117,7 +117,7 @@ class Recomputed:
         ]
         return {verdict(each, margin, self.levels) for each in [value, *values]}
 
-    def contest(self, method: str, epochs: int) -> Contest | None:
+    def contest(self, method: str, epochs: float) -> Contest | None:
         """The contest of one method and budget; None where no arm of it finished."""
         arms = [arm for arm, budget in self.epochs.items() if (arm[0], budget) == (method, epochs)]
         values = {schedule: self.values(method, schedule) for _, schedule in arms}
@@ -130,9 +130,9 @@ def arm_faults(path: Path, rows: Sequence[Row], ours: Recomputed) -> Iterator[st
     for row in rows:
         arm = (row.cells["method"], row.cells["schedule"])
         group = ours.runs[arm]
-        counts = {"replicates": len(group), "diverged": int(group.diverged_in_epoch.notna().sum())}
-        counts["epochs"] = int(group.epochs.iloc[0])
-        exact = {name: (float(count), 0.0) for name, count in counts.items()}
+        diverged = float(group.diverged_in_epoch.notna().sum())
+        counts = {"epochs": ours.epochs[arm], "replicates": len(group), "diverged": diverged}
+        exact = {name: (count, 0.0) for name, count in counts.items()}
         yield from _told(path, row, {**exact, **ours.arm(*arm)})
 
 
@@ -157,7 +157,7 @@ def paired_faults(path: Path, rows: Sequence[Row], ours: Recomputed) -> Iterator
 def winner_faults(path: Path, rows: Sequence[Row], ours: Recomputed) -> Iterator[str]:
     """Yield a line for every winner of winners.csv that the replicates do not give."""
     for row in rows:
-        found = ours.contest(row.cells["method"], int(row.cells["epochs"]))
+        found = ours.contest(row.cells["method"], float(row.cells["epochs"]))
         if found is None:
             yield f"{path}: line {row.line}: no arm of this method and budget finished"
             continue

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, level, listed, signed
-from stages.statistics.studies import FEWEST, Aggregate, aggregate, interquartile_mean
+from stages.statistics.studies import FEWEST, Aggregate, aggregate, mean_of_studies
 
 TITLE = "Schedules against each other, over all studies"
 VERDICTS = {"better": "better", "same": "the same", "worse": "worse", "undecided": "open"}
@@ -38,7 +38,7 @@ def meetings(studies: Sequence[Kept], confidence: float, margin: float) -> list[
         if len(both) < 2:
             continue
         runs = [_runs(family, pair) for family in families(both)]
-        if interquartile_mean([run[:, 0] - run[:, 1] for run in runs]) < 0:
+        if mean_of_studies([run[:, 0] - run[:, 1] for run in runs]) < 0:
             pair, runs = pair[::-1], [run[:, ::-1] for run in runs]
         ours, theirs = ([run[:, side] for run in runs] for side in (0, 1))
         value = aggregate(ours, theirs, confidence, margin)
@@ -64,10 +64,13 @@ def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
         return "No two schedules meet in two studies or more."
     sure = level(confidence)
     header = ["Pair", "Studies", "Runs", f"Difference, points [{sure}]"]
+    header += ["Lowest and highest, points"]
     header += [f"Better in a random pair of runs, % [{sure}]", "Verdict"]
     how = (
-        "Differences are interquartile means over runs (the middle half of all), paired by seed. A "
-        "run is a seed: the mean over all methods and budgets of a study that have both schedules. "
+        "Differences are paired by seed: the interquartile mean over runs (the middle half of all) "
+        "of each study, and of these the mean, every study counting the same; beside it the lowest "
+        "and the highest of them. A run is a seed: the mean over all methods and budgets of a "
+        "study that have both schedules. "
         "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
         "if both intervals say so, the same if the difference lies within "
         f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, the pair is open."
@@ -97,6 +100,7 @@ def _row(meeting: Meeting) -> list[str]:
         str(meeting.studies),
         str(meeting.runs),
         f"{signed(found.difference)} [{signed(low)}, {signed(high)}]",
+        f"{signed(min(each))} to {signed(max(each))}" if len(each := found.by_study) > 1 else "–",
         f"{chances[0]} [{chances[1]}, {chances[2]}]",
         VERDICTS[found.verdict],
     ]

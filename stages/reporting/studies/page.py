@@ -69,16 +69,16 @@ def _row(study: Kept) -> list[str]:
         study.data,
         study.network,
         listed([code(name) for name in methods]) if len(methods) < 4 else str(len(methods)),
-        _span(arms.parameters_kept_percent, 1),
-        _span(arms.epochs, 0),
+        _span(arms.parameters_kept_percent, ".1f"),
+        _span(arms.epochs, "g"),
         str(runs.seed.nunique()),
         mean_sd(dense),
     ]
 
 
-def _span(values: "pd.Series[float]", decimals: int) -> str:
+def _span(values: "pd.Series[float]", form: str) -> str:
     """Return the lowest and the highest of some numbers, or the one that all are."""
-    ends = dict.fromkeys(f"{end:.{decimals}f}" for end in (values.min(), values.max()))
+    ends = dict.fromkeys(f"{end:{form}}" for end in (values.min(), values.max()))
     return " to ".join(ends)
 
 

@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, str] = {
     "curve": "the learning-rate curve",
     "schedule_options": "the other keys of its entry in params.yaml, as JSON",
     "dense_epochs": "E, epochs of the dense run",
-    "epochs": "T, epochs of retraining, of one round",
+    "epochs": "T, epochs of retraining of one round: their mean, where rounds differ",
     "rounds": "rounds of pruning and retraining; 1 unless the method is iterative",
     "retraining_macs_percent_of_dense_training": "the cost of all retraining",
     "seed": "of the replicate",

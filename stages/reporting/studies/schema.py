@@ -67,6 +67,8 @@ class Column:
 
 NAME = Column(pattern=section.NAME)
 COUNT = Column(low=1, whole=True)
+EPOCHS = Column(low=0)
+"""A mean over rounds may be a fraction, and an arm that is reconstructed alone has 0."""
 PERCENT = Column(low=0, high=100)
 SCORE = Column(low=0, high=100, optional=True)
 SPREAD = Column(low=0, optional=True)
@@ -77,7 +79,7 @@ SCORES = tuple(name for name in MEASURES if name.endswith("_percent") and "dense
 TABLES: Mapping[str, Mapping[str, Column]] = {
     "replicates": {
         **ARM,
-        **{"epochs": COUNT, "seed": Column(low=0, whole=True)},
+        **{"epochs": EPOCHS, "seed": Column(low=0, whole=True)},
         "dense_test_top1_percent": PERCENT,
         **dict.fromkeys(SCORES, SCORE),
         "test_loss": SPREAD,
@@ -85,7 +87,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     },
     "arms": {
         **ARM,
-        **{"start": NAME, "curve": NAME, "epochs": COUNT, "rounds": COUNT, "replicates": COUNT},
+        **{"start": NAME, "curve": NAME, "epochs": EPOCHS, "rounds": COUNT, "replicates": COUNT},
         "diverged": Column(low=0, whole=True),
         **{f"{name}_mean": SCORE for name in SCORES},
         **{f"{name}_sd": SPREAD for name in SCORES},
@@ -103,7 +105,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "verdict": Column(pattern="better|same|worse|undecided"),
     },
     "winners": {
-        **{"method": NAME, "epochs": COUNT, "arms": COUNT},
+        **{"method": NAME, "epochs": EPOCHS, "arms": COUNT},
         **{"highest_mean": NAME, "winner": NAME},
     },
     "origins": {

@@ -9,7 +9,8 @@ from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, count, listed
 
-CONTEST = ["study", "method", "epochs"]
+CELL = ["method", "epochs"]
+CONTEST = ["study", *CELL]
 ROLES = ("contests", "wins", "highest", "in the best set")
 TITLE = "Which schedule wins"
 
@@ -19,12 +20,12 @@ def summary(studies: Sequence[Kept]) -> str:
     found = joined(studies)
     contests = found.groupby(CONTEST).wins.sum()
     if contests.empty:
-        return "No study has two schedules of equal epochs."
+        return "No study has two curves of equal epochs."
     by_line = found.groupby("line", sort=False).wins.sum().sort_values(ascending=False)
     won = [f"{code(str(line))} wins {number}" for line, number in by_line.items() if number]
     lost = len(contests) - int(contests.sum())
     rest = [f"no schedule wins {lost}"] if lost else []
-    return f"Of {count(len(contests), 'contest')}, {listed([*won, *rest])}."
+    return f"Of {count(len(contests), 'contest')} of unlike curves, {listed([*won, *rest])}."
 
 
 def text(studies: Sequence[Kept]) -> str:
@@ -36,7 +37,7 @@ def text(studies: Sequence[Kept]) -> str:
         [code(str(line)), str(row["studies"]), *(str(row[role]) for role in ROLES)]
         for line, row in table.iterrows()
     ]
-    head = "A contest is one method and one budget under several schedules."
+    head = "A contest is one method and one budget under several schedules, not all of one curve."
     header = ["Schedule", "Studies", *(role.capitalize() for role in ROLES)]
     return "\n\n".join([head, markdown(header, rows), *_ambiguous(studies)])
 
@@ -49,11 +50,13 @@ def joined(studies: Sequence[Kept]) -> pd.DataFrame:
 def entries(study: Kept) -> pd.DataFrame:
     """One row for each contest and each line that takes part in it, its roles as 0 or 1.
 
-    Arms that diverged take no part, nor do contests of a single arm.
+    Arms that diverged take no part, nor do contests of a single arm or a single curve, which say
+    nothing of one schedule against another.
     """
     arms, winners = study.tables["arms"], study.tables["winners"]
     arms = arms[arms.diverged == 0].assign(study=study.name, contests=1)
-    joined = arms.merge(winners[winners.arms > 1], on=["method", "epochs"])
+    joined = arms.merge(winners[winners.arms > 1], on=CELL)
+    joined = joined[joined.groupby(CELL).curve.transform("nunique") > 1].copy()
     best_sets = joined.best_set.str.split(" ")
     joined["wins"] = (joined.schedule == joined.winner).astype(int)
     joined["highest"] = (joined.schedule == joined.highest_mean).astype(int)

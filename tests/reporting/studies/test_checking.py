@@ -54,6 +54,12 @@ def test_a_whole_study_has_no_fault(study):
     assert found(study) == []
 
 
+@pytest.mark.parametrize("epochs", [1.5, 4 / 3, 0])
+def test_nor_has_one_whose_rounds_differ_or_that_is_reconstructed_alone(epochs, keep_study):
+    folder = keep_study("mine", ARMS, {"finetune": 2, "onecycle": epochs})
+    assert found(folder) == []
+
+
 def test_nor_has_one_that_was_kept_before_origins_were(study):
     (study / "tables/origins.csv").unlink()
     assert found(study) == []
@@ -65,7 +71,7 @@ CELLS = [
     ("replicates", 3, "dense_test_top1_percent", "", "is ''; it should be a number from 0 to 100"),
     ("replicates", 2, "test_loss", "-0.1", "it should be a number of at least 0, or empty"),
     ("replicates", 5, "test_loss", "inf", "is 'inf'; it should be a number of at least 0"),
-    ("replicates", 5, "epochs", "many", "is 'many'; it should be a whole number of at least 1"),
+    ("replicates", 5, "epochs", "many", "is 'many'; it should be a number of at least 0"),
     ("replicates", 4, "seed", "9", "seed is 9; params.yaml has 0 to 3"),
     ("replicates", 4, "seed", "1", "it has the arm and the seed of line 3"),
     ("replicates", 4, "epochs", "71", "epochs is 71, but 72 in line 2"),

@@ -58,7 +58,10 @@ def test_a_claim_that_all_parts_of_hold_holds(read_study):
 
 
 def test_wins_are_counted_over_all_contests(studies):
-    assert wins.summary(studies) == "Of 2 contests, `onecycle` wins 1 and no schedule wins 1."
+    assert (
+        wins.summary(studies)
+        == "Of 2 contests of unlike curves, `onecycle` wins 1 and no schedule wins 1."
+    )
     found = wins.text(studies)
     assert cells(found, "`onecycle`")[1:] == ["2", "2", "1", "1", "2"]
     assert cells(found, "`finetune`")[1:] == ["2", "2", "0", "1", "1"]
@@ -71,8 +74,16 @@ def test_arms_that_diverged_and_lone_arms_are_in_no_contest(read_study):
     budgets = {"finetune": 9, "scaled": 9, "onecycle": 20}
     study = read_study("one", arms, budgets, diverging=gone)
     assert wins.entries(study).empty
-    assert wins.summary([study]) == "No study has two schedules of equal epochs."
+    assert wins.summary([study]) == "No study has two curves of equal epochs."
     assert "No study has two" in page([study], [])
+
+
+def test_arms_of_one_curve_are_no_contest_of_schedules(read_study):
+    arms = {("l1", "onecycle"): LOW, ("l1", "onecycle_low_peak"): HIGH, ("l1", "finetune"): WIDE}
+    budgets = {"onecycle": 9, "onecycle_low_peak": 9, "finetune": 20}
+    assert wins.entries(read_study("one", arms, budgets)).empty
+    entries = wins.entries(read_study("two", arms, dict.fromkeys(budgets, 9)))
+    assert [*entries.schedule] == ["onecycle", "onecycle_low_peak", "finetune"]
 
 
 def test_a_name_of_several_settings_is_told(read_study):
@@ -86,13 +97,16 @@ def test_a_name_of_several_settings_is_told(read_study):
 def test_schedules_meet_over_independent_studies(studies):
     [found] = meetings.meetings(studies, 0.95, 0.5)
     gaps = [100 * np.subtract(HIGH, LOW), 100 * np.subtract(WIDE, HIGH)]
-    middle = np.sort(np.concatenate(gaps))[2:6].mean()
+    each = [np.sort(gap)[1:3].mean() for gap in gaps]
     assert (found.first, found.second, found.studies, found.runs) == ("onecycle", "finetune", 2, 8)
-    assert found.found.difference == pytest.approx(middle, abs=0.002)
+    assert found.found.difference == pytest.approx(np.mean(each), abs=0.002)
+    assert found.found.by_study == pytest.approx(each, abs=0.002)
     # 16 of 16 pairs of runs in `one`; in `two` 2 of 4 of WIDE are above all of HIGH
     assert found.found.improvement == pytest.approx((1 + 0.5) / 2)
     assert found.found.verdict == "undecided"
-    assert "| open |" in meetings.text(studies, 0.95, 0.5)
+    page = meetings.text(studies, 0.95, 0.5)
+    assert "| open |" in page
+    assert "| −0.13 to +4.00 |" in page
 
 
 def test_studies_of_the_same_dense_networks_count_as_one(read_study):
@@ -102,6 +116,7 @@ def test_studies_of_the_same_dense_networks_count_as_one(read_study):
     assert (found.studies, found.runs) == (2, 8)
     assert found.found.difference == pytest.approx(4.0)
     assert found.found.verdict == "better"
+    assert cells(meetings.text(both, 0.95, 0.5), "`onecycle` − `finetune`")[4] == "–"
     assert "`one` and `two` train the same dense networks" in meetings.text(both, 0.95, 0.5)
 
 

@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from stages.reporting.keys import written
 from stages.reporting.studies.agreement import Recomputed
 from stages.reporting.studies.kept import Kept
 from stages.statistics.estimates import Estimate, estimate
@@ -28,7 +28,7 @@ def study_of(study: Kept) -> dict[str, Any]:
         "network": study.network,
         "confidence": round(100 * Recomputed(study).confidence, DECIMALS),
         "margin": study.compare.margin,
-        "settings": yaml.safe_dump(study.settings, sort_keys=False),
+        "settings": f"{written(study.settings, flow=False)}\n",
     }
 
 
@@ -38,14 +38,14 @@ def arms(study: Kept, present: bool) -> Iterator[dict[str, Any]]:
     made = {(row.method, row.schedule): row for row in study.origins.itertuples()}
     for row in study.tables["arms"].itertuples():
         method, schedule = str(row.method), str(row.schedule)
-        origin = made.get((method, schedule))
+        origin, epochs = made.get((method, schedule)), ours.epochs[method, schedule]
         yield {
             "study": study.name,
             "method": method,
             "schedule": schedule,
             "line": study.line_of[schedule],
             "kept": round(float(str(row.parameters_kept_percent)), 1),
-            "epochs": ours.epochs[method, schedule],
+            "epochs": int(epochs) if epochs.is_integer() else epochs,
             "dense_epochs": study.dense_epochs,
             "rounds": row.rounds,
             "cost": round(float(str(row.retraining_macs_percent_of_dense_training)), 1),
@@ -64,12 +64,6 @@ def commands(study: Kept, method: str, schedule: str, present: bool) -> list[str
     iterative = "_iterative" * (method in (study.settings["prune"].get("iterative") or {}))
     settings = [] if present else [f"cp reports/studies/{study.name}/params.yaml params.yaml"]
     return [*settings, f"afterprune run evaluate{iterative}@{method}-{schedule}"]
-
-
-def written(settings: Mapping[str, Any]) -> str:
-    """Return settings on a line, as params.yaml may have them."""
-    text = yaml.safe_dump(dict(settings), default_flow_style=True, sort_keys=False, width=math.inf)
-    return text.strip()
 
 
 def _compared(ours: Recomputed, method: str, schedule: str) -> dict[str, Any]:
