@@ -91,10 +91,9 @@ class NarrowAttention(nn.MultiheadAttention):
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         return self.out_proj(mixed.transpose(1, 2).flatten(2).transpose(0, batch)), None
 
-    def reset_parameters(self) -> None:
-        """Draw the projections as torch does, at the widths that are left."""
+    def _reset_parameters(self) -> None:
+        """Draw what torch's attention draws itself, at the widths that are left."""
         nn.init.xavier_uniform_(self.in_proj_weight)
-        self.out_proj.reset_parameters()
         for bias in (self.in_proj_bias, self.out_proj.bias):
             if bias is not None:
                 nn.init.zeros_(bias)

@@ -140,16 +140,24 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
 
 
 def _reset(network: nn.Module, code: str) -> None:
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", None)
-        reset = reset or getattr(module, "_reset_parameters", None)
-        if reset is not None:
-            reset()
+    """Reset each module once, those inside before it, which may set some of them otherwise."""
+    names = {module: name for name, module in network.named_modules()}
+
+    def reset(module: nn.Module) -> None:
+        if module not in names:
+            return
+        name = names.pop(module)
+        start = getattr(module, "reset_parameters", None)
+        start = start or getattr(module, "_reset_parameters", None)
+        if start is not None:
+            start()
         elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
             raise Fault(
                 f"{code}: start: fresh cannot re-initialise {f'{name}.{own[0]}'.lstrip('.')}; "
                 "give that file a function initialise(network)"
             )
+
+    network.apply(reset)
 
 
 def _resize(name: str, module: nn.Module, own: Mapping[str, tuple[Tensor, Shape]]) -> None:

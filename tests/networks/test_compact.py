@@ -234,6 +234,30 @@ def test_fresh_resets_the_modules_of_a_file_without_initialise(tmp_path, monkeyp
     assert torch.equal(fresh("net", 1)[8].weight, fresh("net", 1)[8].weight)
 
 
+def test_fresh_resets_what_is_inside_a_module_before_it_and_layers_in_their_order(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, num_classes, in_channels):\n"
+        "        inside = nn.Sequential(nn.Linear(in_channels, 4), nn.BatchNorm1d(4))\n"
+        "        super().__init__(inside, nn.Linear(4, 4), nn.Linear(4, num_classes))\n"
+        "    def reset_parameters(self):\n"
+        "        nn.init.zeros_(self[2].bias)\n"
+    )
+    spec = Spec("own.py", "Net", {}, 5, 3)
+    save("net", build(spec, 0), spec)
+    network = fresh("net", 1)
+    torch.manual_seed(1)
+    expected = [nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 5)]
+    assert torch.equal(network[0][0].weight, expected[0].weight)
+    assert torch.equal(network[1].bias, expected[1].bias)
+    assert torch.equal(network[2].weight, expected[2].weight)
+    assert not network[2].bias.any()
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "line"),
     [

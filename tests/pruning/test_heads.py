@@ -221,6 +221,31 @@ def test_a_compact_network_loads_from_its_file_and_starts_fresh(tmp_path):
     assert fresh(images).isfinite().all()
 
 
+@pytest.mark.parametrize("units", [(), HEADS])
+def test_torchs_attention_starts_afresh_with_biases_of_0_as_it_was_built(
+    units, tmp_path, monkeypatch
+):
+    """The bias of the projection is drawn with its layer, and then set to 0."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "from tests.pruning.test_heads import Encoded\n"
+        "def encoded(num_classes, in_channels):\n"
+        "    return Encoded()\n"
+    )
+    network = lively(Encoded())
+    network = compact_form(network, random_kept(network, SHAPE, units=units))
+    files.save("net", network, Spec("own.py", "encoded", {}, 5, 3))
+    started = files.fresh("net", 1)
+    for layer, before in zip(started.layers.layers, network.layers.layers, strict=True):
+        attention = layer.self_attn
+        limit = (6 / (12 + len(attention.in_proj_weight))) ** 0.5
+        assert isinstance(attention, NarrowAttention) == bool(units)
+        assert not attention.in_proj_bias.any()
+        assert not attention.out_proj.bias.any()
+        assert attention.in_proj_weight.abs().max().item() == pytest.approx(limit, rel=0.1)
+        assert not torch.equal(attention.out_proj.weight, before.self_attn.out_proj.weight)
+
+
 def test_torchs_attention_without_heads_is_the_silent_one_by_hand():
     attention = lively(nn.MultiheadAttention(12, 3, batch_first=True))
     x = torch.randn(2, 5, 12)
