@@ -9,8 +9,6 @@ from torch import nn
 from stages.pipeline.fault import Fault
 
 FILE = "model.safetensors"
-FILLED = {"gamma": 1e-6}
-"""Parameters that a layer of timm sets without a method of its own, by name: ConvNeXt's scales."""
 
 
 def create_model(
@@ -36,20 +34,7 @@ def create_model(
 
 
 def initialise(network: nn.Module) -> None:
-    """Re-initialise a network of timm in place, whatever its widths."""
-    own = getattr(network, "init_weights", None)
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
-            reset()
-            continue
-        for leaf, parameter in module.named_parameters(recurse=False):
-            if leaf in FILLED:
-                nn.init.constant_(parameter, FILLED[leaf])
-            elif own is None:
-                raise Fault(f"start: fresh: timm cannot re-initialise {name}.{leaf}")
-    if own is not None:
-        own()
+    """Leave a network that was built anew as it is: timm starts each of them in its own way."""
 
 
 def _timm() -> ModuleType:

@@ -15,6 +15,7 @@ from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
 from stages.networks.exporting import can_run, write_onnx
+from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import kept
 from stages.pruning.checks import check_equivalence
@@ -215,10 +216,10 @@ def test_a_compact_network_loads_from_its_file_and_starts_fresh(tmp_path):
     images = sample(SHAPE)
     assert torch.equal(files.load(file).eval()(images), smaller(images))
     assert torch.equal(afterprune.load(file).eval()(images), smaller(images))
-    fresh = files.fresh(file, seed=1)
-    shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (fresh, smaller)]
+    started = fresh(file, seed=1)
+    shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (started, smaller)]
     assert shapes[0] == shapes[1]
-    assert fresh(images).isfinite().all()
+    assert started(images).isfinite().all()
 
 
 @pytest.mark.parametrize("units", [(), HEADS])
@@ -235,7 +236,7 @@ def test_torchs_attention_starts_afresh_with_biases_of_0_as_it_was_built(
     network = lively(Encoded())
     network = compact_form(network, random_kept(network, SHAPE, units=units))
     files.save("net", network, Spec("own.py", "encoded", {}, 5, 3))
-    started = files.fresh("net", 1)
+    started = fresh("net", 1)
     for layer, before in zip(started.layers.layers, network.layers.layers, strict=True):
         attention = layer.self_attn
         limit = (6 / (12 + len(attention.in_proj_weight))) ** 0.5
