@@ -280,6 +280,22 @@ def test_shapes_of_no_whole_head_are_refused(factory):
         files.resize(network, shapes | {name: (31, 12)})
 
 
+class Dropping(nn.MultiheadAttention):
+    """Does in training what torch's attention does not."""
+
+    def forward(self, *args, **options):
+        mixed, weights = super().forward(*args, **options)
+        return F.dropout(mixed, 0.5, self.training), weights
+
+
+def test_an_attention_that_adds_to_torchs_keeps_its_heads_and_what_it_adds():
+    network = Encoded()
+    network.layers.layers[1].self_attn = Dropping(12, 3, batch_first=True)
+    found = trace(lively(network), SHAPE, HEADS)
+    assert [group.name for group in found.groups] == ["layers.layers.0.self_attn"]
+    assert "Dropping would lose what it does" in found.refused["layers.layers.1.self_attn"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not can_run(), reason="the packages that run ONNX are not there")
 @pytest.mark.parametrize("factory", [separate, timm_vit, torchvision_vit])
