@@ -17,13 +17,15 @@ def create_model(
     """Return `timm.create_model(name, **options)`, such as img_size and patch_size of a ViT.
 
     `pretrained` weights are the safetensors of Hugging Face's hub, tensors alone; timm fits their
-    stem and head to the data. Raises a Fault without timm, for an unknown name, and for weights
-    that are not there.
+    stem and head to the data. Raises a Fault without timm, for an unknown name, for weights that
+    are not there, and for a file of weights, on which no stage would depend.
     """
     timm = _timm()
     if not timm.is_model(name):
         near = get_close_matches(name, timm.list_models(), 1, cutoff=0)
         raise Fault(f"model.options: name is {name!r}, no network of timm; did you mean {near[0]}?")
+    if options.get("checkpoint_path"):
+        raise Fault("model.options: checkpoint_path: name a file of weights in train.weights")
     if pretrained:
         config = timm.get_pretrained_cfg(name)
         options["pretrained_cfg_overlay"] = {"file": _weights(name, config and config.hf_hub_id)}

@@ -66,6 +66,11 @@ def test_options_and_names_that_timm_refuses_are_one_line():
         build(spec({"name": "resnet10t", "colour": 1}))
 
 
+def test_a_file_of_weights_is_one_of_the_study_and_no_option():
+    with pytest.raises(Fault, match=r"checkpoint_path: name a file of weights in train\.weights"):
+        build(spec({"name": "resnet10t", "checkpoint_path": "weights.safetensors"}))
+
+
 def test_without_timm_it_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(Fault, match=r"needs timm: pip install 'afterprune\[timm\]'"):
