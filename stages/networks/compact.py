@@ -1,5 +1,6 @@
 """Networks whose tensors were cut: saved and loaded by their shapes alone."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -94,6 +95,7 @@ def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
         raise Fault(f"{printable(unmatched[0])}: the tensors are not those of this network")
     for name, attention in attentions(network):
         keep_heads(attention, name, shapes)
+    holders = Counter(own for module in network.modules() for own in module.parameters(False))
     for name, module in network.named_modules():
         own = {
             leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))
@@ -101,6 +103,10 @@ def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
             if "." not in leaf and leaf != "num_batches_tracked"
         }
         if any(tensor.shape != shape for tensor, shape in own.values()):
+            for leaf, (tensor, _) in own.items():
+                if holders[tensor] > 1:
+                    shared = f"{name}.{leaf}".lstrip(".")
+                    raise Fault(f"{shared}: another layer has the same tensor; they would part")
             _resize(name, module, own)
 
 

@@ -236,6 +236,17 @@ def test_odd_depthwise_shapes_and_other_layers_fault():
         resize(nn.Sequential(nn.LayerNorm(4, bias=False)), {"0.weight": (3,)})
 
 
+def test_layers_that_share_a_weight_stay_as_wide_as_they_are():
+    network = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    network.append(network[0])
+    resize(network, {f"{name}.weight": (3, 4) if name != 1 else (4, 3) for name in range(3)})
+    assert network[2] is network[0]
+    network[1].weight = network[0].weight = nn.Parameter(torch.ones(4, 4))
+    with pytest.raises(Fault, match=r"0\.weight: another layer has the same tensor"):
+        resize(network, {f"{name}.weight": (3, 4) if name != 1 else (4, 3) for name in range(3)})
+    assert network[1].weight is network[0].weight
+
+
 def test_a_file_without_a_model_faults(tmp_path):
     save_arrays(tmp_path / "x", {"a": np.zeros(1)}, {"other": 1})
     with pytest.raises(Fault, match="x: other is no known key; valid: model"):
