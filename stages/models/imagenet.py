@@ -14,7 +14,6 @@ CLASSES = 1000
 WEIGHTS = "IMAGENET1K_V1"
 IMAGE = 224
 """The side of the images that a ViT's weights have positions for."""
-SCALE = 1e-6
 
 
 def resnet18(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
@@ -64,27 +63,12 @@ def convnext_tiny(num_classes: int, in_channels: int = 3, *, pretrained: bool = 
 
 
 def initialise(network: nn.Module) -> None:
-    """Re-initialise a network of torchvision in place, whatever its widths.
+    """Re-initialise a convolutional network of torchvision in place, by `layers.initialise`.
 
-    Convolutions, linear layers and BatchNorm as `layers.initialise` does; LayerNorm and attention
-    by torch's default; positions and tokens N(0, 0.02); layer scales 1e-6.
+    Those with LayerNorm (ViT, Swin, ConvNeXt) stay as torchvision builds them.
     """
-    layers.initialise(network)
-    for module in network.modules():
-        if isinstance(module, nn.LayerNorm):
-            module.reset_parameters()
-        elif isinstance(module, nn.MultiheadAttention):
-            module._reset_parameters()
-        elif not hasattr(module, "reset_parameters"):
-            for name, own in module.named_parameters(recurse=False):
-                _start(name, own)
-
-
-def _start(name: str, parameter: nn.Parameter) -> None:
-    if name == "layer_scale":
-        nn.init.constant_(parameter, SCALE)
-    else:
-        nn.init.trunc_normal_(parameter, std=0.02)
+    if not any(isinstance(module, nn.LayerNorm) for module in network.modules()):
+        layers.initialise(network)
 
 
 def _adapted(

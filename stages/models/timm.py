@@ -9,8 +9,6 @@ from torch import nn
 from stages.pipeline.fault import Fault
 
 FILE = "model.safetensors"
-FILLED = {"gamma": 1e-6}
-"""Parameters that a layer of timm sets without a method of its own, by name: ConvNeXt's scales."""
 
 
 def create_model(
@@ -19,13 +17,15 @@ def create_model(
     """Return `timm.create_model(name, **options)`, such as img_size and patch_size of a ViT.
 
     `pretrained` weights are the safetensors of Hugging Face's hub, tensors alone; timm fits their
-    stem and head to the data. Raises a Fault without timm, for an unknown name, and for weights
-    that are not there.
+    stem and head to the data. Raises a Fault without timm, for an unknown name, for weights that
+    are not there, and for a file of weights, on which no stage would depend.
     """
     timm = _timm()
     if not timm.is_model(name):
         near = get_close_matches(name, timm.list_models(), 1, cutoff=0)
         raise Fault(f"model.options: name is {name!r}, no network of timm; did you mean {near[0]}?")
+    if options.get("checkpoint_path"):
+        raise Fault("model.options: checkpoint_path: name a file of weights in train.weights")
     if pretrained:
         config = timm.get_pretrained_cfg(name)
         options["pretrained_cfg_overlay"] = {"file": _weights(name, config and config.hf_hub_id)}
@@ -36,20 +36,7 @@ def create_model(
 
 
 def initialise(network: nn.Module) -> None:
-    """Re-initialise a network of timm in place, whatever its widths."""
-    own = getattr(network, "init_weights", None)
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
-            reset()
-            continue
-        for leaf, parameter in module.named_parameters(recurse=False):
-            if leaf in FILLED:
-                nn.init.constant_(parameter, FILLED[leaf])
-            elif own is None:
-                raise Fault(f"start: fresh: timm cannot re-initialise {name}.{leaf}")
-    if own is not None:
-        own()
+    """Leave a network that was built anew as it is: timm starts each of them in its own way."""
 
 
 def _timm() -> ModuleType:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stages.pipeline.fault import Fault
+
 Shape = tuple[int, ...]
 HEADS = ("num_heads", "heads", "n_heads", "num_attention_heads")
 """Attributes that say how many heads there are."""
@@ -91,10 +93,9 @@ class NarrowAttention(nn.MultiheadAttention):
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         return self.out_proj(mixed.transpose(1, 2).flatten(2).transpose(0, batch)), None
 
-    def reset_parameters(self) -> None:
-        """Draw the projections as torch does, at the widths that are left."""
+    def _reset_parameters(self) -> None:
+        """Draw what torch's attention draws itself, at the widths that are left."""
         nn.init.xavier_uniform_(self.in_proj_weight)
-        self.out_proj.reset_parameters()
         for bias in (self.in_proj_bias, self.out_proj.bias):
             if bias is not None:
                 nn.init.zeros_(bias)
@@ -103,6 +104,10 @@ class NarrowAttention(nn.MultiheadAttention):
 def _narrow(attention: nn.MultiheadAttention, shape: Shape) -> None:
     """Turn torch's attention into one with the heads that the shape of its weights says."""
     if len(shape) == 2 and shape[0] != len(attention.in_proj_weight):
+        if type(attention) not in (nn.MultiheadAttention, NarrowAttention):
+            raise Fault(
+                f"{type(attention).__name__} would lose what it does beyond nn.MultiheadAttention"
+            )
         attention.num_heads = shape[0] // 3 // attention.head_dim
         attention.__class__ = NarrowAttention
         # what torch's encoder layers ask before they compute an attention by themselves

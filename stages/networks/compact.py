@@ -1,5 +1,6 @@
-"""Networks whose tensors were cut: saved, loaded and re-initialised by their shapes alone."""
+"""Networks whose tensors were cut: saved and loaded by their shapes alone."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from stages.networks.attention import HEADS, attentions, keep_heads, number
-from stages.networks.building import Spec, build, load_code, seeded
+from stages.networks.building import Spec, build
 from stages.networks.layers import ChannelShortcut
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
@@ -59,11 +60,15 @@ def read_spec(path: Path | str) -> Spec:
     return Spec(**dict(about.model))
 
 
+def built(spec: Spec, seed: int | None = None) -> nn.Module:
+    """Build the dense network of a Spec, which need not be pretrained to be filled."""
+    options = {key: value for key, value in spec.options.items() if key != "pretrained"}
+    return build(replace(spec, options=options), seed)
+
+
 def load(path: Path | str) -> nn.Module:
     """Read a network that `save` wrote, dense or cut; a Fault when its tensors do not fit."""
-    spec = read_spec(path)
-    options = {key: value for key, value in spec.options.items() if key != "pretrained"}
-    return filled(build(replace(spec, options=options)), path)
+    return filled(built(read_spec(path)), path)
 
 
 def filled(network: nn.Module, path: Path | str) -> nn.Module:
@@ -74,22 +79,6 @@ def filled(network: nn.Module, path: Path | str) -> nn.Module:
     except Fault as fault:
         raise Fault(f"{path}: {fault}") from None
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    return network
-
-
-def fresh(path: Path | str, seed: int) -> nn.Module:
-    """Read a network that `save` wrote and re-initialise it at its own widths.
-
-    Uses `initialise(network)` of the Spec's file where it has one, else each module's
-    `reset_parameters`. Controls of Liu et al. (2019) and Renda et al. (2020).
-    """
-    network = load(path)
-    code = read_spec(path).code
-    with seeded(seed):
-        if own := getattr(load_code(code), "initialise", None):
-            own(network)
-        else:
-            _reset(network, code)
     return network
 
 
@@ -106,6 +95,7 @@ def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
         raise Fault(f"{printable(unmatched[0])}: the tensors are not those of this network")
     for name, attention in attentions(network):
         keep_heads(attention, name, shapes)
+    holders = Counter(own for module in network.modules() for own in module.parameters(False))
     for name, module in network.named_modules():
         own = {
             leaf: (tensor, tuple(shapes[f"{name}.{leaf}".lstrip(".")]))
@@ -113,6 +103,10 @@ def resize(network: nn.Module, shapes: Mapping[str, Shape]) -> None:
             if "." not in leaf and leaf != "num_batches_tracked"
         }
         if any(tensor.shape != shape for tensor, shape in own.values()):
+            for leaf, (tensor, _) in own.items():
+                if holders[tensor] > 1:
+                    shared = f"{name}.{leaf}".lstrip(".")
+                    raise Fault(f"{shared}: another layer has the same tensor; they would part")
             _resize(name, module, own)
 
 
@@ -137,19 +131,6 @@ def nested(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[int, np.ndarray]]
         name, dim = key.rsplit("/", 1)
         kept.setdefault(name, {})[int(dim)] = index
     return kept
-
-
-def _reset(network: nn.Module, code: str) -> None:
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", None)
-        reset = reset or getattr(module, "_reset_parameters", None)
-        if reset is not None:
-            reset()
-        elif own := [leaf for leaf, _ in module.named_parameters(recurse=False)]:
-            raise Fault(
-                f"{code}: start: fresh cannot re-initialise {f'{name}.{own[0]}'.lstrip('.')}; "
-                "give that file a function initialise(network)"
-            )
 
 
 def _resize(name: str, module: nn.Module, own: Mapping[str, tuple[Tensor, Shape]]) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from stages.networks.blame import blamed
 from stages.networks.building import Spec, build, check_output, seeded
-from stages.networks.compact import fresh, load, save
+from stages.networks.compact import load, save
+from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
 
 

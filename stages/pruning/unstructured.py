@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.pipeline.fault import Fault
+from stages.pruning.criteria.layers import weights
 from stages.pruning.method import Method
 from stages.pruning.registry import ALLOCATIONS, find
 
@@ -18,12 +19,7 @@ Score = Callable[[nn.Module], Mapping[str, np.ndarray]]
 
 def prunable(network: nn.Module, linear: bool) -> list[str]:
     """Return the names of the weights of convolutions, and of linear layers if asked for."""
-    kinds = (nn.Conv2d, nn.Linear) if linear else (nn.Conv2d,)
-    names = [
-        f"{name}.weight".lstrip(".")
-        for name, module in network.named_modules()
-        if isinstance(module, kinds)
-    ]
+    names = list(weights(network, linear))
     if not names:
         raise Fault(f"prune: {type(network).__name__} has no prunable weights; set `linear: true`")
     return names

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.networks import compact
+from stages.networks.fresh import fresh
 from stages.pipeline.files import load_arrays, read_meta
 from stages.replicates.seeds import RETRAIN, stream_seed
 from stages.schedules.starts import Start
@@ -44,7 +45,7 @@ def starting_point(
     masks = {k: torch.from_numpy(mask) for k, mask in arrays.items()} if by_weight else {}
     kept = {} if by_weight else compact.nested(arrays)
     if start == "fresh":
-        drawn = compact.fresh(network_file, stream_seed(seed, RETRAIN, 0))
+        drawn = fresh(network_file, stream_seed(seed, RETRAIN, 0))
         return StartingPoint(_masked(drawn, masks), masks, kept=kept)
     network = compact.load(network_file)
     if start == "final" and not keeps_state:

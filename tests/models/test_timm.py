@@ -8,10 +8,14 @@ from torch import nn
 from stages.models import imagenet
 from stages.models import timm as ours
 from stages.networks.building import Spec, build
-from stages.networks.compact import fresh, load, save
+from stages.networks.compact import load, save
+from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
+from stages.pruning.surgery import compact_form
+from tests.pruning.helpers import random_kept
 
 timm = pytest.importorskip("timm")
+HEADS = ("heads",)
 TINY = {
     "vit": {"name": "vit_tiny_patch16_224", "img_size": 16, "patch_size": 8, "embed_dim": 24,
             "depth": 1},
@@ -38,9 +42,21 @@ def test_networks_of_timm_are_built_kept_and_started_afresh(options, tmp_path):
         nn.init.constant_(parameter, 3.0)
     save(file, network, spec(options))
     assert torch.equal(load(file).eval()(images), network(images))
-    again = [fresh(file, 0).eval()(images) for _ in range(2)]
-    assert all((parameter != 3).all() for parameter in fresh(file, 0).parameters())
-    assert torch.equal(*again)
+    started, built = fresh(file, 1), build(spec(options), 1)
+    assert all(map(torch.equal, started.parameters(), built.parameters()))
+
+
+def test_a_cut_network_of_timm_starts_as_the_dense_one_would_without_its_last_units(tmp_path):
+    """So its weights spread by the dense layers' fans, and the scales of residuals stay 0."""
+    file, network = tmp_path / "network.safetensors", build(spec(TINY["resnet"], 3), 0)
+    smaller = compact_form(network, random_kept(network, (3, 32, 32)))
+    save(file, smaller, spec(TINY["resnet"], 3))
+    started, dense = fresh(file, 1), build(spec(TINY["resnet"], 3), 1)
+    conv, whole = (x.layer1[0].conv1.weight for x in (started, dense))
+    assert conv.shape == smaller.layer1[0].conv1.weight.shape != whole.shape
+    assert torch.equal(conv, whole[: conv.shape[0], : conv.shape[1]])
+    assert not started.layer1[0].bn2.weight.any()
+    assert all(int(x) == 0 for n, x in started.state_dict().items() if n.endswith("tracked"))
 
 
 def test_options_and_names_that_timm_refuses_are_one_line():
@@ -48,6 +64,11 @@ def test_options_and_names_that_timm_refuses_are_one_line():
         ours.create_model(5, name="deit_tiny_patch16_244")
     with pytest.raises(Fault, match=r"stages/models/timm\.py.*create_model\(.*refuses.*colour"):
         build(spec({"name": "resnet10t", "colour": 1}))
+
+
+def test_a_file_of_weights_is_one_of_the_study_and_no_option():
+    with pytest.raises(Fault, match=r"checkpoint_path: name a file of weights in train\.weights"):
+        build(spec({"name": "resnet10t", "checkpoint_path": "weights.safetensors"}))
 
 
 def test_without_timm_it_is_one_line(monkeypatch):
@@ -109,21 +130,40 @@ def test_vit_takes_images_of_its_size_and_weights_those_of_224():
         imagenet.vit_b_16(5, image_size=32, pretrained=True)
 
 
-def test_torchvisions_transformers_start_afresh_whatever_their_layers():
-    from torchvision.models import SwinTransformer, VisionTransformer
-    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+SMALL = """
+from torchvision.models import SwinTransformer, VisionTransformer
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
-    small = [
-        SwinTransformer([2, 2], 16, [1, 1], [2, 4], [4, 4]),
-        VisionTransformer(32, 8, 1, 2, 16, 32),
-        ConvNeXt([CNBlockConfig(8, None, 2)]),
-    ]
-    for network in small:
-        for parameter in network.parameters():
-            nn.init.constant_(parameter, 3.0)
-        imagenet.initialise(network)
-        assert all((parameter != 3).all() for parameter in network.parameters())
-    assert (small[2].features[1][0].layer_scale == 1e-6).all()
+from stages.models.imagenet import initialise
+
+def swin(num_classes, in_channels):
+    return SwinTransformer([2, 2], 16, [1, 1], [2, 4], [4, 4])
+
+def vit(num_classes, in_channels):
+    return VisionTransformer(16, 8, 2, 3, 12, 32)
+
+def convnext(num_classes, in_channels):
+    return ConvNeXt([CNBlockConfig(8, None, 2)])
+"""
+
+
+@pytest.mark.parametrize("name", ["swin", "vit", "convnext"])
+def test_torchvisions_transformers_start_afresh_as_they_are_built(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.py").write_text(SMALL)
+    small = Spec("small.py", name, {}, 1000, 3)
+    network = build(small, 0)
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 3.0)
+    save("dense", network, small)
+    built = build(small, 1)
+    assert all(map(torch.equal, fresh("dense", 1).parameters(), built.parameters()))
+    if name == "vit":
+        save("cut", compact_form(network, random_kept(network, (3, 16, 16), units=HEADS)), small)
+        attention, whole = (x.encoder.layers[0].self_attention for x in (fresh("cut", 1), built))
+        rows = len(attention.in_proj_weight)
+        assert rows < len(whole.in_proj_weight)
+        assert torch.equal(attention.in_proj_weight, whole.in_proj_weight[:rows])
 
 
 def test_convolutional_networks_start_afresh_as_they_did():

@@ -8,8 +8,9 @@ from torch import nn
 
 from stages.models import convnext, vit
 from stages.networks.building import Spec, build
-from stages.networks.compact import fresh, load, resize, save
+from stages.networks.compact import load, resize, save
 from stages.networks.exporting import write_onnx
+from stages.networks.fresh import fresh
 from stages.networks.trial import try_out
 from stages.pipeline.fault import Fault
 from stages.replicates.precision import autocast, memory_format, placed

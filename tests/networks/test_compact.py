@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stages.networks.building import Spec, build
-from stages.networks.compact import cut, flat, fresh, load, nested, read_spec, resize, save
+from stages.networks.compact import cut, flat, load, nested, read_spec, resize, save
+from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import load_arrays, read_meta, save_arrays
 
@@ -210,30 +211,6 @@ def test_a_pretrained_network_loads_from_its_own_file(tmp_path, monkeypatch):
     assert read_spec("net") == spec
 
 
-def test_fresh_draws_a_cut_network_by_its_own_fans(tmp_path):
-    dense, some = lively(RESNET8), np.array([0])
-    kept = {"layer3.0.conv1.weight": {0: some}, "layer3.0.conv2.weight": {1: some}}
-    compacted(dense, RESNET8, kept | norm("layer3.0.bn1", some), tmp_path / "net")
-    one, same, other = (fresh(tmp_path / "net", seed) for seed in (1, 1, 2))
-    conv = one.layer3[0].conv1
-    assert conv.weight.shape == (1, 8, 3, 3)
-    assert conv.weight.std().item() == pytest.approx((2 / 9) ** 0.5, rel=0.2)
-    assert torch.equal(conv.weight, same.layer3[0].conv1.weight)
-    assert not torch.equal(conv.weight, other.layer3[0].conv1.weight)
-    assert not one.layer1[0].bn1.running_mean.any()
-    assert one.layer2[0].shortcut.source.tolist() == dense.layer2[0].shortcut.source.tolist()
-
-
-def test_fresh_resets_the_modules_of_a_file_without_initialise(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.py").write_text(SEPARABLE)
-    spec = Spec("own.py", "separable", {}, 5, 3)
-    network = build(spec, 0)
-    save("net", network, spec)
-    assert not torch.equal(fresh("net", 1)[8].weight, network[8].weight)
-    assert torch.equal(fresh("net", 1)[8].weight, fresh("net", 1)[8].weight)
-
-
 @pytest.mark.parametrize(
     ("name", "shape", "line"),
     [
@@ -257,6 +234,17 @@ def test_odd_depthwise_shapes_and_other_layers_fault():
         resize(nn.Sequential(nn.Conv2d(4, 8, 1, groups=4, bias=False)), {"0.weight": (5, 1, 1, 1)})
     with pytest.raises(Fault, match="0: LayerNorm cannot have"):
         resize(nn.Sequential(nn.LayerNorm(4, bias=False)), {"0.weight": (3,)})
+
+
+def test_layers_that_share_a_weight_stay_as_wide_as_they_are():
+    network = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    network.append(network[0])
+    resize(network, {f"{name}.weight": (3, 4) if name != 1 else (4, 3) for name in range(3)})
+    assert network[2] is network[0]
+    network[1].weight = network[0].weight = nn.Parameter(torch.ones(4, 4))
+    with pytest.raises(Fault, match=r"0\.weight: another layer has the same tensor"):
+        resize(network, {f"{name}.weight": (3, 4) if name != 1 else (4, 3) for name in range(3)})
+    assert network[1].weight is network[0].weight
 
 
 def test_a_file_without_a_model_faults(tmp_path):
@@ -289,22 +277,6 @@ def test_kept_survives_its_flat_form():
     kept = {"a.weight": {0: np.array([1]), 1: np.array([0, 2])}, "b": {0: np.array([3])}}
     assert flat(kept).keys() == {"a.weight/0", "a.weight/1", "b/0"}
     assert nested(flat(kept)) == kept
-
-
-def test_a_parameter_that_nothing_can_reinitialise_is_a_fault(tmp_path, monkeypatch):
-    """Else a fresh start would keep what training made of it."""
-    monkeypatch.chdir(tmp_path)
-    Path("own.py").write_text(
-        "import torch\nfrom torch import nn\n\n"
-        "class Net(nn.Module):\n"
-        "    def __init__(self, num_classes, in_channels):\n"
-        "        super().__init__()\n"
-        "        self.gain = nn.Parameter(torch.ones(3))\n"
-    )
-    spec = Spec("own.py", "Net", {}, 3, 1)
-    save("net.safetensors", build(spec, 0), spec)
-    with pytest.raises(Fault, match=r"own\.py: start: fresh cannot re-initialise gain; give"):
-        fresh("net.safetensors", 1)
 
 
 @pytest.mark.parametrize("change", [{"code": "a\x1f.py"}, {"factory": "\n"}, {"num_classes": 0}])

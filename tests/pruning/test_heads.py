@@ -15,6 +15,7 @@ from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
 from stages.networks.exporting import can_run, write_onnx
+from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
 from stages.pruning.channels import kept
 from stages.pruning.checks import check_equivalence
@@ -215,10 +216,35 @@ def test_a_compact_network_loads_from_its_file_and_starts_fresh(tmp_path):
     images = sample(SHAPE)
     assert torch.equal(files.load(file).eval()(images), smaller(images))
     assert torch.equal(afterprune.load(file).eval()(images), smaller(images))
-    fresh = files.fresh(file, seed=1)
-    shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (fresh, smaller)]
+    started = fresh(file, seed=1)
+    shapes = [{n: t.shape for n, t in x.state_dict().items()} for x in (started, smaller)]
     assert shapes[0] == shapes[1]
-    assert fresh(images).isfinite().all()
+    assert started(images).isfinite().all()
+
+
+@pytest.mark.parametrize("units", [(), HEADS])
+def test_torchs_attention_starts_afresh_with_biases_of_0_as_it_was_built(
+    units, tmp_path, monkeypatch
+):
+    """The bias of the projection is drawn with its layer, and then set to 0."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "from tests.pruning.test_heads import Encoded\n"
+        "def encoded(num_classes, in_channels):\n"
+        "    return Encoded()\n"
+    )
+    network = lively(Encoded())
+    network = compact_form(network, random_kept(network, SHAPE, units=units))
+    files.save("net", network, Spec("own.py", "encoded", {}, 5, 3))
+    started = fresh("net", 1)
+    for layer, before in zip(started.layers.layers, network.layers.layers, strict=True):
+        attention = layer.self_attn
+        limit = (6 / (12 + len(attention.in_proj_weight))) ** 0.5
+        assert isinstance(attention, NarrowAttention) == bool(units)
+        assert not attention.in_proj_bias.any()
+        assert not attention.out_proj.bias.any()
+        assert attention.in_proj_weight.abs().max().item() == pytest.approx(limit, rel=0.1)
+        assert not torch.equal(attention.out_proj.weight, before.self_attn.out_proj.weight)
 
 
 def test_torchs_attention_without_heads_is_the_silent_one_by_hand():
@@ -252,6 +278,22 @@ def test_shapes_of_no_whole_head_are_refused(factory):
     name = next(name for name in shapes if name.endswith("in_proj_weight"))
     with pytest.raises(Fault, match=r"cannot have the shapes in_proj_weight \[31, 12\]"):
         files.resize(network, shapes | {name: (31, 12)})
+
+
+class Dropping(nn.MultiheadAttention):
+    """Does in training what torch's attention does not."""
+
+    def forward(self, *args, **options):
+        mixed, weights = super().forward(*args, **options)
+        return F.dropout(mixed, 0.5, self.training), weights
+
+
+def test_an_attention_that_adds_to_torchs_keeps_its_heads_and_what_it_adds():
+    network = Encoded()
+    network.layers.layers[1].self_attn = Dropping(12, 3, batch_first=True)
+    found = trace(lively(network), SHAPE, HEADS)
+    assert [group.name for group in found.groups] == ["layers.layers.0.self_attn"]
+    assert "Dropping would lose what it does" in found.refused["layers.layers.1.self_attn"]
 
 
 @pytest.mark.slow

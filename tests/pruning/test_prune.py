@@ -212,6 +212,39 @@ def test_linear_layers_are_pruned_by_option():
     assert not any("bn" in name or "bias" in name for name in result.masks)
 
 
+@pytest.mark.parametrize("criterion", ["magnitude", "snip", "taylor", "random"])
+def test_the_weights_that_torchs_attention_holds_are_linear_ones(criterion):
+    """So 90 % of all matrices are zero, not those of the projection alone."""
+    network, images = MixedPatches(), random_batches((3, 16, 16))
+    method = weights("uniform", criterion, linear=True, sparsity=0.9)
+    result = prune(network, images, method, seeded(), SHAPE)
+    matrices = {n for n, p in network.named_parameters() if p.ndim > 1}
+    assert result.masks.keys() == matrices
+    assert {"mixed.in_proj_weight", "other.k_proj_weight"} < matrices
+    silent = [p for n, p in masked(network, result.masks).named_parameters() if n in matrices]
+    share = sum(int((p == 0).sum()) for p in silent) / sum(p.numel() for p in silent)
+    assert share == pytest.approx(result.sparsity)
+    assert share == pytest.approx(0.9, abs=0.005)
+    alone = prune(network, images, weights("uniform", criterion, sparsity=0.9), seeded(), SHAPE)
+    assert alone.masks.keys() == {"patches.weight"}
+
+
+class MixedPatches(nn.Module):
+    """An attention that holds q, k and v as one, and one whose values have a width of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 12, 8, 8)
+        self.mixed = nn.MultiheadAttention(12, 3, batch_first=True)
+        self.other = nn.MultiheadAttention(12, 3, batch_first=True, vdim=3)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):
+        y = self.patches(x).flatten(2).transpose(1, 2)
+        y = y + self.mixed(y, y, y)[0]
+        return self.fc(self.other(y, y, y[..., :3])[0].mean(1))
+
+
 def test_random_weights_leave_every_layer_the_same_share_in_expectation():
     method = weights("global", "random", sparsity=0.8)
     result = prune(resnet8(5), [], method, seeded(), SHAPE)

@@ -9,6 +9,9 @@ from stages.pruning.method import CHANNELS, Units
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+IN_PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+"""What torch's attention holds of q, k and v: one of them all, or one of each."""
+
 
 def filters(model: nn.Module, units: Units = CHANNELS) -> dict[str, Tensor]:
     """Return the weights of each layer that makes units, [outputs, ...] by module name, in order.
@@ -35,17 +38,23 @@ def weight_names(model: nn.Module, units: Units = CHANNELS) -> dict[str, str]:
     }
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of convolutions and linear layers by parameter name, in module order.
+def weights(model: nn.Module, linear: bool = True) -> dict[str, Tensor]:
+    """Return the weights of convolutions by parameter name, in module order.
 
-    Never those of BatchNorm, and no biases.
+    If `linear`, those of linear layers too, q, k and v of torch's attention among them, which it
+    holds itself. Never those of BatchNorm, and no biases.
     """
     from torch import nn
 
+    leaves: dict[type[nn.Module], tuple[str, ...]] = {nn.Conv2d: ("weight",)}
+    if linear:
+        leaves |= {nn.Linear: ("weight",), nn.MultiheadAttention: IN_PROJECTIONS}
     return {
-        f"{name}.weight".lstrip("."): module.weight.detach()
+        f"{name}.{leaf}".lstrip("."): getattr(module, leaf).detach()
         for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
+        for kind, names in leaves.items()
+        for leaf in names
+        if isinstance(module, kind) and getattr(module, leaf, None) is not None
     }
 
 
