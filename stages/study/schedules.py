@@ -62,7 +62,7 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
             "is 0; it should be 'uniform', or data.validation above 0"
         )
     yield from _slots(key, schedule, study)
-    yield from _going_on(key, schedule)
+    yield from _going_on(key, schedule, study)
     try:
         for epochs in lengths(schedule, study):
             yield from _milestones(key, schedule, epochs, "the arm")
@@ -131,9 +131,9 @@ def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
         )
 
 
-def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
-    """Yield what cannot run on from round to round."""
-    if schedule.restart == "per_round":
+def _going_on(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
+    """Yield what cannot run on from round to round, where a method prunes in rounds."""
+    if schedule.restart == "per_round" or not study.prune.iterative:
         return
     curve = schedule.arm().curve
     if schedule.start != "final":

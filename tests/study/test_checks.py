@@ -144,6 +144,28 @@ def test_a_curve_that_never_restarts_is_checked_as_one():
 
 
 @pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"start": "fresh"}, "start is 'fresh'; with restart: never it should be 'final'"),
+        ({"curve": "adaptive_linear"}, "restart is 'never'; adaptive_linear follows the pruning"),
+        ({"average": {"kind": "ema"}}, "average: with restart: never weights go on"),
+        ({"trainable": "masked_lora"}, "trainable has masked_lora, whose adapters are drawn anew"),
+        ({"repair": "batchnorm"}, None),
+        ({"state": "fresh"}, None),
+    ],
+)
+def test_what_cannot_run_on_is_refused_where_a_method_prunes_in_rounds_alone(schedule, told):
+    schedule = {"curve": "onecycle", **schedule, "restart": "never"}
+    check(parse(Study, changed("retrain.schedules.mine", schedule)))
+    if told is None:
+        check(in_rounds(2, **schedule))
+        return
+    with pytest.raises(Fault, match=rf"retrain\.schedules\.mine\.{told}") as fault:
+        check(in_rounds(2, **schedule))
+    assert len(str(fault.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("start", "fresh"), [("final", False), ("rewound", False), ("fresh", True)]
 )
 def test_one_arm_that_starts_fresh_is_enough(start, fresh):
