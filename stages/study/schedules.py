@@ -147,6 +147,12 @@ def _going_on(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
         )
     if schedule.average:
         yield f"{key}.average: with restart: never weights go on, not their average; leave it out"
+    refitting = {"objective": schedule.objective, "repair": schedule.repair == "variance"}
+    for name in (name for name, refits in refitting.items() if refits):
+        yield (
+            f"{key}.{name} refits the weights in each round; with restart: never the optimizer's "
+            "slots go on, which are of the weights before, so leave one of them out"
+        )
 
 
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:

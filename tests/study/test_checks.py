@@ -150,6 +150,8 @@ def test_a_curve_that_never_restarts_is_checked_as_one():
         ({"curve": "adaptive_linear"}, "restart is 'never'; adaptive_linear follows the pruning"),
         ({"average": {"kind": "ema"}}, "average: with restart: never weights go on"),
         ({"trainable": "masked_lora"}, "trainable has masked_lora, whose adapters are drawn anew"),
+        ({"objective": "reconstruct"}, "objective refits the weights in each round; with restart:"),
+        ({"repair": "variance"}, "repair refits the weights in each round; with restart: never"),
         ({"repair": "batchnorm"}, None),
         ({"state": "fresh"}, None),
     ],
