@@ -90,10 +90,9 @@ def _rates(
             f"{optimizer.kind!r}: it should be the largest of the arm"
         )
     if schedule.peak is not None and not repeats:
-        yield (
-            f"{key}.peak is {schedule.peak:g}, but no learning rate of the arm is the dense run's; "
-            "leave it out"
-        )
+        has = "no learning rate of the arm is the dense run's"
+        why = has if epochs else "the arm has no epochs"
+        yield f"{key}.peak is {schedule.peak:g}, but {why}; leave it out"
     own = schedule.optimizer is not None or schedule.momentum is not None
     if own and getattr(optimizer, "nesterov", False) and 0 in rates.momentum:
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
@@ -158,4 +157,5 @@ def _going_on(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
     last = max(schedule.arm().options.get("milestones", ()), default=-1)
     if last >= epochs:
-        yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"
+        end = f"ends at epoch {epochs}" if epochs else "has no epochs"
+        yield f"{key}.milestones has {last}; {run} {end}"

@@ -250,6 +250,23 @@ def test_a_peak_that_no_learning_rate_of_the_arm_is_from_is_told():
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"curve": "onecycle", "peak": 0.05}, ".peak is 0.05, but the arm has no epochs; leave it"),
+        ({"curve": "step", "milestones": [2]}, ".milestones has 2; the arm has no epochs"),
+        ({"curve": "onecycle", "optimizer": {"kind": "adamw"}}, None),
+    ],
+)
+def test_an_arm_of_no_epochs_has_no_learning_rates_to_be_wrong(entry, told):
+    entry = {**entry, "objective": "reconstruct", "epochs": 0}
+    if told is None:
+        check(parse(Study, changed("retrain.schedules.mine", entry)))
+        return
+    (line,) = faults("retrain.schedules.mine", entry)
+    assert line.startswith(f"params.yaml: retrain.schedules.mine{told}")
+
+
 def test_greed_needs_validation_images():
     soup = {"kind": "soup", "members": 2, "rule": "greedy"}
     tree = changed("retrain.schedules.onecycle.average", soup)
