@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import MOST_EPOCHS
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
@@ -66,6 +67,11 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
     try:
         for epochs in lengths(schedule, study):
             yield from _milestones(key, schedule, epochs, "the arm")
+            if schedule.members * epochs > MOST_EPOCHS:
+                yield (
+                    f"{key}.average.members is {schedule.members}, each of {epochs} epochs; in all "
+                    f"it should be up to {MOST_EPOCHS}"
+                )
             rewind_epoch(arm, epochs, study.train.epochs)
             yield from _rates(key, schedule, study, dense, epochs)
     except Fault as fault:

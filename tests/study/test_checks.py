@@ -278,6 +278,19 @@ def test_greed_needs_validation_images():
         check(parse(Study, tree))
 
 
+@pytest.mark.parametrize(("epochs", "fits"), [(1000, True), (1001, False)])
+def test_the_members_of_a_soup_have_together_the_epochs_of_one_run_at_most(epochs, fits):
+    soup = {"kind": "soup", "members": 100}
+    entry = {"curve": "onecycle", "epochs": epochs, "average": soup}
+    if fits:
+        check(parse(Study, changed("retrain.schedules.mine", entry)))
+        return
+    assert faults("retrain.schedules.mine", entry) == [
+        "params.yaml: retrain.schedules.mine.average.members is 100, each of 1001 epochs; in all "
+        "it should be up to 100000"
+    ]
+
+
 NESTEROV = {"kind": "sgd", "nesterov": True}
 
 
