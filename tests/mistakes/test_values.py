@@ -381,7 +381,7 @@ VALUES: dict[str, dict[str, str]] = {
         "{curve: onecycle, average: {kind: soup, members: 101}}": f"members is 101; {at_most(100)}",
         "{curve: onecycle, average: {kind: soup, members: 2, rule: best}}": "valid: greedy, uni",
         "{curve: onecycle, average: {kind: soup, members: 2, vary: sed}}": "did you mean 'seed'?",
-        "{curve: onecycle, average: {kind: soup, members: 2, vary: {peak: 1}}}": "greater than 1",
+        "{curve: onecycle, average: {kind: soup, members: 2, vary: {factor: 1}}}": "greater than 1",
         "{curve: onecycle, average: {kind: soup, members: 2, last: 1}}": "last is no known key;",
         "{curve: onecycle, average: {kind: ema, batchnorm: no}}": "valid: keep, reestimate",
         "{curve: onecycle, repair: batchnrm}": "repair is 'batchnrm'; did you mean 'batchnorm'?",
