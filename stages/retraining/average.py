@@ -21,9 +21,9 @@ class Average(Section):
 
 
 class Spread(Section):
-    """Peaks of a soup's members: from the arm's divided by so much to its multiple by it."""
+    """Peaks of a soup's members: from the arm's divided by a factor to its multiple by it."""
 
-    peak: Annotated[float, Field(gt=1, le=1000)]
+    factor: Annotated[float, Field(gt=1, le=1000)]
 
 
 def _form(value: Any) -> str:
@@ -52,7 +52,7 @@ class SoupOf(Average):
     @property
     def factors(self) -> list[float]:
         """What multiplies the learning rates of each member."""
-        spread = self.vary.peak if isinstance(self.vary, Spread) else 1.0
+        spread = self.vary.factor if isinstance(self.vary, Spread) else 1.0
         return [spread ** (2 * k / (self.members - 1) - 1) for k in range(self.members)]
 
 

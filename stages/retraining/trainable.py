@@ -40,9 +40,12 @@ def freeze(
         parameter.requires_grad_(parameter.requires_grad and id(parameter) in trained)
     if lora:
         generator, scale = torch.Generator().manual_seed(seed), (lora.masked_lora, lora.alpha)
+        made: dict[int, Adapter] = {}
         for place in adapted:
-            mask = (masks or {}).get(place.name)
-            adapt(place, Adapter(place.weight, *scale, mask, generator))
+            key, mask = id(place.weight), (masks or {}).get(place.name)
+            if key not in made:  # a weight that layers share has one adapter, as it has one mask
+                made[key] = Adapter(place.weight, *scale, mask, generator)
+            adapt(place, made[key])
 
 
 def missing_parts(network: nn.Module, trainable: Mapping[str, Any], classes: int) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from stages.pipeline.fault import Fault
+from stages.pipeline.section import MOST_EPOCHS
 from stages.retraining.settings import Schedule
 from stages.schedules.arm import rewind_epoch
 from stages.schedules.dense import LR, DenseRates
@@ -62,10 +63,15 @@ def _schedule(key: str, schedule: Schedule, study: Study, dense: DenseRates) -> 
             "is 0; it should be 'uniform', or data.validation above 0"
         )
     yield from _slots(key, schedule, study)
-    yield from _going_on(key, schedule)
+    yield from _going_on(key, schedule, study)
     try:
         for epochs in lengths(schedule, study):
             yield from _milestones(key, schedule, epochs, "the arm")
+            if schedule.members * epochs > MOST_EPOCHS:
+                yield (
+                    f"{key}.average.members is {schedule.members}, each of {epochs} epochs; in all "
+                    f"it should be up to {MOST_EPOCHS}"
+                )
             rewind_epoch(arm, epochs, study.train.epochs)
             yield from _rates(key, schedule, study, dense, epochs)
     except Fault as fault:
@@ -90,10 +96,9 @@ def _rates(
             f"{optimizer.kind!r}: it should be the largest of the arm"
         )
     if schedule.peak is not None and not repeats:
-        yield (
-            f"{key}.peak is {schedule.peak:g}, but no learning rate of the arm is the dense run's; "
-            "leave it out"
-        )
+        has = "no learning rate of the arm is the dense run's"
+        why = has if epochs else "the arm has no epochs"
+        yield f"{key}.peak is {schedule.peak:g}, but {why}; leave it out"
     own = schedule.optimizer is not None or schedule.momentum is not None
     if own and getattr(optimizer, "nesterov", False) and 0 in rates.momentum:
         yield f"{key}.momentum is 0; with nesterov: true it should be above 0"
@@ -131,9 +136,9 @@ def _slots(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
         )
 
 
-def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
-    """Yield what cannot run on from round to round."""
-    if schedule.restart == "per_round":
+def _going_on(key: str, schedule: Schedule, study: Study) -> Iterator[str]:
+    """Yield what cannot run on from round to round, where a method prunes in rounds."""
+    if schedule.restart == "per_round" or not study.prune.iterative:
         return
     curve = schedule.arm().curve
     if schedule.start != "final":
@@ -147,9 +152,16 @@ def _going_on(key: str, schedule: Schedule) -> Iterator[str]:
         )
     if schedule.average:
         yield f"{key}.average: with restart: never weights go on, not their average; leave it out"
+    refitting = {"objective": schedule.objective, "repair": schedule.repair == "variance"}
+    for name in (name for name, refits in refitting.items() if refits):
+        yield (
+            f"{key}.{name} refits the weights in each round; with restart: never the optimizer's "
+            "slots go on, which are of the weights before, so leave one of them out"
+        )
 
 
 def _milestones(key: str, schedule: Any, epochs: int, run: str) -> Iterator[str]:
     last = max(schedule.arm().options.get("milestones", ()), default=-1)
     if last >= epochs:
-        yield f"{key}.milestones has {last}; {run} ends at epoch {epochs}"
+        end = f"ends at epoch {epochs}" if epochs else "has no epochs"
+        yield f"{key}.milestones has {last}; {run} {end}"

@@ -69,11 +69,20 @@ def _diverged(history: History, found: Divergence | None) -> History:
 
 
 def _exploded(run: Run, history: History) -> Divergence | None:
-    columns = history.columns()
+    """Return the explosion that the run ends in, or a member of a soup that averages all."""
+    columns, soup = history.columns(), run.extras.soup
     losses, accuracies = (columns[key].tolist() for key in ("train_loss", "validation_accuracy"))
     chance = Chance.of(run.data.validation.labels.cpu().bincount().tolist())
-    epoch = exploded(losses, accuracies, run.data.classes, chance)
-    return None if epoch is None else run.divergence(epoch, losses[epoch - 1])
+    length = len(losses)
+    if soup and not soup.greedy:
+        length = soup.epochs  # of a member, whose last accuracy is not known: it is the soup's
+        accuracies[length - 1 :: length] = [math.nan] * (len(losses) // length)
+    for first in range(0, len(losses), max(1, length)):
+        own = slice(first, first + length)
+        epoch = exploded(losses[own], accuracies[own], run.data.classes, chance)
+        if epoch is not None:
+            return run.divergence(first + epoch, losses[first + epoch - 1])
+    return None
 
 
 def _shown(run: Run, row: Mapping[str, float], seconds: float) -> str:

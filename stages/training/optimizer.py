@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stages.pipeline.fault import Fault
 from stages.pipeline.options import options_of
 from stages.replicates.ranks import average
+from stages.training.lora import Adapter
 from stages.training.masks import check_fit
 from stages.training.optimizers.registry import OPTIMIZERS
 from stages.training.settings import Decayed, OptimizerSettings
@@ -37,12 +38,13 @@ class Optimizer:
     ) -> None:
         """Take a network and masks by parameter name; `state` continues another optimizer's.
 
-        `decayed` says what weight decay is for (see `_decays`), `clip` how long a gradient may be.
+        `decayed` says what weight decay is for (see `_weights`), `clip` how long a gradient may be.
         """
         every = dict(network.named_parameters())
         named = {name: p for name, p in every.items() if p.requires_grad}
         self.names, self.parameters = list(named), list[Tensor](named.values())
-        self.decayed = [i for i, n in enumerate(named) if decayed == "all" or _decays(n, named[n])]
+        weights = set(named) if decayed == "all" else _weights(network)
+        self.decayed = [i for i, name in enumerate(named) if name in weights]
         self.kind, rule = settings.kind, OPTIMIZERS[settings.kind]
         self.update = partial(rule.update, **options_of(settings, "kind", OptimizerSettings))
         self.counts, self.clip = rule.counts, clip
@@ -125,12 +127,18 @@ class Optimizer:
         return gradients
 
 
-def _decays(name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is a weight of a layer, no bias, scale, position or token.
+def _weights(network: nn.Module) -> set[str]:
+    """Return the names of a network's weights of layers: no biases, scales, positions or tokens.
 
-    Those alone decay in DeiT and timm (`param_groups_weight_decay`).
+    Those alone decay in DeiT and timm (`param_groups_weight_decay`). An adapter's factors are
+    weights, as the weight is that they stand in for.
     """
-    return parameter.ndim > 1 and name.endswith("weight")
+    factors = {id(p) for m in network.modules() if isinstance(m, Adapter) for p in m.parameters()}
+    return {
+        name
+        for name, p in network.named_parameters()
+        if id(p) in factors or (p.ndim > 1 and name.endswith("weight"))
+    }
 
 
 def _listed(names: Iterable[str]) -> str:

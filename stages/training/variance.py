@@ -15,6 +15,12 @@ from stages.networks.compact import Kept
 from stages.training.recalibration import recalibrated
 
 KINDS = nn.Linear | nn.modules.conv._ConvNd
+LEAST = 1e-4
+"""The part of its variance below which a channel is left as it is, so no scale is above 100.
+
+What is left of such a channel on a batch is a rest that a few inputs give: scaled up to the
+variance of the dense one, some hundred or thousand times, it can ruin the network for others.
+"""
 
 
 @torch.no_grad()
@@ -31,9 +37,10 @@ def matched(
     Layer by layer, in the order in which they run, the weights of a linear layer or convolution are
     multiplied, channel by channel, so that its output on a batch of training images varies as it
     does in the dense network (as REFLOW and ASR do, arXiv 2502.15790 and 2605.21426; here by the
-    definition alone). Biases stay. Left as they are: channels that do not vary, the `head`, the
-    projections of attentions, which do not run as layers, and layers that BatchNorm alone reads,
-    which gives its channels the variance of its scales; its statistics are re-estimated at the end.
+    definition alone). Biases stay. Left as they are: channels that hardly vary (see LEAST), the
+    `head`, the projections of attentions, which do not run as layers, and layers that BatchNorm
+    alone reads, which gives its channels the variance of its scales; its statistics are
+    re-estimated at the end.
     So a network with BatchNorm behind every layer is `recalibrated`, and no more. `kept`
     [layer.weight, 0] are the channels of a smaller network.
     """
@@ -91,7 +98,7 @@ def _origin(
 def _match(wanted: Tensor, layer: nn.Module, args: Any, named: Any, out: Tensor) -> Tensor:
     """Scale the weights of a layer; return what it then gives."""
     found, weight = _variance(layer, out), layer.get_parameter("weight")
-    ratio = torch.where(found > 0, wanted / found, 1.0).sqrt()
+    ratio = torch.where(found > LEAST * wanted, wanted / found, 1.0).sqrt()
     weight.mul_(ratio.view(-1, *[1] * (weight.ndim - 1)))
     again: Tensor = layer.forward(*args, **named)
     return again

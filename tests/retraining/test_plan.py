@@ -20,7 +20,7 @@ TECHNIQUES = [
     {"trainable": ("masked_lora", "norm")},
     {"teacher": {"weight": 1.0, "task": 1.0}},
     {"average": {"kind": "swa", "last": 1 / 3, "batchnorm": "reestimate"}},
-    {"average": {"kind": "soup", "members": 2, "vary": {"peak": 3.0}, "rule": "greedy"}},
+    {"average": {"kind": "soup", "members": 2, "vary": {"factor": 3.0}, "rule": "greedy"}},
     {"repair": "batchnorm"},
     {"repair": "variance"},
     {"state": "fresh"},

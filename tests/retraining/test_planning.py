@@ -40,7 +40,7 @@ def test_a_peak_puts_the_dense_runs_learning_rates_in_its_proportion():
 
 
 def test_a_soup_has_the_rates_of_all_its_members_in_turn():
-    soup = {"kind": "soup", "members": 3, "vary": {"peak": 2.0}}
+    soup = {"kind": "soup", "members": 3, "vary": {"factor": 2.0}}
     one, found = (plan(curve="linear", max_lr=0.1, average=a) for a in (None, soup))
     assert found.rates.lr.tolist() == [f * lr for f in (0.5, 1, 2) for lr in one.rates.lr]
     assert found.rates.momentum.tolist() == one.rates.momentum.tolist() * 3
@@ -49,7 +49,7 @@ def test_a_soup_has_the_rates_of_all_its_members_in_turn():
 
 def test_the_members_of_a_soup_share_the_epochs_of_each_round():
     """Two members in rounds of 2 and 3 epochs train for 4 and 6, each round at the same factors."""
-    soup = {"kind": "soup", "members": 2, "vary": {"peak": 2.0}}
+    soup = {"kind": "soup", "members": 2, "vary": {"factor": 2.0}}
     found = plan(
         replace(PRUNING, rounds=2), curve="constant", lr=0.1, epochs={"total": 5}, average=soup
     )

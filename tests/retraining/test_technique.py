@@ -74,9 +74,9 @@ def test_an_optimizer_without_weight_decay_is_refused_one():
     ("members", "vary", "factors"),
     [
         (2, "seed", [1, 1]),
-        (3, {"peak": 2.0}, [0.5, 1, 2]),
-        (2, {"peak": 4.0}, [0.25, 4]),
-        (5, {"peak": 9.0}, [1 / 9, 1 / 3, 1, 3, 9]),
+        (3, {"factor": 2.0}, [0.5, 1, 2]),
+        (2, {"factor": 4.0}, [0.25, 4]),
+        (5, {"factor": 9.0}, [1 / 9, 1 / 3, 1, 3, 9]),
     ],
 )
 def test_peaks_of_a_soup_are_spread_evenly_by_their_logarithm(members, vary, factors):

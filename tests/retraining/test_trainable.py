@@ -1,7 +1,9 @@
 """What is trained: counted by hand, for networks of every kind of layer."""
 
+import copy
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from stages.pipeline.params import parse
 from stages.retraining.settings import SCHEDULE
 from stages.retraining.technique import Technique
 from stages.retraining.trainable import freeze, missing_parts
+from stages.training.averaging import Averaging
 
 
 def parts(value):
@@ -51,6 +54,29 @@ CASES = [
     (["bias", {"blocks": 1}], HEAD | {"stem.bias", "group.bias", "layer.bias"}),
     (["head", "all"], WHOLE),
 ]
+
+
+def tied():
+    network = nn.Sequential(OrderedDict(one=nn.Linear(4, 4), two=nn.Linear(4, 4)))
+    network.two.weight = network.one.weight
+    return network
+
+
+def test_a_weight_that_layers_share_has_one_adapter_and_one_mask_and_is_kept_as_trained():
+    network, mask = tied(), torch.eye(4) == 0
+    network.one.weight.data.mul_(mask)
+    averaging = Averaging(copy.deepcopy(network), np.ones(1))
+    freeze(network, parts({"masked_lora": 2}), 3, {"one.weight": mask})
+    names = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert names == adapters("one")
+    torch.nn.init.ones_(network.one.parametrizations.weight[0].b)
+    averaging.update(network, torch.tensor(1.0))
+    images = torch.randn(3, 4)
+    assert torch.equal(averaging.network(images), network(images))
+    assert not averaging.network.two.weight[~mask].any()
+    assert not torch.equal(
+        averaging.network.two.weight, network.one.parametrizations.weight.original
+    )
 
 
 def adapters(*layers):

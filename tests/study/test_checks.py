@@ -144,6 +144,30 @@ def test_a_curve_that_never_restarts_is_checked_as_one():
 
 
 @pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"start": "fresh"}, "start is 'fresh'; with restart: never it should be 'final'"),
+        ({"curve": "adaptive_linear"}, "restart is 'never'; adaptive_linear follows the pruning"),
+        ({"average": {"kind": "ema"}}, "average: with restart: never weights go on"),
+        ({"trainable": "masked_lora"}, "trainable has masked_lora, whose adapters are drawn anew"),
+        ({"objective": "reconstruct"}, "objective refits the weights in each round; with restart:"),
+        ({"repair": "variance"}, "repair refits the weights in each round; with restart: never"),
+        ({"repair": "batchnorm"}, None),
+        ({"state": "fresh"}, None),
+    ],
+)
+def test_what_cannot_run_on_is_refused_where_a_method_prunes_in_rounds_alone(schedule, told):
+    schedule = {"curve": "onecycle", **schedule, "restart": "never"}
+    check(parse(Study, changed("retrain.schedules.mine", schedule)))
+    if told is None:
+        check(in_rounds(2, **schedule))
+        return
+    with pytest.raises(Fault, match=rf"retrain\.schedules\.mine\.{told}") as fault:
+        check(in_rounds(2, **schedule))
+    assert len(str(fault.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("start", "fresh"), [("final", False), ("rewound", False), ("fresh", True)]
 )
 def test_one_arm_that_starts_fresh_is_enough(start, fresh):
@@ -226,6 +250,23 @@ def test_a_peak_that_no_learning_rate_of_the_arm_is_from_is_told():
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"curve": "onecycle", "peak": 0.05}, ".peak is 0.05, but the arm has no epochs; leave it"),
+        ({"curve": "step", "milestones": [2]}, ".milestones has 2; the arm has no epochs"),
+        ({"curve": "onecycle", "optimizer": {"kind": "adamw"}}, None),
+    ],
+)
+def test_an_arm_of_no_epochs_has_no_learning_rates_to_be_wrong(entry, told):
+    entry = {**entry, "objective": "reconstruct", "epochs": 0}
+    if told is None:
+        check(parse(Study, changed("retrain.schedules.mine", entry)))
+        return
+    (line,) = faults("retrain.schedules.mine", entry)
+    assert line.startswith(f"params.yaml: retrain.schedules.mine{told}")
+
+
 def test_greed_needs_validation_images():
     soup = {"kind": "soup", "members": 2, "rule": "greedy"}
     tree = changed("retrain.schedules.onecycle.average", soup)
@@ -235,6 +276,19 @@ def test_greed_needs_validation_images():
         Fault, match=r"onecycle\.average\.rule is 'greedy', which validation images"
     ):
         check(parse(Study, tree))
+
+
+@pytest.mark.parametrize(("epochs", "fits"), [(1000, True), (1001, False)])
+def test_the_members_of_a_soup_have_together_the_epochs_of_one_run_at_most(epochs, fits):
+    soup = {"kind": "soup", "members": 100}
+    entry = {"curve": "onecycle", "epochs": epochs, "average": soup}
+    if fits:
+        check(parse(Study, changed("retrain.schedules.mine", entry)))
+        return
+    assert faults("retrain.schedules.mine", entry) == [
+        "params.yaml: retrain.schedules.mine.average.members is 100, each of 1001 epochs; in all "
+        "it should be up to 100000"
+    ]
 
 
 NESTEROV = {"kind": "sgd", "nesterov": True}

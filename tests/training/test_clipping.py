@@ -145,6 +145,17 @@ def test_steps_with_spared_parameters_are_those_of_torchs_groups(settings, netwo
         assert torch.allclose(p, q, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("settings", [SGD, ADAMW], ids=lambda s: s["kind"])
+def test_where_all_that_is_trained_is_spared_nothing_decays(settings):
+    """As in an arm that trains scales and shifts of normalisation alone."""
+    norm = nn.BatchNorm1d(3)
+    own = optimizer(norm, settings, decayed="weights")
+    for parameter in own.parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    own.step(0.5, 0.0)
+    assert norm.weight.tolist() == [1, 1, 1]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_clipped_steps_of_a_transformer_are_the_same_in_a_graph(
     begin, clipped_recipe, data, snapshot, same

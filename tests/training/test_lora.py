@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from stages.pipeline.params import parse
 from stages.training.averaging import Averaging
 from stages.training.extras import Extras
 from stages.training.lora import Adapter, adapt, merged, places
 from stages.training.optimizer import Optimizer
+from stages.training.settings import OPTIMIZER
 from tests.training.test_graph import recorded, replaying, steady
 
 __all__ = ["recorded", "steady"]
@@ -112,6 +114,21 @@ def test_without_adapters_merged_weights_are_the_parameters(network):
     own = merged(net)
     assert own.keys() == dict(net.named_parameters()).keys()
     assert all(own[name] is parameter for name, parameter in net.named_parameters())
+
+
+def test_the_factors_of_an_adapter_decay_as_the_weight_would_and_biases_do_not():
+    """By SGD at rate 0.5 and a decay of 0.1, without a gradient: to 0.95 of what they were."""
+    layer = nn.Linear(2, 2)
+    adapt(*places(nn.Sequential(layer)), by_hand())
+    settings = parse(OPTIMIZER, {"kind": "sgd", "weight_decay": 0.1})
+    own, bias = Optimizer(layer, settings, decayed="weights"), layer.bias.detach().clone()
+    for parameter in own.parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    own.step(0.5, 0.0)
+    adapter = layer.parametrizations.weight[0]
+    torch.testing.assert_close(adapter.a.data, torch.tensor([[0.95, 1.9]]))
+    torch.testing.assert_close(adapter.b.data, torch.tensor([[0.95], [-0.95]]))
+    assert torch.equal(layer.bias, bias)
 
 
 @pytest.fixture

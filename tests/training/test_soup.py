@@ -12,6 +12,7 @@ from stages.images.prepared import ImageSet
 from stages.schedules.rates import Rates
 from stages.training.extras import Extras
 from stages.training.fit import fit
+from stages.training.loop import Run
 from stages.training.optimizer import Optimizer
 from stages.training.recalibration import recalibrated
 from stages.training.soup import Soup, mean
@@ -129,6 +130,35 @@ def test_the_history_is_the_members_and_where_one_ends_the_soup_so_far(cooked, a
     assert history.rows[3]["test_accuracy"] == other.accuracy(other.data.test)
     assert history.rows[7]["test_accuracy"] == run.accuracy(run.data.test)
     assert len(run.extras.soup.members) == 2
+
+
+LOW, LATE, EARLY = [1.0] * 8, [1.0] * 6 + [50.0] * 2, [1.0] * 2 + [50.0, 60.0] + [1.0] * 4
+BACK = [50.0, 50.0, 1.0, 1.0] * 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "accuracy", "greedy", "epoch"),
+    [
+        (LOW, 0.0, False, None),
+        (EARLY, 0.0, False, 3),
+        (LATE, 0.0, False, 7),
+        (BACK, 0.0, False, None),
+        (EARLY, 1.0, False, 4),
+        (EARLY, 0.0, True, None),
+        (LATE, 0.0, True, 7),
+        (LATE, 1.0, True, None),
+    ],
+)
+def test_a_soup_of_all_has_diverged_where_one_of_its_two_members_ends_exploded(
+    losses, accuracy, greedy, epoch, cooked, tmp_path, monkeypatch
+):
+    """Greed leaves such a member out. A member's last accuracy is the soup's: its loss decides."""
+    own, advance = iter(losses), Run.advance
+    monkeypatch.setattr(Run, "advance", lambda self: advance(self) * 0 + next(own))
+    monkeypatch.setattr(Run, "accuracy", lambda self, images: accuracy)
+    found = fit(cooked(greedy=greedy), tmp_path, "run", 0).diverged
+    assert (found and found.epoch) == epoch
+    assert not found or found.loss == losses[epoch - 1]
 
 
 def test_statistics_are_a_mean_or_estimated_anew_under_it(cooked):

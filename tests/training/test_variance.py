@@ -55,6 +55,16 @@ def test_channels_that_do_not_vary_stay(corners):
     assert not matched(network, dense, {}, network[3], corners, 4)[1].weight[0].any()
 
 
+@pytest.mark.parametrize(("left", "scaled"), [(0.06, 5.0), (0.04, 0.04)])
+def test_a_channel_that_has_lost_all_but_a_ten_thousandth_of_its_variance_stays(
+    left, scaled, corners
+):
+    """Of 3 x + 4 y, of variance 25, that is 0.05 x: above it becomes 5 x, below it is a rest."""
+    dense, network = linear([[3.0, 4.0], [1.0, -1.0]]), linear([[left, 0.0], [1.0, -1.0]])
+    got = matched(network, dense, {}, network[3], corners, 4)
+    torch.testing.assert_close(got[1].weight.data, torch.tensor([[scaled, 0.0], [1.0, -1.0]]))
+
+
 class Twice(nn.Module):
     """One layer used twice, a convolution in a residual, another behind it, and a head."""
 

@@ -34,7 +34,7 @@ def adamw(
 
     first, second, (updates,) = (slots[s] for s in ("first_moment", "second_moment", "updates"))
     updates += 1
-    if weight_decay:
+    if weight_decay and decayed:
         torch._foreach_mul_([weights[i] for i in decayed], 1 - lr * weight_decay)
     torch._foreach_mul_(first, momentum)
     torch._foreach_add_(first, torch._foreach_mul(gradients, 1 - momentum))

@@ -31,7 +31,7 @@ def sgd(
     import torch
 
     velocity = slots["velocity"]
-    if weight_decay:
+    if weight_decay and decayed:
         large = [weights[i] for i in decayed]
         torch._foreach_add_([gradients[i] for i in decayed], large, alpha=weight_decay)
     torch._foreach_mul_(velocity, momentum)
