@@ -300,3 +300,33 @@ def test_heads_that_cannot_be_cut_are_named(keys, reason):
     assert refused["1"].startswith(reason)
     with pytest.raises(Fault, match=r"^scope: 'blocks' admits no heads of Sequential: the heads "):
         structure(network, SHAPE, "blocks", HEADS)
+
+
+class Interleaved(nn.Module):
+    """Reads q, k and v head by head from one layer; a layer scale of 1e-6 hides what it mixes."""
+
+    def __init__(self):
+        super().__init__()
+        self.num_heads = 3
+        self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+        self.scale = nn.Parameter(torch.full((12,), 1e-6))
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, self.num_heads, 3, -1).permute(3, 0, 2, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, t, -1)
+        return x + self.scale * self.proj(mixed)
+
+
+def test_what_a_small_scale_hides_before_training_is_refused():
+    network = nn.Sequential(nn.Conv2d(3, 12, 8, 8), nn.Flatten(2), Turned(), Interleaved())
+    network = nn.Sequential(network, nn.Flatten(), nn.Linear(48, 5))
+    reason = trace(network, SHAPE, HEADS).refused["0.3"]
+    assert reason.startswith("do not survive a trial (surgery: logits of the compact")
+
+
+class Turned(nn.Module):
+    """[B, C, N] -> [B, N, C]."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)
