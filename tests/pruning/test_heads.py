@@ -330,3 +330,34 @@ class Turned(nn.Module):
 
     def forward(self, x):
         return x.transpose(1, 2)
+
+
+class Whole(nn.Module):
+    """A block that says its heads itself, whose other layers are defined first."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.num_heads = 4
+        self.fc1, self.fc2 = nn.Linear(12, hidden), nn.Linear(hidden, 12)
+        self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        x = x + self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return (x + self.fc2(F.gelu(self.fc1(x)))).mean(1)
+
+
+@pytest.mark.parametrize("hidden", [12, 16, 24, 36])
+@pytest.mark.parametrize(
+    ("neurons", "heads"), [(0.5, 1.0), (1.0, 0.5), (0.5, 0.5), (0.75, 0.25), (0.25, 0.75)]
+)
+def test_the_number_of_heads_follows_the_heads_and_not_the_neurons(hidden, neurons, heads):
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Whole(hidden), nn.Linear(12, 5)))
+    widths = {"1": int(4 * heads), "1.fc1": int(hidden * neurons)}
+    method = filters("widths", units=BOTH, widths=widths)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    smaller = apply(network, pruned)
+    assert pruned.widths == widths
+    assert smaller[1].num_heads == 4 * heads
