@@ -46,11 +46,24 @@ def structure(
     )
 
 
-def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[str, int]:
-    """Return the units that each group keeps; a Fault when they depend on missing scores."""
+def widths_of(
+    found: Structure,
+    method: Method,
+    scores: Scores | None,
+    dense: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """Return the units that each group keeps; a Fault when they depend on missing scores.
+
+    `dense` are the units before the first round, of which some allocations take their part.
+    """
     allocation = find(ALLOCATIONS, "filter", method.allocation.kind, "allocation.kind")
+    before = (dense or {}) if method.allocation.of_dense else {}
     ranked = [
-        replace(layer, scores=None if scores is None else scores[layer.name])
+        replace(
+            layer,
+            width=before.get(layer.name, layer.width),
+            scores=None if scores is None else scores[layer.name],
+        )
         for layer in found.layers
     ]
     return dict(allocation(ranked, found.measure, **method.allocation.options))
