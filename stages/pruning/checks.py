@@ -157,7 +157,8 @@ def _sums(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
     def record(name: str, module: nn.Module) -> None:
         def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            sums.setdefault(name, output.sum(1))
+            channels = -1 if isinstance(module, nn.Linear) else 1
+            sums.setdefault(name, output.sum(channels))
 
         module.register_forward_hook(hook)
 

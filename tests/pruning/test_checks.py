@@ -36,6 +36,17 @@ def test_zeroing_only_the_weights_leaves_the_batchnorm_shift_behind():
         check_equivalence(half_silent, compact_form(network, indices), sample(SHAPE))
 
 
+def test_the_first_layer_that_differs_is_named_among_tokens_too():
+    """A neuron of the second layer is gone that is not silent: sums of the first agree."""
+    network = nn.Sequential(
+        nn.Flatten(2), *(nn.Linear(n, m) for n, m in ((256, 8), (8, 6), (6, 5)))
+    )
+    neuron = {"2.weight": {0: np.arange(5)}, "2.bias": {0: np.arange(5)}}
+    smaller = compact_form(network, neuron | {"3.weight": {1: np.arange(5)}})
+    with pytest.raises(Fault, match=r"differ by .*, first at 2;"):
+        check_equivalence(network, smaller, sample(SHAPE))
+
+
 class Scaled(nn.Module):
     """Logits [2, 3] that are given, whatever the images."""
 
