@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,7 +111,8 @@ def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
 def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> Measure:
     """Return the function from widths to the size of the network that has them.
 
-    MACs of a layer are in proportion to its weights, those of an attention to its heads.
+    MACs of a layer are in proportion to its weights, those of an attention, and of what is inside
+    it without weights, to its heads.
     """
     macs = {row.name: row.macs for row in cost.layers(network, input_shape) if row.macs}
     full = {group.name: group.width for group in groups}
@@ -134,9 +135,18 @@ def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[G
         weight = f"{name}.weight".lstrip(".")
         if weight in sizes:
             return macs[name] * sizes[weight] // math.prod(shapes[weight])
-        return macs[name] * widths.get(name, 1) // full.get(name, 1)
+        group = next((outer for outer in _around(name) if outer in full), name)
+        return macs[name] * widths.get(group, 1) // full.get(group, 1)
 
     return measure
+
+
+def _around(name: str) -> Iterator[str]:
+    """Yield a module's name and those of the modules around it, the nearest first."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+    yield name
 
 
 def _admitted(found: Trace, scope: Scope) -> list[Group]:

@@ -361,3 +361,40 @@ def test_the_number_of_heads_follows_the_heads_and_not_the_neurons(hidden, neuro
     smaller = apply(network, pruned)
     assert pruned.widths == widths
     assert smaller[1].num_heads == 4 * heads
+
+
+class Core(nn.Module):
+    """What mixes, as a module without weights."""
+
+    def forward(self, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v)
+
+
+class Tabled(Whole):
+    """Has a persistent index beside a table of each head, and mixes in a module of its own."""
+
+    def __init__(self):
+        super().__init__(16)
+        self.table = nn.Parameter(torch.randn(7, 4))
+        self.register_buffer("index", torch.arange(4) + torch.arange(4)[:, None])
+        self.core = Core()
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        v = v * self.table[self.index].mean((0, 1))[:, None, None]
+        x = x + self.proj(self.core(q, k, v).transpose(1, 2).flatten(2))
+        return (x + self.fc2(F.gelu(self.fc1(x)))).mean(1)
+
+
+def test_a_persistent_index_stays_and_what_mixes_inside_is_measured():
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Tabled(), nn.Linear(12, 5)))
+    method = filters("uniform", units=HEADS, ratio=0.5)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    smaller = apply(network, pruned)
+    assert pruned.widths == {"1": 2}
+    assert (smaller[1].table.shape, smaller[1].index.shape) == ((7, 2), (4, 4))
+    measured = structure(network, SHAPE, "blocks", HEADS).measure(pruned.widths)
+    counted = cost(smaller, SHAPE)
+    assert (measured.parameters, measured.macs) == (counted.parameters, counted.macs)
