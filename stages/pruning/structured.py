@@ -73,18 +73,17 @@ def group_scores(group: Group, scores: Scores) -> np.ndarray:
     """Return one score per unit of a group, from the scores of the layers that make it.
 
     `scores` are [outputs] by module name. One layer: its own, the mean over a unit of several
-    outputs, as a head is of the rows of q, k and v. Several layers: the mean over the layers of
-    each one's scores divided by their mean, times the mean of those means, so that scores stay
-    comparable with other groups'.
+    outputs. Several layers: the mean over the layers of each one's scores divided by their mean,
+    times the mean of those means, so that scores stay comparable with other groups'. A head's is
+    the mean over its rows of q, k and v, be they one layer or three.
     """
     weights = ("weight", "in_proj_weight")
     makers = [m for m in group.members if m.tensor.rpartition(".")[2] in weights and not m.dim]
-    parts = [
-        _by_unit(group, maker.units, scores[maker.module][maker.positions])
-        for maker in makers
-        if maker.module in scores
-    ]
-    combined = parts[0] if len(parts) == 1 else _averaged(parts)
+    parts = [(m.units, scores[m.module][m.positions]) for m in makers if m.module in scores]
+    if parts and all(maker.module != group.name for maker in makers):  # heads
+        units, values = zip(*parts, strict=True)
+        parts = [(np.concatenate(units), np.concatenate(values))]
+    combined = _averaged([_by_unit(group, units, values) for units, values in parts])
     if np.isnan(combined).any():
         raise Fault(f"criterion: it has no score for the filters of {group.name}")
     return combined
@@ -178,8 +177,8 @@ def _units(network: nn.Module, name: str) -> Unit:
 
 
 def _averaged(parts: Sequence[np.ndarray]) -> np.ndarray:
-    if not parts:
-        return np.full(1, np.nan)
+    if len(parts) < 2:
+        return parts[0] if parts else np.full(1, np.nan)
     scales = [np.nanmean(part) for part in parts]
     relative = [part / (scale or 1) for part, scale in zip(parts, scales, strict=True)]
     averaged: np.ndarray = np.nanmean(relative, axis=0) * np.mean(scales)

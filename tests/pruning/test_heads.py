@@ -16,11 +16,11 @@ from stages.networks.building import Spec
 from stages.networks.compact import cut
 from stages.networks.exporting import can_run, write_onnx
 from stages.pipeline.fault import Fault
-from stages.pruning.channels import kept
+from stages.pruning.channels import Group, Member, kept
 from stages.pruning.checks import check_equivalence
 from stages.pruning.prune import prune
 from stages.pruning.step import apply
-from stages.pruning.structured import structure
+from stages.pruning.structured import group_scores, structure
 from stages.pruning.surgery import compact_form, masked_form
 from stages.pruning.trace import sample, trace
 from tests.pruning.helpers import filters, random_batches, random_kept
@@ -361,6 +361,18 @@ def test_the_number_of_heads_follows_the_heads_and_not_the_neurons(hidden, neuro
     smaller = apply(network, pruned)
     assert pruned.widths == widths
     assert smaller[1].num_heads == 4 * heads
+
+
+@pytest.mark.parametrize("rows", [(1, 2), (1, 1, 1), (3,)])
+def test_a_head_s_score_does_not_ask_how_q_k_and_v_are_stored(rows):
+    """Of head 0 q, k and v score 1, 10 and 1; of head 1 they score 2, 5 and 2."""
+    values = np.split(np.array([1.0, 2, 10, 5, 1, 2]), np.cumsum(rows)[:-1] * 2)
+    members = [
+        Member(f"a.{i}", f"a.{i}.weight", 0, 2 * n, np.arange(2 * n), np.arange(2 * n) % 2)
+        for i, n in enumerate(rows)
+    ]
+    scores = {f"a.{i}": part for i, part in enumerate(values)}
+    assert group_scores(Group("a", 2, tuple(members), False), scores).tolist() == [4, 3]
 
 
 class Core(nn.Module):
