@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Shape = tuple[int, ...]
-HEADS = ("num_heads", "heads", "n_heads", "num_attention_heads")
+HEADS = ("num_heads", "heads", "n_heads", "n_head", "num_attention_heads")
 """Attributes that say how many heads there are."""
 HEAD_WIDTHS = ("head_dim", "head_width", "dim_head", "attention_head_size")
 """Attributes that say how many outputs of q, k and v each head reads."""

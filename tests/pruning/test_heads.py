@@ -11,6 +11,7 @@ import afterprune
 from stages.evaluation.cost import cost
 from stages.models.vit import Attention, vit_tiny
 from stages.networks import compact as files
+from stages.networks.attention import HEADS as HEAD_ATTRIBUTES
 from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
@@ -410,3 +411,22 @@ def test_a_persistent_index_stays_and_what_mixes_inside_is_measured():
     measured = structure(network, SHAPE, "blocks", HEADS).measure(pruned.widths)
     counted = cost(smaller, SHAPE)
     assert (measured.parameters, measured.macs) == (counted.parameters, counted.macs)
+
+
+@pytest.mark.parametrize("attribute", HEAD_ATTRIBUTES)
+def test_every_name_of_the_number_of_heads_is_read_and_set(attribute):
+    class Named(Whole):
+        """Takes the number from the attribute of that name, as nanoGPT does from `n_head`."""
+
+        def __init__(self):
+            super().__init__(16)
+            del self.num_heads
+            setattr(self, attribute, 4)
+
+        def __getattr__(self, name):
+            return vars(self)[attribute] if name == "num_heads" else super().__getattr__(name)
+
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Named(), nn.Linear(12, 5)))
+    method = filters("uniform", units=HEADS, ratio=0.5)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    assert vars(apply(network, pruned)[1])[attribute] == 2
