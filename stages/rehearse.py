@@ -33,8 +33,8 @@ def main() -> None:
         warnings.simplefilter("ignore")  # what is wrong is told in one line
         starts = read_json("build/starts.json")
         network = try_out(spec, shape, seed=0, starts_fresh=starts["fresh"])
-        methods = {f"prune.methods.{name}": entry.method() for name, entry in once.items()} | {
-            f"prune.iterative.{name}": entry.methods()[0] for name, entry in rounds.items()
+        methods = {f"prune.methods.{name}": [entry.method()] for name, entry in once.items()} | {
+            f"prune.iterative.{name}": entry.methods() for name, entry in rounds.items()
         }
         faults = [
             *misfits(network, methods, model.code, shape, classes),

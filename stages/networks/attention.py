@@ -4,6 +4,7 @@ Our own, timm's and most others' attentions are recognised by them; torch's by i
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from stages.pipeline.fault import Fault
 
 Shape = tuple[int, ...]
-HEADS = ("num_heads", "heads", "n_heads", "num_attention_heads")
+HEADS = ("num_heads", "heads", "n_heads", "n_head", "num_attention_heads")
 """Attributes that say how many heads there are."""
 HEAD_WIDTHS = ("head_dim", "head_width", "dim_head", "attention_head_size")
 """Attributes that say how many outputs of q, k and v each head reads."""
@@ -44,23 +45,40 @@ def linears(module: nn.Module) -> list[nn.Linear]:
 
 
 def keep_heads(attention: nn.Module, name: str, shapes: Mapping[str, Shape]) -> None:
-    """Let an attention's attributes say what follows from the shape of its first linear layer.
+    """Let an attention's attributes say what follows from the shapes of its layers.
 
-    Numbers of heads, and of the outputs that all of them read, shrink as the layer's outputs do.
+    Numbers of heads, and of the outputs that all of them read, shrink as what its projection reads
+    does; they stay where only other layers inside lost neurons.
     """
     if isinstance(attention, nn.MultiheadAttention):
         _narrow(attention, shapes.get(f"{name}.in_proj_weight".lstrip("."), ()))
         return
-    first, layer = next(
-        (inside, module)
+    before, after = _mixed(attention, name, shapes) or (1, 1)
+    for attribute in (*HEADS, *WIDTHS):
+        value = vars(attention).get(attribute)
+        if type(value) is int and value * after % before == 0:
+            setattr(attention, attribute, value * after // before)
+
+
+def _mixed(attention: nn.Module, name: str, shapes: Mapping[str, Shape]) -> tuple[int, int] | None:
+    """Return how many numbers of each token the heads mixed, and now mix, where that changed.
+
+    The projection reads them; q, k and v, made by one to three layers, are three times as many and
+    shrank in the same proportion, as those that make neurons for another layer did not.
+    """
+    cut = [
+        (module, shape)
         for inside, module in attention.named_modules()
         if isinstance(module, nn.Linear)
-    )
-    rows = shapes[f"{name}.{first}.weight".lstrip(".")][0]
-    for attribute in (*HEADS, *WIDTHS):
-        before = vars(attention).get(attribute)
-        if type(before) is int and before * rows % layer.out_features == 0:
-            setattr(attention, attribute, before * rows // layer.out_features)
+        and len(shape := shapes[f"{name}.{inside}.weight".lstrip(".")]) == 2
+    ]
+    for projection, (_, after) in cut:
+        before = projection.in_features
+        makers = [x.out_features for x, (o, _) in cut if o * before == x.out_features * after]
+        sets = (each for size in (1, 2, 3) for each in combinations(makers, size))
+        if after != before and any(sum(each) == 3 * before for each in sets):
+            return before, after
+    return None
 
 
 class NarrowAttention(nn.MultiheadAttention):

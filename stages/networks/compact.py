@@ -166,15 +166,15 @@ def _adopt(module: nn.Module, given: Mapping[str, Shape]) -> Mapping[str, Shape]
     elif isinstance(module, nn.MultiheadAttention):
         weight = (3 * module.num_heads * module.head_dim, module.embed_dim)
     elif heads := number(module, HEADS):
-        return {leaf: _with_heads(module.get_parameter(leaf), heads, given[leaf]) for leaf in given}
+        return {n: _with_heads(module.state_dict()[n], heads, given[n]) for n in given}
     else:
         return {}
     return {leaf: weight if leaf.endswith("weight") else weight[:1] for leaf in given}
 
 
-def _with_heads(parameter: Tensor, heads: int, shape: Shape) -> Shape:
-    """Return the shape of an attention's own parameter when what changes has an entry a head."""
-    sizes = zip(parameter.shape, shape, strict=True)
+def _with_heads(tensor: Tensor, heads: int, shape: Shape) -> Shape:
+    """Return the shape of an attention's own tensor when what changes has an entry a head."""
+    sizes = zip(tensor.shape, shape, strict=True)
     return tuple(before if before == after else heads for before, after in sizes)
 
 

@@ -58,7 +58,7 @@ def check_equivalence(
     try:
         ours = _logits(compact, images)
     except Exception as error:
-        raise Fault(f"surgery: the compact network cannot run ({_line(error)})") from error
+        raise Fault(f"surgery: the compact network cannot run ({line(error)})") from error
     if ours.shape != theirs.shape:
         shapes = f"{list(ours.shape)} against {list(theirs.shape)}"
         raise Fault(f"surgery: the compact network gives logits {shapes} of the masked one")
@@ -111,7 +111,7 @@ def _training_logits(network: nn.Module, images: Tensor, what: str) -> Tensor:
             logits: object = network(images)
     except Exception as error:
         raise Fault(
-            f"surgery: in training mode {what} fails at {layers[-1]} ({_line(error)}); pruning "
+            f"surgery: in training mode {what} fails at {layers[-1]} ({line(error)}); pruning "
             "follows what runs in evaluation mode, which must be all that training runs"
         ) from error
     if not isinstance(logits, Tensor):
@@ -157,7 +157,8 @@ def _sums(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
     def record(name: str, module: nn.Module) -> None:
         def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            sums.setdefault(name, output.sum(1))
+            channels = -1 if isinstance(module, nn.Linear) else 1
+            sums.setdefault(name, output.sum(channels))
 
         module.register_forward_hook(hook)
 
@@ -185,5 +186,6 @@ def _logits(network: nn.Module, images: Tensor) -> Tensor:
     return logits.detach()
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """Return what an error says, on one line."""
     return " ".join(f"{error}".split()) or type(error).__name__

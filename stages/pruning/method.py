@@ -14,10 +14,14 @@ UNITS: Units = ("channels", "neurons", "heads")
 
 @dataclass(frozen=True)
 class Allocation:
-    """How much to prune where: a name of ALLOCATIONS and that function's own options."""
+    """How much to prune where: a name of ALLOCATIONS and that function's own options.
+
+    `of_dense`: what is removed is of the units before the first round, not of what is left.
+    """
 
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    of_dense: bool = False
 
 
 @dataclass(frozen=True)

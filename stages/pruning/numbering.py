@@ -36,15 +36,15 @@ def pfec_indices(network: nn.Module) -> dict[str, int]:
 
 def _place(group: Group, network: nn.Module, found: Trace) -> tuple[int, int]:
     """Return channels and positions where the block ends, or 0 and the layer's own positions."""
-    order = {name: number for number, (name, _) in enumerate(network.named_modules())}
+    order = {name: number for number, name in enumerate(found.positions)}  # as they run
     makers = {member.module: g for g in found.groups for member in g.members if member.dim == 0}
     name, current = group.name, group
     while not current.coupled:
         readers = [member.module for member in current.members if member.dim == 1]
-        name = max(readers, key=lambda reader: order[reader])
+        name = max(readers, key=lambda reader: order.get(reader, -1))
         if name not in makers:
             break
-        current = makers[name]
+        current = makers.pop(name)
     end = network.get_submodule(name)
     if isinstance(end, nn.Conv2d):
         return end.out_channels, found.positions[name]

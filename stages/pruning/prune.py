@@ -22,7 +22,8 @@ class Pruned:
     """What pruning decided; the network itself is unchanged.
 
     Filters: `kept`, the indices that stay per tensor and dim (for `networks.compact.cut`), and
-    `widths`, the filters left per prunable layer. Weights: `masks`, True where a weight stays.
+    `widths`, the filters left per prunable layer, of `dense` before the first round. Weights:
+    `masks`, True where a weight stays.
     `fraction` is the share that this call removed of what it was given: of the network's
     parameters (filters), or of the prunable weights that earlier masks had left (weights);
     `sparsity` is the share of all prunable weights that is masked now, for filters the same.
@@ -30,6 +31,7 @@ class Pruned:
 
     kept: Kept = field(default_factory=dict)
     widths: dict[str, int] = field(default_factory=dict)
+    dense: dict[str, int] = field(default_factory=dict)
     masks: dict[str, Tensor] = field(default_factory=dict)
     sparsity: float = 0.0
     fraction: float = 0.0
@@ -42,17 +44,19 @@ def prune(
     generator: torch.Generator,
     input_shape: Sequence[int],
     masks: Mapping[str, Tensor] | None = None,
+    dense: Mapping[str, int] | None = None,
 ) -> Pruned:
     """Decide what to remove from a network, which may itself be pruned already.
 
     `batches` are float images [B, C, H, W] and int64 labels [B] on the network's device, for
     criteria that look at data; `input_shape` is [C, H, W]; `masks` are those of earlier rounds of
-    weight pruning, whose weights stay masked. Raises a Fault for a method that does not fit the
+    weight pruning, whose weights stay masked; `dense` the widths before the first round of filter
+    pruning. Raises a Fault for a method that does not fit the
     network.
     """
     check_weights(network)
     if method.granularity == "filter":
-        return _filters(network, batches, method, generator, input_shape)
+        return _filters(network, batches, method, generator, input_shape, dict(dense or {}))
     return _weights(network, batches, method, generator, dict(masks or {}))
 
 
@@ -76,17 +80,19 @@ def _filters(
     method: Method,
     generator: torch.Generator,
     input_shape: Sequence[int],
+    dense: dict[str, int],
 ) -> Pruned:
     found = structured.structure(network, input_shape, method.scope, method.units)
     by_layer = _scores(network, batches, method, generator)
     scores = {group.name: structured.group_scores(group, by_layer) for group in found.groups}
-    widths = structured.widths_of(found, method, scores)
+    now = {layer.name: layer.width for layer in found.layers}
+    dense = dense or now
+    widths = structured.widths_of(found, method, scores, dense)
     kept = structured.select(found, widths, scores)
     structured.verify(network, kept, input_shape)
-    dense = {layer.name: layer.width for layer in found.layers}
-    before, after = found.measure(dense).parameters, found.measure(widths).parameters
+    before, after = found.measure(now).parameters, found.measure(widths).parameters
     removed = fraction_pruned(before, after)
-    return Pruned(kept=kept, widths=widths, sparsity=removed, fraction=removed)
+    return Pruned(kept, widths, dense, sparsity=removed, fraction=removed)
 
 
 def _weights(

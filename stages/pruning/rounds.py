@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import mul
 from typing import Annotated, Any, Literal
 
@@ -25,13 +25,9 @@ class Cubic(Section):
     steps: Number
 
     def removed(self, final: float) -> tuple[float, ...]:
-        """Return the part of the whole network that is gone after each round."""
-        return tuple(map(float, self.exactly(final)))
-
-    def exactly(self, final: float) -> tuple[Fraction, ...]:
-        """Return the same as fractions, since rounding down takes the last bit for a filter."""
+        """Return the part of the whole network that is gone after each round, exactly rounded."""
         parts = (1 - (1 - Fraction(k, self.steps)) ** 3 for k in range(1, self.steps + 1))
-        return tuple(Fraction(str(final)) * part for part in parts)
+        return tuple(float(Fraction(str(final)) * part) for part in parts)
 
 
 def _form(value: Any) -> str:
@@ -57,14 +53,11 @@ def number_of(rounds: Rounds) -> int:
     return rounds if isinstance(rounds, int) else len(rounds)
 
 
-def shares(rounds: Rounds, amount: float) -> tuple[float, ...]:
+def shares(rounds: int | tuple[float, ...], amount: float) -> tuple[float, ...]:
     """Return what each round removes of what the round before left; `amount` is the allocation's.
 
     It is removed in every round where `rounds` is a number, and replaced where it is a list.
     """
-    if isinstance(rounds, Cubic):
-        left = [Fraction(1), *(1 - gone for gone in rounds.exactly(amount))]
-        return tuple(float(1 - after / before) for before, after in pairwise(left))
     return (amount,) * rounds if isinstance(rounds, int) else rounds
 
 

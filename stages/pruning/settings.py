@@ -72,7 +72,10 @@ class Iterative(Entry):
         return number_of(self.rounds)
 
     def methods(self) -> list[Method]:
-        """Return the method of every round: sparsities of all weights, ratios of what is left."""
+        """Return the method of every round: sparsities of all weights, ratios of what is left.
+
+        Those of a `Cubic` are of the units before the first round.
+        """
         method = self.method()
         given = method.allocation
         amount = "ratio" if method.granularity == "filter" else "sparsity"
@@ -83,10 +86,12 @@ class Iterative(Entry):
         if amount not in given.options:
             form = "cubic" if isinstance(self.rounds, Cubic) else "a list"
             raise Fault(f"rounds: {form} needs an allocation with a {amount}, not {given.kind!r}")
-        of_each = removed if method.granularity == "weight" else shares
-        amounts = of_each(self.rounds, given.options[amount])
+        if of_dense := method.granularity == "weight" or isinstance(self.rounds, Cubic):
+            amounts = removed(self.rounds, given.options[amount])
+        else:
+            amounts = shares(self.rounds, given.options[amount])
         options = [{**given.options, amount: each} for each in amounts]
-        return [replace(method, allocation=Allocation(given.kind, o)) for o in options]
+        return [replace(method, allocation=Allocation(given.kind, o, of_dense)) for o in options]
 
 
 class IterativeFilterEntry(FilterEntry, Iterative):

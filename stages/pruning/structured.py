@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,11 +46,24 @@ def structure(
     )
 
 
-def widths_of(found: Structure, method: Method, scores: Scores | None) -> dict[str, int]:
-    """Return the units that each group keeps; a Fault when they depend on missing scores."""
+def widths_of(
+    found: Structure,
+    method: Method,
+    scores: Scores | None,
+    dense: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """Return the units that each group keeps; a Fault when they depend on missing scores.
+
+    `dense` are the units before the first round, of which some allocations take their part.
+    """
     allocation = find(ALLOCATIONS, "filter", method.allocation.kind, "allocation.kind")
+    before = (dense or {}) if method.allocation.of_dense else {}
     ranked = [
-        replace(layer, scores=None if scores is None else scores[layer.name])
+        replace(
+            layer,
+            width=before.get(layer.name, layer.width),
+            scores=None if scores is None else scores[layer.name],
+        )
         for layer in found.layers
     ]
     return dict(allocation(ranked, found.measure, **method.allocation.options))
@@ -60,18 +73,17 @@ def group_scores(group: Group, scores: Scores) -> np.ndarray:
     """Return one score per unit of a group, from the scores of the layers that make it.
 
     `scores` are [outputs] by module name. One layer: its own, the mean over a unit of several
-    outputs, as a head is of the rows of q, k and v. Several layers: the mean over the layers of
-    each one's scores divided by their mean, times the mean of those means, so that scores stay
-    comparable with other groups'.
+    outputs. Several layers: the mean over the layers of each one's scores divided by their mean,
+    times the mean of those means, so that scores stay comparable with other groups'. A head's is
+    the mean over its rows of q, k and v, be they one layer or three.
     """
     weights = ("weight", "in_proj_weight")
     makers = [m for m in group.members if m.tensor.rpartition(".")[2] in weights and not m.dim]
-    parts = [
-        _by_unit(group, maker.units, scores[maker.module][maker.positions])
-        for maker in makers
-        if maker.module in scores
-    ]
-    combined = parts[0] if len(parts) == 1 else _averaged(parts)
+    parts = [(m.units, scores[m.module][m.positions]) for m in makers if m.module in scores]
+    if parts and all(maker.module != group.name for maker in makers):  # heads
+        units, values = zip(*parts, strict=True)
+        parts = [(np.concatenate(units), np.concatenate(values))]
+    combined = _averaged([_by_unit(group, units, values) for units, values in parts])
     if np.isnan(combined).any():
         raise Fault(f"criterion: it has no score for the filters of {group.name}")
     return combined
@@ -98,7 +110,8 @@ def verify(network: nn.Module, kept: Kept, input_shape: Sequence[int]) -> None:
 def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[Group]) -> Measure:
     """Return the function from widths to the size of the network that has them.
 
-    MACs of a layer are in proportion to its weights, those of an attention to its heads.
+    MACs of a layer are in proportion to its weights, those of an attention, and of what is inside
+    it without weights, to its heads.
     """
     macs = {row.name: row.macs for row in cost.layers(network, input_shape) if row.macs}
     full = {group.name: group.width for group in groups}
@@ -121,9 +134,18 @@ def measuring(network: nn.Module, input_shape: Sequence[int], groups: Sequence[G
         weight = f"{name}.weight".lstrip(".")
         if weight in sizes:
             return macs[name] * sizes[weight] // math.prod(shapes[weight])
-        return macs[name] * widths.get(name, 1) // full.get(name, 1)
+        group = next((outer for outer in _around(name) if outer in full), name)
+        return macs[name] * widths.get(group, 1) // full.get(group, 1)
 
     return measure
+
+
+def _around(name: str) -> Iterator[str]:
+    """Yield a module's name and those of the modules around it, the nearest first."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+    yield name
 
 
 def _admitted(found: Trace, scope: Scope) -> list[Group]:
@@ -155,8 +177,8 @@ def _units(network: nn.Module, name: str) -> Unit:
 
 
 def _averaged(parts: Sequence[np.ndarray]) -> np.ndarray:
-    if not parts:
-        return np.full(1, np.nan)
+    if len(parts) < 2:
+        return parts[0] if parts else np.full(1, np.nan)
     scales = [np.nanmean(part) for part in parts]
     relative = [part / (scale or 1) for part, scale in zip(parts, scales, strict=True)]
     averaged: np.ndarray = np.nanmean(relative, axis=0) * np.mean(scales)

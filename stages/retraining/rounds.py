@@ -123,12 +123,13 @@ class Rounds:
         batches = calibration_batches(data, self.calibration, seed)
         kept: compact.Kept = {}
         masks: dict[str, torch.Tensor] = {}
+        widths: dict[str, int] = {}
         for number, method in enumerate(self.methods, 1):
             folder = round_folder(this, number)
             network = compact.load(source).to(data.mean.device)
             generator = torch.Generator().manual_seed(stream_seed(seed, PRUNE, number))
-            pruned = prune(network, batches, method, generator, data.shape, masks)
-            kept, masks = composed(kept, pruned.kept), pruned.masks
+            pruned = prune(network, batches, method, generator, data.shape, masks, widths)
+            kept, masks, widths = composed(kept, pruned.kept), pruned.masks, pruned.dense
             source = folder / "last.safetensors"
             if (folder / OUTCOME).exists():
                 yield None

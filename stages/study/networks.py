@@ -35,6 +35,7 @@ def pruned_networks(network: nn.Module, entry: Entry, shape: Sequence[int]) -> l
     A method that prunes once has one round. A Fault where the sizes need training.
     """
     masks: dict[str, torch.Tensor] = {}
+    dense: dict[str, int] = {}
     left = []
     for method in rounds_of(entry):
         if method.granularity == "filter":
@@ -44,8 +45,10 @@ def pruned_networks(network: nn.Module, entry: Entry, shape: Sequence[int]) -> l
                 f"{method.allocation.options['sparsity']:.2%} of all weights, layer unknown"
             )
         at_random = replace(method, criterion="random", options={}, iterations=1)
-        pruned = prune(network, (), at_random, torch.Generator().manual_seed(0), shape, masks)
-        network, masks = apply(network, pruned), pruned.masks
+        pruned = prune(
+            network, (), at_random, torch.Generator().manual_seed(0), shape, masks, dense
+        )
+        network, masks, dense = apply(network, pruned), pruned.masks, pruned.dense
         left.append(network)
     return left
 

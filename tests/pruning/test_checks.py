@@ -12,7 +12,7 @@ from stages.models.resnet import resnet8
 from stages.pipeline.fault import Fault
 from stages.pruning.checks import check_equivalence, check_finite, check_training
 from stages.pruning.structured import verify
-from stages.pruning.surgery import compact_form
+from stages.pruning.surgery import compact_form, masked_form
 from stages.pruning.trace import sample
 from tests.pruning import networks
 from tests.pruning.helpers import lived_in, random_kept
@@ -34,6 +34,18 @@ def test_zeroing_only_the_weights_leaves_the_batchnorm_shift_behind():
             half_silent.get_parameter(name).data[torch.from_numpy(gone)] = 0
     with pytest.raises(Fault, match=r"differ by .*, first at layer1\.0\.conv2;"):
         check_equivalence(half_silent, compact_form(network, indices), sample(SHAPE))
+
+
+def test_the_first_layer_that_differs_is_named_among_tokens_too():
+    """A silent neuron of layer 2 is gone, so that its sums agree; the bias of layer 3 differs."""
+    layers = (nn.Linear(n, m) for n, m in ((256, 8), (8, 6), (6, 5)))
+    network = nn.Sequential(nn.Flatten(2), *layers)
+    five = {0: np.arange(5)}
+    left = {"2.weight": five, "2.bias": five, "3.weight": {1: np.arange(5)}}
+    smaller = compact_form(network, left)
+    smaller[3].bias.data += 1
+    with pytest.raises(Fault, match=r"differ by .*, first at 3;"):
+        check_equivalence(masked_form(network, left), smaller, sample(SHAPE))
 
 
 class Scaled(nn.Module):

@@ -11,17 +11,18 @@ import afterprune
 from stages.evaluation.cost import cost
 from stages.models.vit import Attention, vit_tiny
 from stages.networks import compact as files
+from stages.networks.attention import HEADS as HEAD_ATTRIBUTES
 from stages.networks.attention import NarrowAttention
 from stages.networks.building import Spec
 from stages.networks.compact import cut
 from stages.networks.exporting import can_run, write_onnx
 from stages.networks.fresh import fresh
 from stages.pipeline.fault import Fault
-from stages.pruning.channels import kept
+from stages.pruning.channels import Group, Member, kept
 from stages.pruning.checks import check_equivalence
 from stages.pruning.prune import prune
 from stages.pruning.step import apply
-from stages.pruning.structured import structure
+from stages.pruning.structured import group_scores, structure
 from stages.pruning.surgery import compact_form, masked_form
 from stages.pruning.trace import sample, trace
 from tests.pruning.helpers import filters, random_batches, random_kept
@@ -342,3 +343,132 @@ def test_heads_that_cannot_be_cut_are_named(keys, reason):
     assert refused["1"].startswith(reason)
     with pytest.raises(Fault, match=r"^scope: 'blocks' admits no heads of Sequential: the heads "):
         structure(network, SHAPE, "blocks", HEADS)
+
+
+class Interleaved(nn.Module):
+    """Reads q, k and v head by head from one layer; a layer scale of 1e-6 hides what it mixes."""
+
+    def __init__(self):
+        super().__init__()
+        self.num_heads = 3
+        self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+        self.scale = nn.Parameter(torch.full((12,), 1e-6))
+
+    def forward(self, x):
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, self.num_heads, 3, -1).permute(3, 0, 2, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, t, -1)
+        return x + self.scale * self.proj(mixed)
+
+
+def test_what_a_small_scale_hides_before_training_is_refused():
+    network = nn.Sequential(nn.Conv2d(3, 12, 8, 8), nn.Flatten(2), Turned(), Interleaved())
+    network = nn.Sequential(network, nn.Flatten(), nn.Linear(48, 5))
+    reason = trace(network, SHAPE, HEADS).refused["0.3"]
+    assert reason.startswith("do not survive a trial (surgery: logits of the compact")
+
+
+class Turned(nn.Module):
+    """[B, C, N] -> [B, N, C]."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)
+
+
+class Whole(nn.Module):
+    """A block that says its heads itself, whose other layers are defined first."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.num_heads = 4
+        self.fc1, self.fc2 = nn.Linear(12, hidden), nn.Linear(hidden, 12)
+        self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        x = x + self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return (x + self.fc2(F.gelu(self.fc1(x)))).mean(1)
+
+
+@pytest.mark.parametrize("hidden", [12, 16, 24, 36])
+@pytest.mark.parametrize(
+    ("neurons", "heads"), [(0.5, 1.0), (1.0, 0.5), (0.5, 0.5), (0.75, 0.25), (0.25, 0.75)]
+)
+def test_the_number_of_heads_follows_the_heads_and_not_the_neurons(hidden, neurons, heads):
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Whole(hidden), nn.Linear(12, 5)))
+    widths = {"1": int(4 * heads), "1.fc1": int(hidden * neurons)}
+    method = filters("widths", units=BOTH, widths=widths)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    smaller = apply(network, pruned)
+    assert pruned.widths == widths
+    assert smaller[1].num_heads == 4 * heads
+
+
+@pytest.mark.parametrize("rows", [(1, 2), (1, 1, 1), (3,)])
+def test_a_head_s_score_does_not_ask_how_q_k_and_v_are_stored(rows):
+    """Of head 0 q, k and v score 1, 10 and 1; of head 1 they score 2, 5 and 2."""
+    values = np.split(np.array([1.0, 2, 10, 5, 1, 2]), np.cumsum(rows)[:-1] * 2)
+    members = [
+        Member(f"a.{i}", f"a.{i}.weight", 0, 2 * n, np.arange(2 * n), np.arange(2 * n) % 2)
+        for i, n in enumerate(rows)
+    ]
+    scores = {f"a.{i}": part for i, part in enumerate(values)}
+    assert group_scores(Group("a", 2, tuple(members), False), scores).tolist() == [4, 3]
+
+
+class Core(nn.Module):
+    """What mixes, as a module without weights."""
+
+    def forward(self, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v)
+
+
+class Tabled(Whole):
+    """Has a persistent index beside a table of each head, and mixes in a module of its own."""
+
+    def __init__(self):
+        super().__init__(16)
+        self.table = nn.Parameter(torch.randn(7, 4))
+        self.register_buffer("index", torch.arange(4) + torch.arange(4)[:, None])
+        self.core = Core()
+
+    def forward(self, x):
+        x = x.flatten(2).transpose(1, 2)
+        n, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(n, t, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        v = v * self.table[self.index].mean((0, 1))[:, None, None]
+        x = x + self.proj(self.core(q, k, v).transpose(1, 2).flatten(2))
+        return (x + self.fc2(F.gelu(self.fc1(x)))).mean(1)
+
+
+def test_a_persistent_index_stays_and_what_mixes_inside_is_measured():
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Tabled(), nn.Linear(12, 5)))
+    method = filters("uniform", units=HEADS, ratio=0.5)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    smaller = apply(network, pruned)
+    assert pruned.widths == {"1": 2}
+    assert (smaller[1].table.shape, smaller[1].index.shape) == ((7, 2), (4, 4))
+    measured = structure(network, SHAPE, "blocks", HEADS).measure(pruned.widths)
+    counted = cost(smaller, SHAPE)
+    assert (measured.parameters, measured.macs) == (counted.parameters, counted.macs)
+
+
+@pytest.mark.parametrize("attribute", HEAD_ATTRIBUTES)
+def test_every_name_of_the_number_of_heads_is_read_and_set(attribute):
+    class Named(Whole):
+        """Takes the number from the attribute of that name, as nanoGPT does from `n_head`."""
+
+        def __init__(self):
+            super().__init__(16)
+            del self.num_heads
+            setattr(self, attribute, 4)
+
+        def __getattr__(self, name):
+            return vars(self)[attribute] if name == "num_heads" else super().__getattr__(name)
+
+    network = lively(nn.Sequential(nn.Conv2d(3, 12, 8, 8), Named(), nn.Linear(12, 5)))
+    method = filters("uniform", units=HEADS, ratio=0.5)
+    pruned = prune(network, [], method, torch.Generator(), SHAPE)
+    assert vars(apply(network, pruned)[1])[attribute] == 2

@@ -1,9 +1,12 @@
-import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from stages.pipeline.fault import Fault
 from stages.pipeline.params import parse
+from stages.pruning.prune import prune
 from stages.pruning.settings import ITERATIVE
+from stages.pruning.step import apply
 
 
 def rounds(granularity, criterion, allocation, rounds):
@@ -48,15 +51,22 @@ def test_gradual_pruning_follows_the_cube(steps, final, expected):
     weights = rounds("weight", "magnitude", {"kind": "global", "sparsity": final}, cubic)
     assert [o["sparsity"] for o in weights] == expected
     filters = rounds("filter", "l1", {"kind": "uniform", "ratio": final}, cubic)
-    left = np.cumprod([1 - o["ratio"] for o in filters])
-    assert (1 - left).tolist() == pytest.approx(expected)
+    assert [o["ratio"] for o in filters] == expected
 
 
-def test_filters_of_gradual_pruning_are_of_what_is_left_and_exact():
-    """0.9 in 3 rounds: of 3600 filters 1320, 480 and 360 are left, none lost by rounding down."""
-    cubic = {"kind": "cubic", "steps": 3}
-    found = rounds("filter", "l1", {"kind": "uniform", "ratio": 0.9}, cubic)
-    assert [o["ratio"] for o in found] == [19 / 30, 7 / 11, 0.25]
+@pytest.mark.parametrize("kind", ["uniform", "global"])
+def test_filters_of_gradual_pruning_are_as_many_as_pruned_at_once(kind):
+    """0.5 in 4 rounds: of 8 filters 8 (1 - 37 / 128), 4.5, 4.06 and 4 are left, rounded down."""
+    cubic = {"kind": "cubic", "steps": 4}
+    allocation = {"kind": kind, "ratio": 0.5}
+    entry = {"granularity": "filter", "criterion": "l1", "allocation": allocation, "rounds": cubic}
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 5, 1))
+    dense, left = None, []
+    for method in parse(ITERATIVE, entry).methods():
+        pruned = prune(network, [], method, torch.Generator(), (3, 8, 8), dense=dense)
+        network, dense = apply(network, pruned), pruned.dense
+        left.append(pruned.widths["0"])
+    assert left == ([5, 4, 4, 4] if kind == "uniform" else [6, 4, 4, 4])
 
 
 def test_gradual_pruning_needs_an_allocation_with_one_amount():

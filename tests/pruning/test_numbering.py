@@ -1,3 +1,4 @@
+import pytest
 from torch import nn
 
 from stages.models.imagenet import mobilenet_v2, resnet18, resnet50
@@ -78,6 +79,15 @@ def test_a_mobilenet_s_stages_are_its_widths_even_at_one_resolution():
 
 def test_a_gate_does_not_end_a_block():
     assert stage_sizes(found(networks.Excited(), (3, 16, 16), "all")) == [2]
+
+
+@pytest.mark.parametrize("scope", ["blocks", "all"])
+def test_a_gate_that_is_defined_after_the_layer_that_reads_its_channels_ends_no_block(scope):
+    network = networks.Excited()
+    for name in ("squeeze", "excite"):  # now the last children
+        network.add_module(name, network._modules.pop(name))
+    layers = structure(network, (3, 16, 16), scope, ("channels", "neurons")).layers
+    assert [(x.name, x.stage) for x in layers][-2:] == [("expand", 0), ("squeeze", 0)]
 
 
 def test_a_1x1_stem_is_number_one():

@@ -204,3 +204,20 @@ def test_surgery_leaves_a_linear_network_alone():
     before = copy.deepcopy(network.state_dict())
     trace(network, (3, 32, 32), ("channels", "neurons"))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+class Packed(nn.Module):
+    """The halves of what one layer makes are value and gate; a neuron is one of each."""
+
+    def __init__(self):
+        super().__init__()
+        self.both, self.out = nn.Linear(48, 12), nn.Linear(6, 5)
+
+    def forward(self, x):
+        value, gate = self.both(nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)).chunk(2, -1)
+        return self.out(value * nn.functional.silu(gate))
+
+
+def test_the_two_halves_of_a_layer_s_outputs_are_no_neurons():
+    refused = trace(Packed(), SHAPE, NEURONS).refused
+    assert refused["both"].startswith("do not survive a trial (")

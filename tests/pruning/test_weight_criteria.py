@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from stages.models.resnet import resnet8
+from stages.models.vit import vit_tiny
 from stages.pipeline.fault import Fault
 from stages.pruning.criteria.weights import WEIGHT_CRITERIA as CRITERIA
 from tests.pruning.helpers import lived_in, random_batches
@@ -70,6 +71,12 @@ def test_synflow_conserves_flow_from_layer_to_layer(generator):
     scores = CRITERIA["synflow"](network, random_batches((3, 8, 8)), generator)
     stem, head = scores["conv1.weight"].sum(), scores["fc.weight"].sum()
     torch.testing.assert_close(stem, head)
+
+
+def test_synflow_refuses_a_network_that_does_not_become_linear(generator):
+    network = vit_tiny(5, 3, image=(8, 8), patch=(4, 4), width=8, depth=2, heads=2)
+    with pytest.raises(Fault, match=r"^criterion: synflow scores .* below 0: the network does not"):
+        CRITERIA["synflow"](network, random_batches((3, 8, 8)), generator)
 
 
 @pytest.mark.parametrize("name", ["snip", "taylor", "synflow"])

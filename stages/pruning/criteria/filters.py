@@ -45,7 +45,8 @@ def fpgm(
 ) -> Scores:
     """Sum of Euclidean distances to the layer's other filters (FPGM, He et al. 2019, equation 4).
 
-    The filters nearest the geometric median, which the others can replace, score lowest.
+    The filters nearest the geometric median, which the others can replace, score lowest. Where one
+    layer makes q, k and v, the rows of all three are compared.
     """
     import torch
 

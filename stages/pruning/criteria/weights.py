@@ -58,7 +58,7 @@ def synflow(model: nn.Module, batches: Batches, generator: torch.Generator) -> S
 
     In double precision, on the network made linear: absolute weights, no biases, BatchNorm reduced
     to its scale. Of the batches only the image shape counts. `iterations: 100` is the published
-    form.
+    form. A Fault where a layer does not become linear so, as LayerNorm, and scores are below 0.
     """
     import torch
 
@@ -71,7 +71,14 @@ def synflow(model: nn.Module, batches: Batches, generator: torch.Generator) -> S
     with torch.enable_grad():
         gradients = torch.autograd.grad(linear(ones).sum(), parameters, materialize_grads=True)
     triples = zip(names, parameters, gradients, strict=True)
-    return {name: (parameter * gradient).detach() for name, parameter, gradient in triples}
+    scores = {name: (parameter * gradient).detach() for name, parameter, gradient in triples}
+    for name, values in scores.items():
+        if (values < 0).any():
+            raise Fault(
+                f"criterion: synflow scores {name} below 0: the network does not become linear, "
+                "as none with LayerNorm, GroupNorm or attention does; take another criterion"
+            )
+    return scores
 
 
 def random(model: nn.Module, batches: Batches, generator: torch.Generator) -> Scores:
