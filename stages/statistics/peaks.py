@@ -15,7 +15,7 @@ Values = NDArray[np.float64]
 Direction = Literal["rises", "falls", "same", "open"]
 FEWEST = 3
 """Peaks between which one can be the best of a cell."""
-LEAST = 5
+LEAST = 6
 """Replicates from which on there are bands; with fewer, a bootstrap misses too often."""
 DRAWS = 4000
 APART = 0.25
