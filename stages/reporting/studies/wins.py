@@ -44,7 +44,10 @@ def text(studies: Sequence[Kept]) -> str:
 
 def joined(studies: Sequence[Kept]) -> pd.DataFrame:
     """The entries of all studies."""
-    return pd.concat([entries(study) for study in studies], ignore_index=True)
+    found = pd.concat([entries(study) for study in studies], ignore_index=True)
+    return found.astype(
+        dict.fromkeys(ROLES, int)
+    )  # of a study without contests they are no numbers
 
 
 def entries(study: Kept) -> pd.DataFrame:

@@ -81,9 +81,11 @@ def test_arms_that_diverged_and_lone_arms_are_in_no_contest(read_study):
 def test_arms_of_one_curve_are_no_contest_of_schedules(read_study):
     arms = {("l1", "onecycle"): LOW, ("l1", "onecycle_low_peak"): HIGH, ("l1", "finetune"): WIDE}
     budgets = {"onecycle": 9, "onecycle_low_peak": 9, "finetune": 20}
-    assert wins.entries(read_study("one", arms, budgets)).empty
-    entries = wins.entries(read_study("two", arms, dict.fromkeys(budgets, 9)))
-    assert [*entries.schedule] == ["onecycle", "onecycle_low_peak", "finetune"]
+    together = dict.fromkeys(budgets, 9)
+    none, two = (read_study(n, arms, b) for n, b in (("one", budgets), ("two", together)))
+    assert wins.entries(none).empty
+    assert [*wins.entries(two).schedule] == ["onecycle", "onecycle_low_peak", "finetune"]
+    assert cells(wins.text([none, two]), "`onecycle`")[1:3] == ["1", "1"]  # whole numbers
 
 
 def test_a_name_of_several_settings_is_told(read_study):
