@@ -12,7 +12,8 @@ from stages.pipeline.files import read_json, write_json
 from stages.replicates.processes import run_replicates
 from stages.runner.empty import empty_run
 from stages.runner.gpus import visible
-from stages.study.price import Around, Images, corruption_seconds
+from stages.study.bill import Around
+from stages.study.price import Images, corruption_seconds
 from stages.study.probe import export_seconds
 from stages.study.settings import Study
 from stages.study.speeds import Speeds

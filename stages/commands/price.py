@@ -25,17 +25,8 @@ from stages.reporting.words import count
 from stages.runner.gpus import visible
 from stages.runner.times import duration
 from stages.schedules.rates import steps_per_epoch
-from stages.study.price import (
-    Around,
-    Images,
-    Item,
-    Price,
-    bill,
-    corruption_seconds,
-    prices,
-    seconds_of,
-    stage_seconds,
-)
+from stages.study.bill import Around, Item, bill, seconds_of, stage_seconds
+from stages.study.price import Images, Price, corruption_seconds, prices
 from stages.study.probe import Probe
 from stages.study.settings import Study
 from stages.study.speeds import Speeds, together

@@ -15,7 +15,8 @@ from stages.pipeline.params import parse, read_yaml
 from stages.runner.demands import Demand
 from stages.runner.times import duration, makespan
 from stages.study import probe
-from stages.study.price import Around, Images, Speed, bill, prices, stage_seconds
+from stages.study.bill import Around, bill, stage_seconds
+from stages.study.price import Images, Speed, prices
 from stages.study.settings import Study
 
 ROOT = Path(__file__).parents[2]

@@ -6,18 +6,8 @@ import pytest
 
 from stages.evaluation.settings import Corruptions
 from stages.pipeline.params import parse, read_yaml
-from stages.study.price import (
-    Around,
-    Images,
-    Item,
-    Price,
-    Speed,
-    bill,
-    corruption_seconds,
-    prices,
-    replicates,
-    stage_seconds,
-)
+from stages.study.bill import Around, Item, bill, replicates, stage_seconds
+from stages.study.price import Images, Price, Speed, corruption_seconds, prices
 from stages.study.settings import Study
 
 ROOT = Path(__file__).parents[2]
