@@ -127,7 +127,11 @@ def vit_tiny(
     image, patch = _pair("image", image), _pair("patch", patch)
     if any(side % part for side, part in zip(image, patch, strict=True)):
         raise Fault(f"model.options: patches of {list(patch)} do not tile images of {list(image)}")
-    if heads < 1 or width % heads:
+    for name, number, least in (("width", width, 1), ("depth", depth, 0), ("heads", heads, 1)):
+        if not isinstance(number, int) or number < least:
+            allowed = f"it should be a whole number from {least} on"
+            raise Fault(f"model.options: {name} is {number!r}; {allowed}")
+    if width % heads:
         raise Fault(f"model.options: heads is {heads}; it must divide width, {width}")
     hidden = round(mlp_ratio * width)
     return ViT(

@@ -354,7 +354,7 @@ OWN = {
     "vit, vit_tiny, {image: [8, 8], patch: [3, 3]}": "patches of [3, 3] do not tile images of",
     "vit, vit_tiny, {image: 8}": "image is 8; it must be [height, width] in pixels",
     "vit, vit_tiny, {image: [8, 8], heads: 3}": "heads is 3; it must divide width, 64",
-    "vit, vit_tiny, {image: [8, 8], width: wide}": ("vit_tiny(", "refuses", "'width': 'wide'"),
+    "vit, vit_tiny, {image: [8, 8], width: wide}": "width is 'wide'; it should be a whole number",
     "vit, vit_tiny, {image: [8, 8], mlp_ratio: 0}": "leaves blocks.0.fc1.weight without weights",
     "convnext, convnext_tiny, {depths: [1]}": "depths is [1]; it must be a list of 3",
     "timm, create_model, {name: resnet10}": "name is 'resnet10', no network of timm; did you mean",

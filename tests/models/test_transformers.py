@@ -180,6 +180,8 @@ def test_a_vit_that_lost_heads_and_neurons_is_rebuilt_from_its_shapes_alone(fuse
         ({"image": [28, 28], "patch": [5, 4]}, r"patches of \[5, 4\] do not tile.*\[28, 28\]"),
         ({"heads": 3}, "heads is 3; it must divide width, 64"),
         ({"heads": 0}, "heads is 0"),
+        ({"heads": 2.0}, "heads is 2.0; it should be a whole number from 1 on"),
+        ({"depth": -1}, "depth is -1; it should be a whole number from 0 on"),
         ({"image": 28}, r"image is 28; it must be \[height, width\]"),
         ({"patch": [0, 4]}, r"patch is \[0, 4\]"),
     ],
