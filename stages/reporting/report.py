@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
@@ -13,14 +12,12 @@ from matplotlib.figure import Figure
 
 from stages.dense.settings import Train
 from stages.pipeline.fault import Fault
-from stages.pipeline.params import parse
+from stages.reporting.lines import is_plain, lines_of, technique
 from stages.reporting.looks import Look, look_at
 from stages.reporting.measures import correct, dense_test, last_test
 from stages.reporting.settings import Compare
 from stages.results.files import Results
 from stages.results.records import ArmResult
-from stages.retraining.settings import Schedule
-from stages.retraining.technique import Technique
 from stages.statistics.contests import Contest, contest
 from stages.statistics.estimates import Estimate, paired
 from stages.statistics.images import TwoLevel, two_level
@@ -77,15 +74,11 @@ class Report:
 
         Nor are those that have the dense run's learning rates in proportion to another peak.
         """
-        own_peak = self.schedules[schedule].get("peak") is not None
-        return not (own_peak or self.technique(schedule))
+        return is_plain(self.schedules[schedule], schedule)
 
     def technique(self, schedule: str) -> dict[str, Any]:
         """What an arm changes of the training itself: its keys that are not at their defaults."""
-        known = {"start", *Technique.model_fields}
-        entry = {key: value for key, value in self.schedules[schedule].items() if key in known}
-        parsed: Schedule = parse(Schedule, entry, f"retrain.schedules.{schedule}")
-        return parsed.technique().changed()
+        return technique(self.schedules[schedule], schedule)
 
     @property
     def has_budgets(self) -> bool:
@@ -228,24 +221,3 @@ class Section(Generic[F]):
     text: Callable[[F], str] | None = None
     table: Callable[[F], pd.DataFrame] | None = None
     figure: Callable[[F], Figure] | None = None
-
-
-def lines_of(schedules: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Join the schedules that differ in `epochs` alone: label -> names, in the given order."""
-    groups: dict[str, list[str]] = {}
-    for name, settings in schedules.items():
-        rest = {key: value for key, value in settings.items() if key != "epochs"}
-        groups.setdefault(json.dumps(rest, sort_keys=True), []).append(name)
-    labels = [_label(names) for names in groups.values()]
-    return {
-        label if labels.count(label) == 1 else names[0]: names
-        for label, names in zip(labels, groups.values(), strict=True)
-    }
-
-
-def _label(names: Sequence[str]) -> str:
-    """Return the words that all names begin with, without numbers; the first name if none."""
-    words = zip(*(name.rstrip("0123456789").split("_") for name in names), strict=False)
-    common = takewhile(lambda same: len(set(same)) == 1, words)
-    head = "_".join(word for word, *_ in common).rstrip("_")
-    return names[0] if len(names) == 1 else head or names[0]

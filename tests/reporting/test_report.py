@@ -3,7 +3,7 @@ import json
 import pytest
 
 from stages.pipeline.fault import Fault
-from stages.reporting.report import lines_of
+from stages.reporting.lines import lines_of
 from tests.reporting.helpers import change, report_of
 
 METHODS = ["l1", "random"]

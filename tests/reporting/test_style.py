@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.presets.preset import preset_files, read_params
-from stages.reporting.report import lines_of
+from stages.reporting.lines import lines_of
 from stages.reporting.style import COLORS, DARK, EDGE, GREY, INK, KNOWN, PAPER, contrast, looks
 from stages.schedules.registry import PRESCRIPTIONS
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.special import stdtrit
 
-from stages.reporting.looks import look_at
-from stages.reporting.report import lines_of
+from stages.reporting.lines import lines_of
 from stages.reporting.studies.kept import Kept
 from stages.reporting.studies.schema import SCORES, Row
 from stages.statistics.contests import Contest, contest
@@ -31,10 +30,8 @@ class Recomputed:
 
     @cached_property
     def levels(self) -> Levels:
-        """How often a verdict may be wrong: at the look of a study that grows."""
-        look = look_at(self.study.compare, min(map(len, self.runs.values())))
-        error = 1 - self.study.compare.confidence
-        return look.levels if look else Levels(error, error)
+        """How often a verdict may be wrong."""
+        return self.study.levels
 
     @property
     def confidence(self) -> float:

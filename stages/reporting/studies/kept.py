@@ -1,6 +1,6 @@
 """A study as it was kept: its settings and its tables, read back from files alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +8,17 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from stages.dense.settings import Train
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_text
 from stages.pipeline.params import lookup, parse, read_yaml
 from stages.reporting.claims.published import CLAIMS
-from stages.reporting.report import lines_of
+from stages.reporting.lines import is_plain, lines_of
+from stages.reporting.looks import look_at
 from stages.reporting.settings import Compare
 from stages.reporting.studies.origins import COLUMNS, ORIGINS
+from stages.schedules.dense import DenseRates
+from stages.statistics.verdicts import Levels
 
 ARM = {"method": "str", "schedule": "str", "epochs": "float"}
 MEASURES = (
@@ -65,8 +69,9 @@ class Kept:
     """A study: its name, the page to link to, what it is, its settings and tables by name.
 
     `settings` are those of params.yaml; `dense` its groups that make the dense networks, which
-    train for `dense_epochs`; `methods` and `schedules` its entries of pruning and retraining.
-    `origins` says what made each arm (see `studies.origins`).
+    train for `dense_epochs` at `rates`, by epoch; `methods` and `schedules` its entries of pruning
+    and retraining, of which `plain` change the start and the rates alone. `origins` says what made
+    each arm (see `studies.origins`).
     """
 
     name: str
@@ -77,8 +82,10 @@ class Kept:
     settings: Mapping[str, Any]
     dense: Mapping[str, Any]
     dense_epochs: int
+    rates: DenseRates
     methods: Mapping[str, Mapping[str, Any]]
     schedules: Mapping[str, Mapping[str, Any]]
+    plain: Collection[str]
     compare: Compare
     tables: Mapping[str, pd.DataFrame]
     origins: pd.DataFrame
@@ -87,6 +94,14 @@ class Kept:
     def line_of(self) -> Mapping[str, str]:
         """The label of each schedule, one for those that differ in epochs alone."""
         return {name: line for line, names in lines_of(self.schedules).items() for name in names}
+
+    @cached_property
+    def levels(self) -> Levels:
+        """How often a verdict may be wrong: at the look of a study that grows."""
+        runs = self.tables["replicates"].groupby(["method", "schedule"]).seed.size()
+        look = look_at(self.compare, int(runs.min()))
+        error = 1 - self.compare.confidence
+        return look.levels if look else Levels(error, error)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -122,8 +137,10 @@ def read_kept(
         settings,
         {key: lookup(settings, key, params) for key in DENSE},
         setting("train.epochs", int),
+        setting("train", Train).rates(steps_per_epoch=1),
         setting("prune.methods", Entries) | setting("prune.iterative", Entries),
-        setting("retrain.schedules", Entries),
+        schedules := setting("retrain.schedules", Entries),
+        {name for name, entry in schedules.items() if is_plain(entry, name, params)},
         setting("compare", Compare),
         {table: _read(tables / f"{table}.csv", columns) for table, columns in TABLES.items()},
         _origins(tables) if origins is None else origins,

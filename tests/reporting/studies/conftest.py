@@ -12,9 +12,28 @@ DENSE = {
     "seed": 0,
     "data": {"source": "digits"},
     "model": {"factory": "resnet8"},
-    "train": {"epochs": 160},
+    "train": {
+        "epochs": 160,
+        "lr": 0.1,
+        "schedule": {"curve": "step", "milestones": [80, 120], "factor": 0.1},
+        "checkpoint_every": 80,
+        "recipe": {
+            "batch_size": 64,
+            "optimizer": {"kind": "sgd", "momentum": 0.9, "weight_decay": 1.0e-4},
+            "loss": {"kind": "cross_entropy"},
+            "augment": {},
+        },
+    },
 }
-ENTRY = {"granularity": "filter", "criterion": "l1"}
+ENTRY = {"granularity": "filter", "allocation": {"kind": "uniform", "ratio": 0.5}}
+ROLES = {
+    "onecycle": {"curve": "onecycle"},
+    "finetune": {"curve": "constant", "lr": "last"},
+    "tuned": {"curve": "constant", "lr": 0.01},
+    "lr_rewind": {"curve": "replay"},
+    "scaled": {"curve": "scaled"},
+}
+"""Entries whose lines play the roles of their names, where the dense run has the rates of DENSE."""
 
 
 def kept_study(root, name, arms, epochs=None, entries=None, diverging=lambda folder: None, **dense):
@@ -34,7 +53,8 @@ def kept_study(root, name, arms, epochs=None, entries=None, diverging=lambda fol
     folder = root / "studies" / name
     write_tables(folder / "tables", report)
     settings = DENSE | dense | {"retrain": {"schedules": entries}}
-    settings["prune"] = {"methods": dict.fromkeys(methods, ENTRY), "iterative": {}}
+    entries_of = {method: ENTRY | {"criterion": method} for method in methods}
+    settings["prune"] = {"methods": entries_of, "iterative": {}}
     settings["compare"] = report.settings.model_dump(mode="json")
     text = yaml.safe_dump(settings, sort_keys=False)
     (folder / "params.yaml").write_text(f"# What `{name}` is.\n# What it asks.\n{text}")
