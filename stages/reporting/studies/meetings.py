@@ -1,6 +1,5 @@
 """Schedules against each other, over all studies in which two of them meet."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.reporting.studies.contrasts import families
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, level, listed, signed
@@ -44,17 +44,6 @@ def meetings(studies: Sequence[Kept], confidence: float, margin: float) -> list[
         value = aggregate(ours, theirs, confidence, margin)
         found.append(Meeting(*pair, len(both), sum(map(len, runs)), value))
     return sorted(found, key=lambda each: -each.found.difference)
-
-
-def families(studies: Sequence[Kept]) -> list[list[Kept]]:
-    """Group the studies that train the same dense networks, seed by seed.
-
-    Their runs are no independent ones, however many studies they are in.
-    """
-    alike: dict[str, list[Kept]] = {}
-    for study in studies:
-        alike.setdefault(json.dumps(study.dense, sort_keys=True), []).append(study)
-    return list(alike.values())
 
 
 def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stages.pipeline.fault import Fault
-from stages.reporting.studies import claims, meetings, published, wins
+from stages.reporting.studies import (
+    answers,
+    claims,
+    criterion,
+    leads,
+    meetings,
+    published,
+    tuning,
+    wins,
+)
+from stages.reporting.studies.answers import Answers
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown, mean_sd
 from stages.reporting.words import code, level, listed
@@ -14,6 +24,8 @@ HEAD = """# All studies together
 
 Written by `afterprune studies`, and by `afterprune keep`, from the tables of the studies alone. \
 Accuracies are top-1 on test data after the last epoch, in percent; differences are in points."""
+FIGURE = "figures/leads.svg"
+FIGURE_SAYS = "One-cycle's lead over fine-tuning and over a tuned constant rate, study by study"
 
 
 def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
@@ -29,19 +41,26 @@ def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
         parts.append("\n".join(["Left out:", "", *(f"- {reason}" for reason in left_out)]))
     if not studies:
         return "\n\n".join([*parts, "There is no study to join.\n"])
-    confidence = max(study.compare.confidence for study in studies)
-    margin = min(study.compare.margin for study in studies)
+    found = Answers(studies)
     return (
         "\n\n".join(
             [
                 *parts,
-                f"**{wins.summary(studies)}**",
+                f"## {answers.TITLE}",
+                answers.text(found),
+                *([f"![{FIGURE_SAYS}]({FIGURE})"] if leads.constant(found.leads) else []),
                 "## The studies",
                 _overview(studies),
                 f"## {wins.TITLE}",
                 wins.text(studies),
                 f"## {meetings.TITLE}",
-                meetings.text(studies, confidence, margin),
+                meetings.text(studies, found.confidence, found.margin),
+                f"## {leads.TITLE}",
+                leads.text(found.leads),
+                f"## {tuning.TITLE}",
+                tuning.text(found.shares),
+                f"## {criterion.TITLE}",
+                criterion.text(found.gains, found.confidence, found.margin),
                 "## Claims of the literature",
                 claims.text(studies),
                 f"## {published.TITLE}",

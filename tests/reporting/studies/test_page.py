@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.pipeline.fault import Fault
-from stages.reporting.studies import claims, meetings, wins
+from stages.reporting.studies import claims, criterion, leads, meetings, tuning, wins
 from stages.reporting.studies.page import page
 from tests.reporting.helpers import diverge
 
@@ -147,8 +147,9 @@ def test_the_page_says_what_is_on_it_and_what_is_not(studies):
     assert "Left out:\n\n- a.csv: missing" in found
     assert "[one](one/README.md) | What `one` is | digits | resnet8 | `l1` |" in found
     headings = re.findall(r"^## (.+)$", found, re.MULTILINE)
-    assert headings[0] == "The studies"
+    assert headings[:2] == ["What they say together", "The studies"]
     assert {wins.TITLE, meetings.TITLE, "Claims of the literature"} <= {*headings}
+    assert {leads.TITLE, tuning.TITLE, criterion.TITLE} <= {*headings}
     assert page(studies, []) == page(studies, [])
     assert "There is no study to join." in page([], ["a.csv: missing"])
 

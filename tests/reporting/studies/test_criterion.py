@@ -1,0 +1,69 @@
+"""What a criterion gains over random pruning under a poor and a good schedule, by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from stages.reporting.studies import criterion
+from tests.reporting.studies.conftest import ROLES
+
+BASE = [0.91, 0.912, 0.911, 0.913]
+
+
+def study_of(read_study, name, finetune, onecycle, method="l1", seeds=2, **dense):
+    """A study in which the method gains these points over random pruning, seed by seed."""
+    arms = {}
+    for role, gains in (("finetune", finetune), ("onecycle", onecycle)):
+        above = [round(v + g / 100, 4) for v, g in zip(BASE, gains, strict=True)]
+        arms[method, role] = above * seeds
+        arms["random", role] = BASE * seeds
+    return read_study(name, arms, entries={role: ROLES[role] for _, role in arms}, **dense)
+
+
+def test_it_is_judged_under_both_schedules(read_study):
+    found = criterion.gains([study_of(read_study, "one", [2, 2.2, 2, 1.8], [0.1, 0.2, 0, 0.1])])
+    said = criterion.summary(found, 0.95, 0.5)
+    assert said.startswith("`l1` minus random pruning: +2.00 [")
+    assert "points under fine-tuning (**better**) and +0.10 [" in said
+    assert "points under one-cycle (**the same**). " in said
+    assert said.endswith("Under one-cycle a criterion is the same in 1 of 1 case.")
+    text = criterion.text(found, 0.95, 0.5)
+    # -1.9, -2, -2, -1.7 twice: the middle half is -2, -2, -1.9, -1.9
+    assert "From fine-tuning to one-cycle the gain changes by −1.95 [" in text
+    assert "points: it shrinks." in text
+    assert "| `one` | `l1` | one-cycle | 86.2 | 72 | 8 | +0.10 [+0.04, +0.16] | the same |" in text
+
+
+def test_too_few_runs_leave_it_open(read_study):
+    study = study_of(read_study, "one", [2, 2.2, 2, 1.8], [0.1, 0.2, 0, 0.1], seeds=1)
+    said = criterion.summary(criterion.gains([study]), 0.95, 0.5)
+    assert "under fine-tuning (**open**)" in said
+    assert "under one-cycle (**open**). Under one-cycle" in said
+    assert "points: open." in criterion.text(criterion.gains([study]), 0.95, 0.5)
+
+
+def test_random_pruning_of_another_size_is_no_rival(read_study):
+    study = study_of(read_study, "one", [2, 2, 2, 2], [1, 1, 1, 1])
+    other = {"random": study.methods["random"] | {"allocation": {"kind": "uniform", "ratio": 0.9}}}
+    found = criterion.gains([replace(study, methods={**study.methods, **other})])
+    assert criterion.summary(found, 0.95, 0.5) == criterion.NOTHING
+    assert criterion.text(found, 0.95, 0.5) == criterion.NOTHING
+
+
+def test_the_same_runs_in_two_studies_count_once_and_other_criteria_are_told(read_study):
+    same = [study_of(read_study, name, [2, 2, 2, 2], [1, 1, 1, 1]) for name in ("one", "two")]
+    other = study_of(read_study, "three", [1, 1, 1, 1], [-2, -2, -2, -2], "fpgm", seed=7)
+    compare = other.compare.model_copy(update={"informed": "l1"})
+    found = criterion.gains([*same, replace(other, compare=compare)])
+    assert [one.study.name for one in found["onecycle"]] == ["one", "three"]
+    said = criterion.summary(found, 0.95, 0.5)
+    assert "`l1` minus random pruning: +2.00 [+2.00, +2.00]" in said
+    assert "Under one-cycle a criterion is better in 1 and worse in 1 of 2 cases." in said
+
+
+@pytest.mark.parametrize("role", ["finetune", "onecycle"])
+def test_it_takes_the_schedules(read_study, role):
+    arms = {(method, role): BASE for method in ("l1", "random")}
+    study = read_study("one", arms, entries={role: ROLES[role]})
+    said = criterion.summary(criterion.gains([study]), 0.95, 0.5)
+    assert (said == criterion.NOTHING) == (role == "finetune")

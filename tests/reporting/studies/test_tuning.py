@@ -1,0 +1,53 @@
+"""What a tuned constant rate captures of one-cycle's gain, by hand."""
+
+import pytest
+
+from stages.reporting.studies import tuning
+from tests.reporting.studies.conftest import ROLES
+
+SLOW = [0.91, 0.912, 0.911, 0.913]
+
+
+def study_of(read_study, name, tuned, onecycle, **dense):
+    """A study in which both gain these points by seed over fine-tuning."""
+    arms = {("l1", "finetune"): SLOW}
+    for role, gains in (("tuned", tuned), ("onecycle", onecycle)):
+        arms["l1", role] = [round(v + g / 100, 4) for v, g in zip(SLOW, gains, strict=True)]
+    return read_study(name, arms, entries={role: ROLES[role] for _, role in arms}, **dense)
+
+
+def test_the_share_is_the_ratio_of_mean_gains(read_study):
+    study = study_of(read_study, "one", [1, 2, 3, 2], [4, 4, 4, 4])
+    [share] = tuning.shares([study], 0.95)
+    assert share.value.value == pytest.approx(0.5)
+    # one-cycle's gain does not scatter: (2 +- 3.18245 * 0.81650 / 2) / 4
+    assert (share.value.low, share.value.high) == pytest.approx((0.17519, 0.82481), abs=1e-4)
+    assert tuning.summary([share]) == ("50 % of one-cycle's gain over fine-tuning [18 % to 82 %].")
+    row = "| `one` | 4 | +2.00 [+0.70, +3.30] | +4.00 [+4.00, +4.00] | 50 [18, 82] |"
+    assert row in tuning.text([share])
+
+
+def test_every_set_of_dense_networks_counts_the_same(read_study):
+    """Shares of 50 and 90 %; the two studies of seed 7 are one, of 90 %."""
+    one = study_of(read_study, "one", [1, 2, 3, 2], [4, 4, 4, 4])
+    two = study_of(read_study, "two", [1.7, 1.8, 1.9, 1.8], [2, 2, 2, 2], seed=7)
+    three = study_of(read_study, "three", [3.5, 3.6, 3.7, 3.6], [4, 4, 4, 4], seed=7)
+    found = tuning.shares([one, two, three], 0.95)
+    assert [share.studies for share in found] == [["one"], ["three", "two"]]
+    said = tuning.summary(found)
+    assert said.startswith("70 % of one-cycle's gain over fine-tuning [")
+    assert said.endswith(", the mean of 2 sets of dense networks, in which it is 50 % to 90 %.")
+
+
+def test_of_no_gain_there_is_no_part(read_study):
+    none = study_of(read_study, "one", [1, 2, 3, 2], [1, -1, 1, -1])
+    found = tuning.shares([none], 0.95)
+    assert tuning.summary(found).startswith("No study shows a gain of one-cycle")
+    assert "| – |" in tuning.text(found)
+
+
+def test_it_takes_all_three_arms(read_study):
+    arms = {("l1", role): SLOW for role in ("finetune", "onecycle")}
+    study = read_study("one", arms, entries={role: ROLES[role] for _, role in arms})
+    assert tuning.shares([study], 0.95) == []
+    assert tuning.text([]) == tuning.summary([])
