@@ -1,9 +1,10 @@
-"""What joins all studies: a page, a table and an explorer, from the files kept of them."""
+"""What joins all studies: a page, a figure, a table, an explorer, from the files kept of them."""
 
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from stages.commands.places import REPORTS
@@ -22,6 +23,12 @@ STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
 RESULTS = REPORTS / "results.csv"
 EXPLORER = REPORTS / "explorer.html"
+FIGURE = STUDIES / "figures/leads.svg"
+README = Path("README.md")
+ANSWERS = re.compile("(?<=<!-- answers -->\n).*?(?=<!-- end -->)", re.DOTALL)
+"""Where a README has what all studies say together."""
+LINE = 118
+"""Characters of a line there."""
 PRESENT = "reports/ (the present study)"
 """What the study in reports/ is called: no folder of a kept one has a slash in its name."""
 AGAIN = "afterprune studies --rerun"
@@ -60,15 +67,36 @@ def read_all() -> "tuple[list[Kept], list[str]]":
 def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
     """Return the files that join studies and their text; `left_out` as `read_all` has it."""
     from stages.reporting.studies.explorer.page import page as explorer
+    from stages.reporting.studies.leads import constant, leads
+    from stages.reporting.studies.leads_figure import leads_figure
     from stages.reporting.studies.page import page
     from stages.reporting.studies.rows import rows
+    from stages.reporting.style import svg
     from stages.reporting.tables import as_csv
 
+    lead = constant(leads(found))
     return {
+        **({FIGURE: svg(leads_figure(lead))} if lead else {}),
+        **opening(found),
         PAGE: page(found, left_out),
         RESULTS: as_csv(rows(found)),
         EXPLORER: explorer(found, PRESENT),
     }
+
+
+def opening(found: "Sequence[Kept]") -> dict[Path, str]:
+    """Return the README with what the studies say together, if it has a place for that."""
+    from stages.reporting.studies.answers import Answers, text
+
+    readme = README.read_text(encoding="utf-8") if README.is_file() else ""
+    if not found or not ANSWERS.search(readme):
+        return {}
+    lines = [
+        fill(line, LINE, subsequent_indent="  " * line.startswith("-"), break_on_hyphens=False)
+        for line in text(Answers(found)).splitlines()
+    ]
+    said = "\n".join(lines) + "\n"
+    return {README: ANSWERS.sub(lambda _: said, readme, count=1)}
 
 
 def here() -> "pd.DataFrame":
