@@ -193,7 +193,12 @@ def test_the_literature_has_every_published_arm():
 
 
 @pytest.mark.parametrize(
-    ("name", "plan"), [("cifar10_resnet56", "ResNet-56-B"), ("cifar10_vgg16", "VGG-16-A")]
+    ("name", "plan"),
+    [
+        ("cifar10_resnet56", "ResNet-56-B"),
+        ("cifar10_resnet110", "ResNet-110-B"),
+        ("cifar10_vgg16", "VGG-16-A"),
+    ],
 )
 def test_cifar_presets_are_the_published_recipe(name, plan):
     whole = study(name)

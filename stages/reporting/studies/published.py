@@ -1,6 +1,6 @@
 """What papers report, and beside it what our studies of the same settings found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ FILE = Path(__file__).parent / "published.yaml"
 TITLE = "Beside the published numbers"
 HEADER = ("Schedule", "Epochs", "Published", "Ours", "Ours − published", "n", "Study")
 NOT_RUN = "not run"
+Epochs = int | Literal["dense_macs"]
+"""A budget, or the word in params.yaml for one that depends on what pruning leaves."""
 
 
 class Network(Section):
@@ -29,26 +31,27 @@ class Network(Section):
 
 
 class Published(Section):
-    """A table or a line of a figure: `values` by schedule, one for each of `epochs`.
+    """A table or a line of a figure: `values` by schedule, one or null for each of `epochs`.
 
-    The other keys say which of our studies has the same settings, by entries of params.yaml; a
-    table without `schedules` can be held against none. `hidden` are the epochs of values that were
-    read off with less certainty.
+    `spreads` are the paper's own standard deviations, where it has them; `hidden` are the epochs of
+    values that were read off with less certainty. The other keys say which of our studies has the
+    same settings, by entries of params.yaml; a run of `preset` has all of them.
     """
 
     paper: str
     what: str
     source: str
     measure: Literal["to_dense", "test"]
-    epochs: tuple[int, ...]
-    values: dict[str, list[float]]
+    epochs: tuple[Epochs, ...]
+    values: dict[str, list[float | None]]
+    spreads: dict[str, list[float | None]] = Field(default_factory=dict)
     hidden: dict[str, list[int]] = Field(default_factory=dict)
-    preset: str | None = None
-    data: dict[str, Any] = Field(default_factory=dict)
-    network: Network | None = None
-    dense_epochs: int | None = None
-    method: dict[str, Any] = Field(default_factory=dict)
-    schedules: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    preset: str
+    data: dict[str, Any]
+    network: Network
+    train: dict[str, Any]
+    method: dict[str, Any]
+    schedules: dict[str, dict[str, Any]]
 
 
 class File(Section):
@@ -62,8 +65,9 @@ class Cell:
     """A published value, and ours with the study it is from; None where no study has it."""
 
     schedule: str
-    epochs: int
+    epochs: Epochs
     published: float
+    spread: float | None = None
     ours: Estimate | None = None
     study: Kept | None = None
 
@@ -77,47 +81,62 @@ def published() -> tuple[Published, ...]:
 def text(studies: Sequence[Kept]) -> str:
     """Every published table, ours beside it."""
     how = (
-        "A study of ours stands beside a value where its data, network, pruning method, dense "
-        "epochs, schedule and budget are the paper's. Intervals are those of our mean alone: how "
-        "far the paper's own trials scatter is not part of these values, so that a difference of a "
-        "few tenths of a point is no contradiction."
+        "A study of ours stands beside a value where its data, network, dense training, pruning "
+        "method, schedule and budget are the paper's; a budget of `dense_macs` costs what dense "
+        "training did. ± is the paper's own standard deviation, where it has one. Intervals are "
+        "those of our mean alone: how far the paper's mean may be off is not part of them, so that "
+        "a difference of a few tenths of a point is no contradiction."
     )
     return "\n\n".join([how, *(_table(table, studies) for table in published())])
 
 
 def cells(table: Published, studies: Sequence[Kept]) -> Iterator[Cell]:
     """Yield each value of a table, once for every study that has it, or once without one."""
-    alike = [study for study in studies if same_network(table, study)]
+    alike = [study for study in studies if same_network(table, study.dense)]
     for schedule, values in table.values.items():
-        for epochs, value in zip(table.epochs, values, strict=True):
+        spreads = table.spreads.get(schedule, [None] * len(values))
+        for epochs, value, spread in zip(table.epochs, values, spreads, strict=True):
+            if value is None:
+                continue
             found = [
-                Cell(schedule, epochs, value, _ours(table, study, *arm), study)
+                Cell(schedule, epochs, value, spread, _ours(table, study, *arm), study)
                 for study in alike
-                for arm in arms_of(table, study, schedule, epochs)
+                for arm in _arms(table, study, schedule, epochs)
             ]
-            yield from found or [Cell(schedule, epochs, value)]
+            yield from found or [Cell(schedule, epochs, value, spread)]
 
 
-def same_network(table: Published, study: Kept) -> bool:
-    """Whether a study trains the dense networks of a table, as far as the table says."""
-    data, model = study.dense["data"], study.dense["model"]
-    if table.network is None or any(f"{part}_limit" in data for part in ("train", "test")):
+def same_network(table: Published, dense: Mapping[str, Any]) -> bool:
+    """Whether groups of params.yaml make the dense networks of a table."""
+    data, model, train = (dense[group] for group in ("data", "model", "train"))
+    if any(f"{part}_limit" in data for part in ("train", "test")):
         return False
     options = {**table.network.options, **(model.get("options") or {})}
-    return (
-        all(data.get(key) == value for key, value in table.data.items())
-        and (model["factory"], options) == (table.network.factory, table.network.options)
-        and study.dense_epochs == table.dense_epochs
+    return (model["factory"], options) == (table.network.factory, table.network.options) and all(
+        group.get(key) == value
+        for group, wanted in ((data, table.data), (train, table.train))
+        for key, value in wanted.items()
     )
 
 
-def arms_of(table: Published, study: Kept, schedule: str, epochs: int) -> Iterator[tuple[str, str]]:
+def same_schedule(
+    table: Published, schedule: str, epochs: Epochs, entry: Mapping[str, Any], budget: float
+) -> bool:
+    """Whether an entry of `retrain.schedules`, with its budget in epochs, is that of a value."""
+    own = {"start": "final", **entry}
+    word = own.pop("epochs", None)
+    length = word if isinstance(epochs, str) else budget
+    return (own, length) == ({"start": "final", **table.schedules[schedule]}, epochs)
+
+
+def _arms(
+    table: Published, study: Kept, schedule: str, epochs: Epochs
+) -> Iterator[tuple[str, str]]:
     """Yield the arms of a study, by method and schedule, that a value is of."""
-    wanted = table.schedules.get(schedule)
     for (method, name), budget in Recomputed(study).epochs.items():
-        entry = {key: value for key, value in study.schedules[name].items() if key != "epochs"}
-        same = (study.methods[method], {"start": "final", **entry})
-        if wanted and budget == epochs and same == (table.method, {"start": "final", **wanted}):
+        if study.methods[method] == table.method and same_schedule(
+            table, schedule, epochs, study.schedules[name], budget
+        ):
             yield method, name
 
 
@@ -131,10 +150,8 @@ def _ours(table: Published, study: Kept, method: str, schedule: str) -> Estimate
 def _table(table: Published, studies: Sequence[Kept]) -> str:
     found = list(cells(table, studies))
     run = len({(cell.schedule, cell.epochs) for cell in found if cell.study})
-    all_of = sum(map(len, table.values.values()))
-    preset = f"; `afterprune preset {table.preset}` has its settings" if table.preset else ""
-    unknown = "" if table.schedules else " No arm of ours is known to have the same settings."
-    body = f"Source: {table.source}{preset}.{unknown}"
+    all_of = len({(cell.schedule, cell.epochs) for cell in found})
+    body = f"Source: {table.source}; `afterprune preset {table.preset}` has its settings."
     rows = [_row(table, cell) for cell in found]
     summary = f"{table.paper}: {table.what} ({run} of {all_of} run)"
     return folded(summary, f"{body}\n\n{markdown(HEADER, rows)}")
@@ -143,7 +160,9 @@ def _table(table: Published, studies: Sequence[Kept]) -> str:
 def _row(table: Published, cell: Cell) -> list[str]:
     write = signed if table.measure == "to_dense" else "{:.2f}".format
     rough = "~" if cell.epochs in table.hidden.get(cell.schedule, ()) else ""
-    head = [code(cell.schedule), str(cell.epochs), f"{rough}{write(cell.published)}"]
+    spread = "" if cell.spread is None else f" ± {cell.spread:.2f}"
+    epochs = code(cell.epochs) if isinstance(cell.epochs, str) else str(cell.epochs)
+    head = [code(cell.schedule), epochs, f"{rough}{write(cell.published)}{spread}"]
     if cell.ours is None or cell.study is None:
         return [*head, NOT_RUN, "–", "–", "–"]
     ours, study = cell.ours, cell.study
