@@ -49,7 +49,8 @@ def keep(folder: Path) -> None:
     The page's links are relative, so they work from there too. What made each arm is written beside
     the tables, since dvc.lock goes on to other studies.
     """
-    from stages.reporting.studies.origins import ORIGINS  # pandas
+    from stages.reporting.studies.kept import title  # pandas
+    from stages.reporting.studies.origins import ORIGINS
     from stages.reporting.tables import as_csv
 
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -64,7 +65,8 @@ def keep(folder: Path) -> None:
     shutil.copyfile(PARAMS, aside / PARAMS.name)
     write_text(aside / "tables" / ORIGINS, as_csv(here()))
     head, _, body = page.partition("\n")
-    note = f"The study `{folder.name}`: the settings are in [params.yaml]({PARAMS.name})."
+    told = f"**{about}.** " if (about := title(PARAMS.read_text(encoding="utf-8"))) else ""
+    note = f"{told}The study `{folder.name}`: the settings are in [params.yaml]({PARAMS.name})."
     write_text(aside / "README.md", f"{head}\n\n{note}\n{body}")
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)

@@ -39,6 +39,8 @@ def main(
 ) -> None:
     """Write what joins all kept studies: reports/studies/README.md, results.csv, explorer.html.
 
+    And what they say together, between the marks of README.md, where it has them.
+
     The study in reports/ takes part, where it is that of params.yaml. To run a study again makes
     its params.yaml that of the project for as long as it runs; what is in the cache runs no more.
 

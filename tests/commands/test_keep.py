@@ -115,3 +115,12 @@ def test_a_study_that_the_joined_page_leaves_out_is_told(study, monkeypatch):
 def test_a_name_that_is_no_folder_name_is_a_fault(study):
     result = CliRunner().invoke(app, ["../mine"])
     assert str(result.exception).startswith("the study's name is '../mine'")
+
+
+def test_a_kept_page_says_what_the_study_is(study):
+    """By the first comment of params.yaml, as presets write one; settings alone say nothing."""
+    keep(study)
+    assert "\n\nThe study `mine`: the settings are in" in (study / "README.md").read_text()
+    Path("params.yaml").write_text("# Photographs, as JPEG.\n# Another line.\nseeds: 3\n")
+    keep(study)
+    assert "\n\n**Photographs, as JPEG.** The study `mine`: " in (study / "README.md").read_text()

@@ -250,3 +250,35 @@ def test_what_is_wrong_with_a_kept_study_is_told_by_file(whole, file, change, to
     assert ended.code == 1
     assert told in ended.err[0]
     assert all(line.startswith("reports/") for line in ended.err)
+
+
+def test_the_readme_opens_with_what_the_studies_say(whole):
+    before = "# Mine\n\n<!-- answers -->\nold \\1\n<!-- end -->\n\nrest <!-- end -->\n"
+    Path("README.md").write_text(before)
+    join()
+    readme = Path("README.md").read_text()
+    assert readme.startswith("# Mine\n\n<!-- answers -->\nOne study of 1 set of dense networks")
+    assert readme.endswith("\n<!-- end -->\n\nrest <!-- end -->\n")
+    assert "old" not in readme
+    assert max(map(len, readme.splitlines())) <= 120
+    Path("README.md").write_text(before)
+    with pytest.raises(Fault, match=r"README.md: line 4: is not what the studies' files give"):
+        checked.check()
+
+
+@pytest.mark.parametrize("readme", [None, "# Mine\n", "<!-- answers -->\nno end\n"])
+def test_a_readme_without_a_place_for_it_is_left_alone(whole, readme):
+    if readme is not None:
+        Path("README.md").write_text(readme)
+    join()
+    assert (Path("README.md").read_text() if Path("README.md").exists() else None) == readme
+
+
+def test_of_the_figure_it_matters_that_it_is_there(whole):
+    join()
+    figure = Path("reports/studies/figures/leads.svg")
+    figure.write_text("<svg/>")
+    checked.check()
+    figure.unlink()
+    with pytest.raises(Fault, match=r"leads.svg: missing; `afterprune studies` writes it"):
+        checked.check()

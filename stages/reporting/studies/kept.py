@@ -116,6 +116,12 @@ class Kept:
         return once.pivot(index=["method", "epochs", "seed"], columns="line", values="points")
 
 
+def title(text: str) -> str:
+    """Return the comment that a params.yaml begins with, as that of a preset does."""
+    first = text.partition("\n")[0]
+    return first.lstrip("# ").rstrip(". ") if first.startswith("#") else ""
+
+
 def read_kept(
     tables: Path, params: Path, name: str, page: str, origins: pd.DataFrame | None = None
 ) -> Kept:
@@ -131,7 +137,7 @@ def read_kept(
     kept = Kept(
         name,
         page,
-        _title(read_text(params)),
+        title(read_text(params)),
         setting("data.source", str),
         setting("model.factory", str),
         settings,
@@ -151,12 +157,6 @@ def read_kept(
                 path = tables / f"{table}.csv"
                 raise Fault(f"{path}: {min(strange)} is no {column} of {params}")
     return kept
-
-
-def _title(text: str) -> str:
-    """Return the comment that a params.yaml begins with, as that of a preset does."""
-    first = text.partition("\n")[0]
-    return first.lstrip("# ").rstrip(". ") if first.startswith("#") else ""
 
 
 def _origins(tables: Path) -> pd.DataFrame:
