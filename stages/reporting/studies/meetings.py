@@ -34,7 +34,8 @@ def meetings(studies: Sequence[Kept], confidence: float, margin: float) -> list[
     lines = dict.fromkeys(line for study in studies for line in study.scores.columns)
     found = []
     for pair in combinations(lines, 2):
-        both = [study for study in studies if len(_scores(study, pair))]
+        known = [study for study in studies if {*pair} <= {*study.scores.columns}]
+        both = [study for study in known if len(known) > 1 and len(_scores(study, pair))]
         if len(both) < 2:
             continue
         runs = [_runs(family, pair) for family in families(both)]
@@ -69,7 +70,7 @@ def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
 
 def _scores(study: Kept, lines: tuple[str, str]) -> pd.DataFrame:
     """Return the scores of lines by seed, over the cells that are complete for all of them."""
-    both = study.scores.reindex(columns=[*lines])
+    both = study.scores[[*lines]]
     whole = both.notna().all(axis=1).groupby(level=["method", "epochs"]).transform("all")
     return both[whole].groupby(level="seed").mean()
 
