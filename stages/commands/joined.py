@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.commands.places import REPORTS
 from stages.pipeline.fault import Fault
-from stages.pipeline.files import write_text
+from stages.pipeline.files import read_text, write_text
 from stages.pipeline.made import LOCK
 from stages.pipeline.params import PARAMS, lookup, read_yaml
 from stages.pipeline.section import NAME
@@ -25,8 +25,8 @@ RESULTS = REPORTS / "results.csv"
 EXPLORER = REPORTS / "explorer.html"
 FIGURE = STUDIES / "figures/leads.svg"
 README = Path("README.md")
-ANSWERS = re.compile("(?<=<!-- answers -->\n).*?(?=<!-- end -->)", re.DOTALL)
-"""Where a README has what all studies say together."""
+MARKS = "<!-- answers -->", "<!-- end of answers -->"
+"""Lines of a README between which stands what all studies say together."""
 LINE = 118
 """Characters of a line there."""
 PRESENT = "reports/ (the present study)"
@@ -66,37 +66,45 @@ def read_all() -> "tuple[list[Kept], list[str]]":
 
 def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
     """Return the files that join studies and their text; `left_out` as `read_all` has it."""
+    from stages.reporting.studies.answers import Answers
     from stages.reporting.studies.explorer.page import page as explorer
-    from stages.reporting.studies.leads import constant, leads
     from stages.reporting.studies.leads_figure import leads_figure
     from stages.reporting.studies.page import page
     from stages.reporting.studies.rows import rows
     from stages.reporting.style import svg
     from stages.reporting.tables import as_csv
 
-    lead = constant(leads(found))
+    answers = Answers(found)
     return {
-        **({FIGURE: svg(leads_figure(lead))} if lead else {}),
-        **opening(found),
-        PAGE: page(found, left_out),
+        **({FIGURE: svg(leads_figure(answers.leads)), **opening(answers.said)} if found else {}),
+        PAGE: page(answers, left_out),
         RESULTS: as_csv(rows(found)),
         EXPLORER: explorer(found, PRESENT),
     }
 
 
-def opening(found: "Sequence[Kept]") -> dict[Path, str]:
-    """Return the README with what the studies say together, if it has a place for that."""
-    from stages.reporting.studies.answers import Answers, text
+def opening(answers: str) -> dict[Path, str]:
+    """Return the README with what the studies say together, if it has a place for that.
 
-    readme = README.read_text(encoding="utf-8") if README.is_file() else ""
-    if not found or not ANSWERS.search(readme):
+    A Fault where its marks are not there once each, in order, with nothing but text between.
+    """
+    lines = read_text(README).split("\n") if README.is_file() else []
+    places = [at for at, line in enumerate(lines) if line.strip() in MARKS]
+    if not places:
         return {}
-    lines = [
+    first, last = places[0], places[-1]
+    if [lines[at].strip() for at in places] != [*MARKS] or any(
+        line.lstrip().startswith("<!--") for line in lines[first + 1 : last]
+    ):
+        raise Fault(
+            f"{README}: should have the lines {MARKS[0]} and {MARKS[1]} once each, in this order "
+            "and without another comment between, or neither"
+        )
+    said = [
         fill(line, LINE, subsequent_indent="  " * line.startswith("-"), break_on_hyphens=False)
-        for line in text(Answers(found)).splitlines()
+        for line in answers.splitlines()
     ]
-    said = "\n".join(lines) + "\n"
-    return {README: ANSWERS.sub(lambda _: said, readme, count=1)}
+    return {README: "\n".join([*lines[: first + 1], *said, *lines[last:]])}
 
 
 def here() -> "pd.DataFrame":

@@ -112,6 +112,8 @@ KNOWN: dict[str, Key] = {
     "polynomial": ("blue", "dotted"),
     "rex": ("vermillion", "dotted"),
     "step": ("purple", "dotted"),
+    "step_high": ("purple", "dash-dotted"),
+    "step_low": ("blue", "dash-dotted"),
     "warm_restarts": ("green", "dotted"),
     "low_end": ("sky", "dash-dotted"),
     "per_step": ("vermillion", "dash-dotted"),

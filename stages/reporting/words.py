@@ -1,6 +1,6 @@
 """Names, numbers and lists as a sentence has them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MOST_NAMES = 3
 """Names that a sentence spells out."""
@@ -57,6 +57,12 @@ def signed(points: float) -> str:
     if float(text) == 0:
         return text
     return ("+" if points > 0 else "−") + text
+
+
+def span(values: Iterable[float], form: str) -> str:
+    """The lowest and the highest of some numbers, or the one that all are."""
+    numbers = [*values]
+    return " to ".join(dict.fromkeys(f"{end:{form}}" for end in (min(numbers), max(numbers))))
 
 
 def true_minus(numbers: str) -> str:

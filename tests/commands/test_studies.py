@@ -253,12 +253,14 @@ def test_what_is_wrong_with_a_kept_study_is_told_by_file(whole, file, change, to
 
 
 def test_the_readme_opens_with_what_the_studies_say(whole):
-    before = "# Mine\n\n<!-- answers -->\nold \\1\n<!-- end -->\n\nrest <!-- end -->\n"
+    before = (
+        "# Mine\n\n<!-- answers -->\nold \\1\n  <!-- end of answers --> \n\nrest\n<!-- end -->\n"
+    )
     Path("README.md").write_text(before)
     join()
     readme = Path("README.md").read_text()
     assert readme.startswith("# Mine\n\n<!-- answers -->\nOne study of 1 set of dense networks")
-    assert readme.endswith("\n<!-- end -->\n\nrest <!-- end -->\n")
+    assert readme.endswith("\n  <!-- end of answers --> \n\nrest\n<!-- end -->\n")
     assert "old" not in readme
     assert max(map(len, readme.splitlines())) <= 120
     Path("README.md").write_text(before)
@@ -266,12 +268,31 @@ def test_the_readme_opens_with_what_the_studies_say(whole):
         checked.check()
 
 
-@pytest.mark.parametrize("readme", [None, "# Mine\n", "<!-- answers -->\nno end\n"])
+@pytest.mark.parametrize("readme", [None, "# Mine\n"])
 def test_a_readme_without_a_place_for_it_is_left_alone(whole, readme):
     if readme is not None:
         Path("README.md").write_text(readme)
     join()
     assert (Path("README.md").read_text() if Path("README.md").exists() else None) == readme
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "<!-- answers -->\nno end\n",
+        "<!-- end of answers -->\n<!-- answers -->\n",
+        "<!-- answers -->\n<!-- end of answers -->\n<!-- answers -->\n<!-- end of answers -->\n",
+        "<!-- answers -->\n<!-- toc -->\nof mine\n<!-- end of answers -->\n",
+    ],
+)
+def test_marks_that_are_not_a_pair_are_refused_and_nothing_is_lost(whole, marks):
+    before = Path("reports/results.csv").read_bytes()
+    Path("README.md").write_text(marks)
+    for command in (join, checked.check):
+        with pytest.raises(Fault, match=r"README.md: should have the lines <!-- answers --> and"):
+            command()
+    assert Path("README.md").read_text() == marks
+    assert Path("reports/results.csv").read_bytes() == before
 
 
 def test_of_the_figure_it_matters_that_it_is_there(whole):

@@ -81,16 +81,18 @@ def test_a_pair_is_decided_where_both_intervals_say_so():
     assert aggregate(near, base, 0.95, 0.5).verdict == "same"
     assert aggregate(near, base, 0.95, 0.0).verdict == "undecided"  # ahead, but in half of pairs
     single = [[runs[:1] for runs in (*arm, *arm, *arm)] for arm in (far, base)]
-    few = [[runs[:part] for runs, part in zip(arm, (3, 2), strict=True)] for arm in (far, base)]
-    enough = [[runs[:3] for runs in arm] for arm in (far, base)]
+    few = [[runs[:part] for runs, part in zip(arm, (8, 3), strict=True)] for arm in (far, base)]
+    one = [[runs[:5] for runs in arm[:1]] for arm in (far, base)]
+    enough = [[runs[:4] for runs in arm] for arm in (far, base)]
     assert aggregate(*single, 0.95, 0.5).verdict == "undecided"
     assert aggregate(*few, 0.95, 0.5).verdict == "undecided"
+    assert aggregate(*one, 0.95, 0.5).verdict == "undecided"
     assert aggregate(*enough, 0.95, 0.5).verdict == "better"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("studies", "runs", "shared"), [(1, 6, 0.0), (2, 3, 0.0), (2, 8, 0.0), (2, 8, 0.6)]
+    ("studies", "runs", "shared"), [(1, 6, 0.0), (2, 4, 0.0), (2, 8, 0.0), (2, 8, 0.6)]
 )
 def test_equal_arms_differ_in_about_five_percent_of_cases(studies, runs, shared):
     rng = np.random.default_rng(1)

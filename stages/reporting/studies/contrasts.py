@@ -1,14 +1,16 @@
-"""Two arms of a study, by seed; and what such differences of many studies say together."""
+"""Two arms of a case, by seed; and what such differences of many studies say together."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.reporting.studies.forms import OWN, Form
 from stages.reporting.studies.kept import Kept
+from stages.reporting.studies.origins import compact
+from stages.reporting.studies.roles import Case
 from stages.reporting.words import signed
 from stages.statistics.estimates import Estimate, bonferroni, estimate
 from stages.statistics.studies import Aggregate, aggregate
@@ -17,16 +19,20 @@ from stages.statistics.verdicts import Levels, Verdict, verdict
 
 @dataclass(frozen=True)
 class Contrast:
-    """`first` - `second` of a study, after one method and for one budget, by seed.
+    """`first` - `second` of a case, by seed: accuracies minus the dense network's, in points.
 
-    Both are test accuracies minus the dense network's, in points; no replicate diverged.
+    `key` is equal for the same arms, whatever study they are in.
     """
 
-    study: Kept
-    method: str
-    epochs: float
+    case: Case
     first: "pd.Series[float]"
     second: "pd.Series[float]"
+    key: str
+
+    @property
+    def study(self) -> Kept:
+        """The study of the case."""
+        return self.case.study
 
     @property
     def points(self) -> "pd.Series[float]":
@@ -47,12 +53,12 @@ class Contrast:
     def kept(self) -> float:
         """The parameters that the method keeps, in percent of the dense network's."""
         arms = self.study.tables["arms"]
-        return float(arms[arms.method == self.method].parameters_kept_percent.mean())
+        return float(arms[arms.method == self.case.method].parameters_kept_percent.mean())
 
     @property
     def budget(self) -> float:
-        """The epochs of retraining in percent of those of the dense run."""
-        return 100 * self.epochs / self.study.dense_epochs
+        """The epochs of all rounds of retraining in percent of those of the dense run."""
+        return 100 * self.case.epochs * self.case.rounds / self.study.dense_epochs
 
     def verdict_among(self, number: int) -> Verdict:
         """The verdict where so many contrasts are judged together (Bonferroni)."""
@@ -68,28 +74,30 @@ def judged(study: Kept, points: "pd.Series[float]") -> tuple[Estimate, Verdict]:
     return value, verdict(value, study.compare.margin, study.levels)
 
 
-def contrasts(study: Kept, scores: pd.DataFrame, first: str, second: str) -> Iterator[Contrast]:
-    """Yield the contrasts of two columns of `scores`, whose index is method, epochs and seed.
+def between(case: Case, first: str, second: str) -> Contrast | None:
+    """Hold two schedules of a case against each other; None where a replicate diverged."""
+    forms = case.study.schedule_forms
+    scores = case.scores[[first, second]]
+    if scores.isna().any(axis=None):
+        return None
+    key = key_of(case, forms[first], forms[second])
+    return Contrast(case, scores[first], scores[second], key)
 
-    None where one of them has no arm, or where a replicate diverged.
-    """
-    if {first, second} <= {*scores.columns}:
-        for (method, epochs), rows in scores.groupby(level=["method", "epochs"], sort=False):
-            both = rows[[first, second]].droplevel(["method", "epochs"])
-            if both.notna().all(axis=None):
-                yield Contrast(study, str(method), float(str(epochs)), both[first], both[second])
+
+def key_of(case: Case, *forms: Form) -> str:
+    """Return what is equal for the same arms of the same dense networks."""
+    method = case.study.method_forms[case.method]
+    return compact([case.study.networks, method, case.epochs, *forms])
 
 
 def distinct(found: Iterable[Contrast]) -> list[Contrast]:
-    """Leave out contrasts of the same runs, which several studies of one dense network have.
-
-    Of two that agree in every seed that both have, the one of more seeds stays.
-    """
-    kept: list[Contrast] = []
-    for one in sorted(found, key=lambda each: -len(each.first)):
-        if not any(_same(one, other) for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda each: each.study.name)
+    """Leave out contrasts of arms that another study has with as many seeds or more."""
+    largest: dict[str, Contrast] = {}
+    for one in found:
+        other = largest.get(one.key)
+        if other is None or len(one.first) > len(other.first):
+            largest[one.key] = one
+    return sorted(largest.values(), key=lambda one: one.study.name)
 
 
 def families(studies: Sequence[Kept]) -> list[list[Kept]]:
@@ -99,7 +107,7 @@ def families(studies: Sequence[Kept]) -> list[list[Kept]]:
     """
     alike: dict[str, list[Kept]] = {}
     for study in studies:
-        alike.setdefault(dense_key(study), []).append(study)
+        alike.setdefault(study.networks, []).append(study)
     return list(alike.values())
 
 
@@ -107,26 +115,34 @@ def by_family(found: Iterable[Contrast]) -> list[list[Contrast]]:
     """Group contrasts by the dense networks of their studies."""
     alike: dict[str, list[Contrast]] = {}
     for one in found:
-        alike.setdefault(dense_key(one.study), []).append(one)
+        alike.setdefault(one.study.networks, []).append(one)
     return list(alike.values())
 
 
 def named(study: Kept) -> str:
     """Return what the dense networks of a study are called: by images of one's own, by its name."""
-    own = study.data in ("arrays", "folder")
-    return f"{study.network}, {study.name if own else study.data}"
+    return f"{study.network} on {study.name if study.data in OWN else study.data}"
 
 
 def runs(family: Sequence[Contrast]) -> NDArray[np.float64]:
-    """Return both arms [seed, arm], averaged over a family, of the seeds that all of it have."""
-    firsts = pd.concat([one.first for one in family], axis=1, join="inner").mean(axis=1)
-    seconds = pd.concat([one.second for one in family], axis=1, join="inner").mean(axis=1)
-    return np.column_stack([firsts, seconds])
+    """Return both arms [seed, arm], averaged over the cases of a study, then over studies.
+
+    Each seed is averaged over what has that seed: a study of few leaves the others their own.
+    """
+    by_study: dict[str, list[pd.DataFrame]] = {}
+    for one in family:
+        both = pd.DataFrame({"first": one.first, "second": one.second})
+        by_study.setdefault(one.study.name, []).append(both)
+    means = [pd.concat(each).groupby(level=0).mean() for each in by_study.values()]
+    return pd.concat(means).groupby(level=0).mean().to_numpy(float)
 
 
 def together(found: Sequence[Contrast], confidence: float, margin: float) -> Aggregate:
-    """Judge contrasts of several studies as one, every set of dense networks counting the same."""
-    by_dense = [runs(family) for family in by_family(found)]
+    """Judge contrasts of several studies as one, every set of dense networks counting the same.
+
+    The same arms count once.
+    """
+    by_dense = [runs(family) for family in by_family(distinct(found))]
     ours, theirs = ([run[:, side] for run in by_dense] for side in (0, 1))
     return aggregate(ours, theirs, confidence, margin)
 
@@ -135,17 +151,3 @@ def in_points(value: Aggregate) -> str:
     """Return a difference of many studies with its interval."""
     low, high = value.interval
     return f"{signed(value.difference)} [{signed(low)}, {signed(high)}]"
-
-
-def dense_key(study: Kept) -> str:
-    """Return what is equal for studies of the same dense networks."""
-    return json.dumps(study.dense, sort_keys=True)
-
-
-def _same(one: Contrast, other: Contrast) -> bool:
-    """Whether two contrasts have the same budget and, in all common seeds, the same accuracies."""
-    if one.epochs != other.epochs or dense_key(one.study) != dense_key(other.study):
-        return False
-    pairs = [(one.first, other.first), (one.second, other.second)]
-    joined = [pd.concat(pair, axis=1, join="inner").to_numpy() for pair in pairs]
-    return all(len(both) and np.array_equal(both[:, 0], both[:, 1]) for both in joined)

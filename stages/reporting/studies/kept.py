@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from stages.dense.settings import Train
 from stages.pipeline.fault import Fault
 from stages.pipeline.files import read_text
 from stages.pipeline.params import lookup, parse, read_yaml
@@ -16,8 +15,8 @@ from stages.reporting.claims.published import CLAIMS
 from stages.reporting.lines import is_plain, lines_of
 from stages.reporting.looks import look_at
 from stages.reporting.settings import Compare
-from stages.reporting.studies.origins import COLUMNS, ORIGINS
-from stages.schedules.dense import DenseRates
+from stages.reporting.studies.forms import Form, dense_form, method_form, schedule_form
+from stages.reporting.studies.origins import COLUMNS, ORIGINS, compact
 from stages.statistics.verdicts import Levels
 
 ARM = {"method": "str", "schedule": "str", "epochs": "float"}
@@ -69,9 +68,10 @@ class Kept:
     """A study: its name, the page to link to, what it is, its settings and tables by name.
 
     `settings` are those of params.yaml; `dense` its groups that make the dense networks, which
-    train for `dense_epochs` at `rates`, by epoch; `methods` and `schedules` its entries of pruning
-    and retraining, of which `plain` change the start and the rates alone. `origins` says what made
-    each arm (see `studies.origins`).
+    train for `dense_epochs` at rates up to `peak`; `methods` and `schedules` its entries of pruning
+    and retraining. `dense_form`, `method_forms` and `schedule_forms` are the same with all defaults
+    (see `studies.forms`); schedules of `plain` change the start and the rates alone. `origins` says
+    what made each arm (see `studies.origins`).
     """
 
     name: str
@@ -82,13 +82,21 @@ class Kept:
     settings: Mapping[str, Any]
     dense: Mapping[str, Any]
     dense_epochs: int
-    rates: DenseRates
+    peak: float
+    dense_form: Form
     methods: Mapping[str, Mapping[str, Any]]
     schedules: Mapping[str, Mapping[str, Any]]
+    method_forms: Mapping[str, Form]
+    schedule_forms: Mapping[str, Form]
     plain: Collection[str]
     compare: Compare
     tables: Mapping[str, pd.DataFrame]
     origins: pd.DataFrame
+
+    @cached_property
+    def networks(self) -> str:
+        """A text that is equal for studies of the same dense networks."""
+        return compact(self.dense_form)
 
     @cached_property
     def line_of(self) -> Mapping[str, str]:
@@ -102,18 +110,6 @@ class Kept:
         look = look_at(self.compare, int(runs.min()))
         error = 1 - self.compare.confidence
         return look.levels if look else Levels(error, error)
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """Test accuracy minus the dense network's, in points, by (method, epochs, seed) and line.
-
-        NaN where a line has no such arm, or where its replicate diverged.
-        """
-        rows = self.tables["replicates"]
-        points = rows.test_top1_percent - rows.dense_test_top1_percent
-        named = rows.assign(line=rows.schedule.map(self.line_of), points=points)
-        once = named.drop_duplicates(["method", "epochs", "seed", "line"])
-        return once.pivot(index=["method", "epochs", "seed"], columns="line", values="points")
 
 
 def title(text: str) -> str:
@@ -143,9 +139,12 @@ def read_kept(
         settings,
         {key: lookup(settings, key, params) for key in DENSE},
         setting("train.epochs", int),
-        setting("train", Train).rates(steps_per_epoch=1),
-        setting("prune.methods", Entries) | setting("prune.iterative", Entries),
+        peak := setting("train.lr", float),
+        dense_form(settings, params),
+        methods := setting("prune.methods", Entries) | setting("prune.iterative", Entries),
         schedules := setting("retrain.schedules", Entries),
+        {name: method_form(entry, name, params) for name, entry in methods.items()},
+        {name: schedule_form(entry, peak, name, params) for name, entry in schedules.items()},
         {name for name, entry in schedules.items() if is_plain(entry, name, params)},
         setting("compare", Compare),
         {table: _read(tables / f"{table}.csv", columns) for table, columns in TABLES.items()},

@@ -1,117 +1,155 @@
 """One-cycle's lead in every study, after every method, for every budget: where it reverses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from stages.reporting.studies import changes
-from stages.reporting.studies.contrasts import Contrast, contrasts, distinct
-from stages.reporting.studies.kept import Kept
-from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, TUNED, by_role
+from stages.reporting.studies.contrasts import Contrast, between, distinct, in_points, together
+from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, TUNED, Case
+from stages.reporting.studies.words import OUTCOMES, tally
 from stages.reporting.tables import folded, markdown, with_interval
-from stages.reporting.words import code, count, decimal, listed
-from stages.statistics.verdicts import Verdict
+from stages.reporting.words import code, count, decimal, level, listed, signed, span
 
 TITLE = "Where the order reverses"
 CONSTANT = (FINETUNE, TUNED)
 """The rivals of a small rate: the order of which the literature says that it can reverse."""
-WORDS: Mapping[Verdict, str] = {
-    "better": "ahead",
-    "same": "the same",
-    "worse": "behind",
-    "undecided": "open",
-}
 NOTHING = "No study has one-cycle and a constant rate of equal epochs."
 HOW = (
-    "A case is a study, a pruning method and a budget; the same runs in several studies are one. "
-    "Ahead, the same, behind and open are as each study judges it; the order reverses where "
-    "one-cycle is behind although all cases of a rival are judged together (Bonferroni)."
+    "A case is a study, a pruning method and a budget; the same arms of several studies are one "
+    "case. Each is judged as its study judges; the order reverses where one-cycle is behind "
+    "although all cases are judged together (Bonferroni)."
 )
-Leads = Mapping[str, Sequence[Contrast]]
-"""One-cycle minus each rival that it meets."""
 
 
-def leads(studies: Sequence[Kept]) -> Leads:
-    """One-cycle minus each rival, for every method and budget; the same runs once."""
-    scores = [(study, by_role(study)) for study in studies]
-    found = {
-        rival: distinct(
-            c for study, table in scores for c in contrasts(study, table, ONECYCLE, rival)
-        )
-        for rival in NAMES
-        if rival != ONECYCLE
-    }
-    return {rival: cases for rival, cases in found.items() if cases}
+@dataclass(frozen=True)
+class Leads:
+    """One-cycle minus each rival that it meets, in all studies; and the cases where it diverged."""
+
+    by_rival: Mapping[str, Sequence[Contrast]]
+    diverged: Sequence[Case]
+
+    @property
+    def constant(self) -> dict[str, list[Contrast]]:
+        """The leads over constant rates, the same arms once."""
+        return {r: distinct(found) for r, found in self.by_rival.items() if r in CONSTANT}
 
 
-def constant(found: Leads) -> Leads:
-    """Return the leads over constant rates."""
-    return {rival: cases for rival, cases in found.items() if rival in CONSTANT}
+def leads(cases: Sequence[Case]) -> Leads:
+    """Hold one-cycle against each rival, for every method and budget."""
+    found: dict[str, list[Contrast]] = {}
+    for case in cases:
+        roles = case.roles
+        for rival in (rival for rival in NAMES if {rival, ONECYCLE} <= {*roles}):
+            one = between(case, roles[ONECYCLE], roles[rival]) if rival != ONECYCLE else None
+            if one is not None:
+                found.setdefault(rival, []).append(one)
+    gone = [case for case in cases if case.diverged(ONECYCLE) and FINETUNE in case.roles]
+    return Leads({rival: found[rival] for rival in NAMES if rival in found}, gone)
 
 
 def summary(found: Leads) -> str:
     """Say where one-cycle is shown to be behind a constant rate, and how often it is ahead."""
-    found = constant(found)
-    if not found:
+    cases = found.constant
+    if not cases and not found.diverged:
         return NOTHING
-    standing = listed([_standing(rival, cases) for rival, cases in found.items()])
-    moved = [said for rival, cases in found.items() if (said := changes.summary(rival, cases))]
-    return " ".join([_reversal(found), f"One-cycle is ahead of {standing}.", *moved])
+    said = [_reversal(found)]
+    if cases:
+        standing = listed([_standing(rival, each) for rival, each in cases.items()])
+        said.append(f"One-cycle is ahead of {standing}.")
+    moved = [changes.summary(r, each) for r, each in found.by_rival.items() if r in CONSTANT]
+    return " ".join([*said, *filter(None, moved)])
 
 
-def text(found: Leads) -> str:
+def text(found: Leads, confidence: float, margin: float) -> str:
     """The same, what a longer budget and a smaller network change, and every lead."""
-    found = constant(found)
-    if not found:
-        return NOTHING
-    parts = [summary(found), HOW]
-    if changed := [one for rival, cases in found.items() for one in changes.changes(rival, cases)]:
+    cases = found.constant
+    if not cases:
+        return summary(found)
+    parts = [summary(found), HOW, _joint(found, confidence, margin)]
+    if changed := [one for r in cases for one in changes.changes(r, found.by_rival[r])]:
         parts += [changes.HOW, changes.table(changed)]
     header = ["Study", "Method", "Rival", "Kept, %", "Epochs", "Of the dense run's, %", "n"]
     header += ["Lead, points", "One-cycle is"]
-    rows = [_row(rival, one) for rival, cases in found.items() for one in cases]
+    rows = [_row(rival, one) for rival, each in cases.items() for one in each]
     parts.append(folded(f"All {len(rows)} leads of one-cycle", markdown(header, rows, left=3)))
     return "\n\n".join(parts)
 
 
 def _reversal(found: Leads) -> str:
-    """Say where one-cycle is behind, all cases of a rival judged together, and where none was."""
-    cases = [*chain(*found.values())]
-    kept, budgets = [one.kept for one in cases], [one.budget for one in cases]
-    tried = (
-        f"where {min(kept):.0f} to {max(kept):.0f} % of the parameters are kept and retrained for "
-        f"{min(budgets):.0f} to {max(budgets):.0f} % of the dense run's epochs"
-    )
+    """Say where one-cycle is behind, all cases judged together, or diverged; and what was tried."""
+    every = [*chain(*found.constant.values())]
     behind = [
-        f"{NAMES[rival]} is ahead in {listed([_place(one) for one in lost])}"
-        for rival, each in found.items()
-        if (lost := [one for one in each if one.verdict_among(len(each)) == "worse"])
+        f"{_place(one.case)} to {NAMES[rival]}"
+        for rival, each in found.constant.items()
+        for one in each
+        if one.verdict_among(len(every)) == "worse"
     ]
-    if behind:
-        return f"**It does**, {tried}: {'; '.join(behind)}."
-    return f"**Nowhere that is shown**, {tried}."
+    gone = [_place(case) for case in found.diverged]
+    lost = [f"one-cycle is behind in {listed(behind)}"] if behind else []
+    lost += [f"one-cycle diverged in {listed(gone)}"] if gone else []
+    if lost:
+        said = f"**It does**: {'; '.join(lost)}."
+    elif all(one.verdict == "undecided" for one in every):
+        said = "**Open**."
+    else:
+        said = "**No reversal is shown.**"
+    return f"{said} {_tried(every)}".strip()
+
+
+def _tried(every: Sequence[Contrast]) -> str:
+    if not every:
+        return ""
+    kept, budgets = [one.kept for one in every], [one.budget for one in every]
+    return (
+        f"Tried: {span(kept, '.0f')} % of the parameters kept, {span(budgets, '.0f')} % of the "
+        "dense run's epochs."
+    )
 
 
 def _standing(rival: str, cases: Sequence[Contrast]) -> str:
     """Say how often one-cycle is ahead of a rival."""
     said = [one.verdict for one in cases]
-    others = [f"{said.count(v)} {word}" for v, word in WORDS.items() if v in said and v != "better"]
-    rest = f" ({', '.join(others)})" if others else ""
+    others = tally([v for v in said if v != "better"], OUTCOMES)
+    rest = f" ({others})" if others else ""
     return f"{NAMES[rival]} in {said.count('better')} of {count(len(cases), 'case')}{rest}"
 
 
-def _place(one: Contrast) -> str:
-    return f"{code(one.study.name)} ({code(one.method)}, {count(one.epochs, 'epoch')})"
+def _place(case: Case) -> str:
+    return f"{code(case.study.name)} ({code(case.method)}, {count(case.epochs, 'epoch')})"
+
+
+def _joint(found: Leads, confidence: float, margin: float) -> str:
+    """The leads over every rival, all sets of dense networks together."""
+    sure = level(confidence)
+    header = ["Rival", "Sets", f"Lead, points [{sure}]", "Lowest and highest set"]
+    header += [f"Ahead in a random pair of runs, % [{sure}]", "One-cycle is"]
+    rows = [[*_joined(r, each, confidence, margin)] for r, each in found.by_rival.items()]
+    return markdown(header, rows)
+
+
+def _joined(
+    rival: str, each: Sequence[Contrast], confidence: float, margin: float
+) -> Iterator[str]:
+    value = together(each, confidence, margin)
+    chances = [f"{100 * p:.0f}" for p in (value.improvement, *value.improvement_interval)]
+    yield NAMES[rival]
+    yield str(len(value.by_study))
+    yield in_points(value)
+    yield f"{signed(min(value.by_study))} to {signed(max(value.by_study))}"
+    yield f"{chances[0]} [{chances[1]}, {chances[2]}]"
+    yield OUTCOMES[value.verdict]
 
 
 def _row(rival: str, one: Contrast) -> list[str]:
     return [
         code(one.study.name),
-        code(one.method),
+        code(one.case.method),
         NAMES[rival],
         f"{one.kept:.1f}",
-        decimal(one.epochs),
+        decimal(one.case.epochs),
         f"{one.budget:.0f}",
         str(len(one.points)),
         with_interval(one.estimate),
-        WORDS[one.verdict],
+        OUTCOMES[one.verdict],
     ]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stages.reporting.plots import rows
-from stages.reporting.studies.contrasts import Contrast, by_family, dense_key, named, runs
-from stages.reporting.studies.leads import Leads, constant
+from stages.reporting.studies.contrasts import Contrast, by_family, named, runs
+from stages.reporting.studies.leads import Leads
 from stages.reporting.studies.roles import NAMES
 from stages.reporting.style import COLORS, EDGE, RULES, WIDTH
 from stages.reporting.words import true_minus
@@ -28,11 +28,11 @@ TICKS = (-50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50)
 
 def leads_figure(found: Leads) -> Figure:
     """Draw the mean lead over each constant rate, with its interval, by set of dense networks."""
-    found = constant(found)
+    cases = found.constant
     sets: dict[str, dict[str, Sequence[Contrast]]] = {}
-    for rival, cases in found.items():
-        for family in by_family(cases):
-            sets.setdefault(dense_key(family[0].study), {})[rival] = family
+    for rival, leads in cases.items():
+        for family in by_family(leads):
+            sets.setdefault(family[0].study.networks, {})[rival] = family
     names = [named(next(iter(each.values()))[0].study) for each in sets.values()]
     with rc_context(RULES):
         figure = Figure(figsize=(WIDTH, 0.3 * len(sets) + 0.85))
@@ -49,14 +49,14 @@ def leads_figure(found: Leads) -> Figure:
         panel.xaxis.set_major_formatter(lambda points, _: true_minus(f"{points:g}"))
         panel.set_xlabel("points by which one-cycle is ahead")
         figure.legend(
-            handles=[_handle(rival) for rival in found], loc="outside upper left", ncols=2
+            handles=[_handle(rival) for rival in cases], loc="outside upper left", ncols=2
         )
     return figure
 
 
 def _lead(family: Sequence[Contrast]) -> Estimate:
     both = runs(family)
-    return estimate(both[:, 0] - both[:, 1], family[0].study.compare.confidence)
+    return estimate(both[:, 0] - both[:, 1], 1 - family[0].study.levels.difference)
 
 
 def _draw(panel: Axes, position: int, rival: str, value: Estimate) -> None:

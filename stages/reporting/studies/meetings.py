@@ -1,21 +1,25 @@
 """Schedules against each other, over all studies in which two of them meet."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from stages.reporting.studies.contrasts import families
-from stages.reporting.studies.kept import Kept
+from stages.reporting.studies.contrasts import (
+    between,
+    by_family,
+    distinct,
+    families,
+    in_points,
+    runs,
+    together,
+)
+from stages.reporting.studies.roles import Case
+from stages.reporting.studies.words import VERDICTS
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, level, listed, signed
-from stages.statistics.studies import FEWEST, Aggregate, aggregate, mean_of_studies
+from stages.statistics.studies import EACH, FEWEST, Aggregate
 
 TITLE = "Schedules against each other, over all studies"
-VERDICTS = {"better": "better", "same": "the same", "worse": "worse", "undecided": "open"}
 
 
 @dataclass(frozen=True)
@@ -29,27 +33,41 @@ class Meeting:
     found: Aggregate
 
 
-def meetings(studies: Sequence[Kept], confidence: float, margin: float) -> list[Meeting]:
+def meetings(cases: Sequence[Case], confidence: float, margin: float) -> list[Meeting]:
     """Hold each line against each other that it meets in at least two studies."""
-    lines = dict.fromkeys(line for study in studies for line in study.scores.columns)
+    by_line = [(case, _schedules(case)) for case in cases]
+    lines = dict.fromkeys(line for _, schedules in by_line for line in schedules)
     found = []
     for pair in combinations(lines, 2):
-        known = [study for study in studies if {*pair} <= {*study.scores.columns}]
-        both = [study for study in known if len(known) > 1 and len(_scores(study, pair))]
-        if len(both) < 2:
+        first, second = pair
+        both = [
+            one
+            for case, schedules in by_line
+            if first in schedules and second in schedules
+            if (one := between(case, schedules[first], schedules[second]))
+        ]
+        if len(studies := {one.study.name for one in both}) < 2:
             continue
-        runs = [_runs(family, pair) for family in families(both)]
-        if mean_of_studies([run[:, 0] - run[:, 1] for run in runs]) < 0:
-            pair, runs = pair[::-1], [run[:, ::-1] for run in runs]
-        ours, theirs = ([run[:, side] for run in runs] for side in (0, 1))
-        value = aggregate(ours, theirs, confidence, margin)
-        found.append(Meeting(*pair, len(both), sum(map(len, runs)), value))
+        value = together(both, confidence, margin)
+        if value.difference < 0:
+            turned = [replace(one, first=one.second, second=one.first) for one in both]
+            pair, value = pair[::-1], together(turned, confidence, margin)
+        seeds = sum(len(runs(family)) for family in by_family(distinct(both)))
+        found.append(Meeting(*pair, len(studies), seeds, value))
     return sorted(found, key=lambda each: -each.found.difference)
 
 
-def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
+def _schedules(case: Case) -> dict[str, str]:
+    """Return the schedule of each line that has one in a case."""
+    found: dict[str, str] = {}
+    for name in map(str, case.scores):
+        found.setdefault(case.study.line_of[name], name)
+    return found
+
+
+def text(cases: Sequence[Case], confidence: float, margin: float) -> str:
     """The pairs that meet in several studies, and what the numbers are."""
-    found = meetings(studies, confidence, margin)
+    found = meetings(cases, confidence, margin)
     if not found:
         return "No two schedules meet in two studies or more."
     sure = level(confidence)
@@ -60,45 +78,33 @@ def text(studies: Sequence[Kept], confidence: float, margin: float) -> str:
         "Differences are paired by seed: the interquartile mean over runs (the middle half of all) "
         "of each study, and of these the mean, every study counting the same; beside it the lowest "
         "and the highest of them. A run is a seed: the mean over all methods and budgets of a "
-        "study that have both schedules. "
+        "study that have both schedules; arms that several studies have count once. "
         "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
         "if both intervals say so, the same if the difference lies within "
-        f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, the pair is open."
+        f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, or {EACH} of a study, "
+        "the pair is open."
     )
-    return "\n\n".join([how, markdown(header, map(_row, found)), *_dependent(studies)])
-
-
-def _scores(study: Kept, lines: tuple[str, str]) -> pd.DataFrame:
-    """Return the scores of lines by seed, over the cells that are complete for all of them."""
-    both = study.scores[[*lines]]
-    whole = both.notna().all(axis=1).groupby(level=["method", "epochs"]).transform("all")
-    return both[whole].groupby(level="seed").mean()
-
-
-def _runs(family: Sequence[Kept], lines: tuple[str, str]) -> NDArray[np.float64]:
-    """Return the scores of lines [seed, line], averaged over the studies of a family."""
-    by_study = pd.concat([_scores(study, lines) for study in family])
-    return by_study.groupby(level="seed").mean().to_numpy(float)
+    return "\n\n".join([how, markdown(header, map(_row, found)), *_dependent(cases)])
 
 
 def _row(meeting: Meeting) -> list[str]:
     found = meeting.found
-    low, high = found.interval
     chances = [f"{100 * chance:.0f}" for chance in (found.improvement, *found.improvement_interval)]
     return [
         f"{code(meeting.first)} − {code(meeting.second)}",
         str(meeting.studies),
         str(meeting.runs),
-        f"{signed(found.difference)} [{signed(low)}, {signed(high)}]",
+        in_points(found),
         f"{signed(min(each))} to {signed(max(each))}" if len(each := found.by_study) > 1 else "–",
         f"{chances[0]} [{chances[1]}, {chances[2]}]",
         VERDICTS[found.verdict],
     ]
 
 
-def _dependent(studies: Sequence[Kept]) -> Iterator[str]:
+def _dependent(cases: Sequence[Case]) -> Iterator[str]:
     """Name the studies that count as one."""
-    for family in families(studies):
+    studies = {case.study.name: case.study for case in cases}
+    for family in families([*studies.values()]):
         if len(family) > 1:
             yield (
                 f"{listed([code(study.name) for study in family])} train the same dense networks, "

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from stages.pipeline.fault import Fault
 from stages.reporting.studies import (
     answers,
@@ -18,21 +16,28 @@ from stages.reporting.studies import (
 from stages.reporting.studies.answers import Answers
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import markdown, mean_sd
-from stages.reporting.words import code, level, listed
+from stages.reporting.words import code, level, listed, span
 
 HEAD = """# All studies together
 
 Written by `afterprune studies`, and by `afterprune keep`, from the tables of the studies alone. \
 Accuracies are top-1 on test data after the last epoch, in percent; differences are in points."""
 FIGURE = "figures/leads.svg"
-FIGURE_SAYS = "One-cycle's lead over fine-tuning and over a tuned constant rate, study by study"
+FIGURE_SAYS = (
+    "One-cycle's lead over fine-tuning and over a tuned constant rate, by network and data"
+)
+FIGURE_HOW = (
+    "Means over seeds, methods and budgets with t-intervals; beyond one point the axis is "
+    "logarithmic. [How to read this](#how-to-read-this) says how sets of networks are joined."
+)
 
 
-def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
+def page(found: Answers, left_out: Sequence[str]) -> str:
     """The page as Markdown; `left_out` are the reasons why studies are not on it.
 
     A Fault where two studies have one name: their contests and claims would be taken for one's.
     """
+    studies = found.studies
     names = [study.name for study in studies]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise Fault(f"two studies are called {listed(twice)}; each takes a name of its own")
@@ -41,22 +46,22 @@ def page(studies: Sequence[Kept], left_out: Sequence[str]) -> str:
         parts.append("\n".join(["Left out:", "", *(f"- {reason}" for reason in left_out)]))
     if not studies:
         return "\n\n".join([*parts, "There is no study to join.\n"])
-    found = Answers(studies)
     return (
         "\n\n".join(
             [
                 *parts,
                 f"## {answers.TITLE}",
-                answers.text(found),
-                *([f"![{FIGURE_SAYS}]({FIGURE})"] if leads.constant(found.leads) else []),
+                found.said,
+                f"![{FIGURE_SAYS}]({FIGURE})",
+                FIGURE_HOW,
                 "## The studies",
                 _overview(studies),
                 f"## {wins.TITLE}",
                 wins.text(studies),
                 f"## {meetings.TITLE}",
-                meetings.text(studies, found.confidence, found.margin),
+                meetings.text(found.cases, found.confidence, found.margin),
                 f"## {leads.TITLE}",
-                leads.text(found.leads),
+                leads.text(found.leads, found.confidence, found.margin),
                 f"## {tuning.TITLE}",
                 tuning.text(found.shares),
                 f"## {criterion.TITLE}",
@@ -88,17 +93,11 @@ def _row(study: Kept) -> list[str]:
         study.data,
         study.network,
         listed([code(name) for name in methods]) if len(methods) < 4 else str(len(methods)),
-        _span(arms.parameters_kept_percent, ".1f"),
-        _span(arms.epochs, "g"),
+        span(arms.parameters_kept_percent, ".1f"),
+        span(arms.epochs, "g"),
         str(runs.seed.nunique()),
         mean_sd(dense),
     ]
-
-
-def _span(values: "pd.Series[float]", form: str) -> str:
-    """Return the lowest and the highest of some numbers, or the one that all are."""
-    ends = dict.fromkeys(f"{end:{form}}" for end in (values.min(), values.max()))
-    return " to ".join(ends)
 
 
 def _how(studies: Sequence[Kept]) -> str:
@@ -116,6 +115,17 @@ def _how(studies: Sequence[Kept]) -> str:
             "- **Wins**: the paired interval lies above 0 against every rival of the contest. "
             "**Highest**: of the highest mean, winner or not. **In the best set**: the winner, or "
             "one of the arms among which the best is.",
-            "- Schedules are joined by name, those that differ in their epochs alone under one.",
+            "- **Sets**: studies that train the same dense networks are one, by seed, and the same "
+            "arms of several studies count once. What is said of all sets is the mean of their "
+            "interquartile means over seeds, every set counting the same, with an interval of a "
+            "stratified bootstrap over seeds (Agarwal et al. 2021): other networks and data may "
+            "differ more. It is decided where every set has four seeds or more.",
+            "- **Roles** are played by what an entry says, not by its name: one-cycle up to the "
+            "dense run's peak; fine-tuning at that run's last rate, or else at the smallest "
+            "constant one; a tuned constant rate, the best of the others on validation data; "
+            "learning-rate rewinding, which replays the dense run's last rates; the scaled "
+            "schedule. All start from the last weights and change nothing but the rates.",
+            "- Elsewhere schedules are joined by name, those that differ in their epochs alone "
+            "under one.",
         ]
     )

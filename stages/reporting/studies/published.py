@@ -10,6 +10,7 @@ from pydantic import Field
 from stages.pipeline.params import parse, read_yaml
 from stages.pipeline.section import Section
 from stages.reporting.studies.agreement import Recomputed
+from stages.reporting.studies.forms import Form, dense_form, method_form, schedule_form
 from stages.reporting.studies.kept import Kept
 from stages.reporting.tables import folded, markdown, with_interval
 from stages.reporting.words import code, signed
@@ -92,7 +93,7 @@ def text(studies: Sequence[Kept]) -> str:
 
 def cells(table: Published, studies: Sequence[Kept]) -> Iterator[Cell]:
     """Yield each value of a table, once for every study that has it, or once without one."""
-    alike = [study for study in studies if same_network(table, study.dense)]
+    alike = [study for study in studies if same_network(table, study.dense_form)]
     for schedule, values in table.values.items():
         spreads = table.spreads.get(schedule, [None] * len(values))
         for epochs, value, spread in zip(table.epochs, values, spreads, strict=True):
@@ -106,16 +107,23 @@ def cells(table: Published, studies: Sequence[Kept]) -> Iterator[Cell]:
             yield from found or [Cell(schedule, epochs, value, spread)]
 
 
-def same_network(table: Published, dense: Mapping[str, Any]) -> bool:
-    """Whether groups of params.yaml make the dense networks of a table."""
-    data, model, train = (dense[group] for group in ("data", "model", "train"))
-    if any(f"{part}_limit" in data for part in ("train", "test")):
-        return False
-    options = {**table.network.options, **(model.get("options") or {})}
-    return (model["factory"], options) == (table.network.factory, table.network.options) and all(
-        group.get(key) == value
-        for group, wanted in ((data, table.data), (train, table.train))
-        for key, value in wanted.items()
+def same_network(table: Published, form: Form) -> bool:
+    """Whether the dense networks of a form (see `dense_form`) are those of a table.
+
+    The network is one of the project's own, whatever options of it are written out; the seed of a
+    split that holds nothing out changes nothing.
+    """
+    data, model, train = (dict(form[group]) for group in ("data", "model", "train"))
+    options = {**table.network.options, **model["options"]}
+    network = {"code": model["code"], "factory": table.network.factory, "options": options}
+    given = {"data": table.data, "model": network, "train": {**table.train, "checkpoint_every": 1}}
+    wanted = dense_form(given, FILE)
+    return (
+        model["code"].startswith("stages/models/")
+        and options == table.network.options
+        and {**data, "seed": 0} == {**wanted["data"], "seed": 0}
+        and {**model, "options": options} == wanted["model"]
+        and train == wanted["train"]
     )
 
 
@@ -123,10 +131,10 @@ def same_schedule(
     table: Published, schedule: str, epochs: Epochs, entry: Mapping[str, Any], budget: float
 ) -> bool:
     """Whether an entry of `retrain.schedules`, with its budget in epochs, is that of a value."""
-    own = {"start": "final", **entry}
-    word = own.pop("epochs", None)
-    length = word if isinstance(epochs, str) else budget
-    return (own, length) == ({"start": "final", **table.schedules[schedule]}, epochs)
+    peak = table.train["lr"]
+    wanted = schedule_form(table.schedules[schedule], peak, schedule, FILE)
+    length = entry.get("epochs") if isinstance(epochs, str) else budget
+    return schedule_form(entry, peak) == wanted and length == epochs
 
 
 def _arms(
@@ -134,7 +142,7 @@ def _arms(
 ) -> Iterator[tuple[str, str]]:
     """Yield the arms of a study, by method and schedule, that a value is of."""
     for (method, name), budget in Recomputed(study).epochs.items():
-        if study.methods[method] == table.method and same_schedule(
+        if study.method_forms[method] == method_form(table.method) and same_schedule(
             table, schedule, epochs, study.schedules[name], budget
         ):
             yield method, name

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from stages.reporting.studies.kept import Kept
+from stages.reporting.studies.origins import compact
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, count, listed
 
@@ -16,16 +17,24 @@ TITLE = "Which schedule wins"
 
 
 def summary(studies: Sequence[Kept]) -> str:
-    """Who wins how many contests, in one sentence."""
+    """Who wins how many contests, of all and of those among three schedules or more."""
     found = joined(studies)
-    contests = found.groupby(CONTEST).wins.sum()
-    if contests.empty:
+    if found.empty:
         return "No study has two curves of equal epochs."
+    many = found[found.groupby(CONTEST).wins.transform("size") > 2]
+    number = count(found.groupby(CONTEST).ngroups, "contest")
+    said = f"Of {number} of unlike curves, {_won(found)}"
+    if 0 < len(many) < len(found):
+        said += f"; among three schedules or more, {_won(many)}"
+    return f"{said}."
+
+
+def _won(found: pd.DataFrame) -> str:
+    """Say who wins how many contests."""
     by_line = found.groupby("line", sort=False).wins.sum().sort_values(ascending=False)
     won = [f"{code(str(line))} wins {number}" for line, number in by_line.items() if number]
-    lost = len(contests) - int(contests.sum())
-    rest = [f"no schedule wins {lost}"] if lost else []
-    return f"Of {count(len(contests), 'contest')} of unlike curves, {listed([*won, *rest])}."
+    lost = int((found.groupby(CONTEST).wins.sum() == 0).sum())
+    return listed([*won, *([f"no schedule wins {lost}"] if lost else [])])
 
 
 def text(studies: Sequence[Kept]) -> str:
@@ -37,17 +46,28 @@ def text(studies: Sequence[Kept]) -> str:
         [code(str(line)), str(row["studies"]), *(str(row[role]) for role in ROLES)]
         for line, row in table.iterrows()
     ]
-    head = "A contest is one method and one budget under several schedules, not all of one curve."
+    head = (
+        "A contest is one method and one budget under several schedules, not all of one curve. One "
+        "whose arms are all in a larger contest of another study is part of that."
+    )
     header = ["Schedule", "Studies", *(role.capitalize() for role in ROLES)]
     return "\n\n".join([head, markdown(header, rows), *_ambiguous(studies)])
 
 
 def joined(studies: Sequence[Kept]) -> pd.DataFrame:
-    """The entries of all studies."""
+    """The entries of all studies; a contest among arms that a larger one has too is part of it."""
     found = pd.concat([entries(study) for study in studies], ignore_index=True)
-    return found.astype(
-        dict.fromkeys(ROLES, int)
-    )  # of a study without contests they are no numbers
+    found = found.astype(dict.fromkeys(ROLES, int))  # without contests they are no numbers
+    contests = [(set(rows.arm), rows.index) for _, rows in found.groupby(CONTEST, sort=False)]
+    part = [
+        index
+        for at, (arms, rows) in enumerate(contests)
+        if any(
+            arms < other or (arms == other and to < at) for to, (other, _) in enumerate(contests)
+        )
+        for index in rows
+    ]
+    return found.drop(index=part).reset_index(drop=True)
 
 
 def entries(study: Kept) -> pd.DataFrame:
@@ -66,7 +86,11 @@ def entries(study: Kept) -> pd.DataFrame:
     joined["in the best set"] = [
         int(name in best) for name, best in zip(joined.schedule, best_sets, strict=True)
     ]
-    return joined.assign(line=joined.schedule.map(study.line_of))
+    arm = [
+        compact([study.networks, study.method_forms[method], study.schedule_forms[name], epochs])
+        for method, name, epochs in joined[["method", "schedule", "epochs"]].itertuples(index=False)
+    ]
+    return joined.assign(line=joined.schedule.map(study.line_of), arm=arm)
 
 
 def _ambiguous(studies: Sequence[Kept]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from tests.results.study import write_study
 DENSE = {
     "seed": 0,
     "data": {"source": "digits"},
-    "model": {"factory": "resnet8"},
+    "model": {"code": "stages/models/resnet.py", "factory": "resnet8"},
     "train": {
         "epochs": 160,
         "lr": 0.1,
@@ -33,7 +33,17 @@ ROLES = {
     "lr_rewind": {"curve": "replay"},
     "scaled": {"curve": "scaled"},
 }
-"""Entries whose lines play the roles of their names, where the dense run has the rates of DENSE."""
+"""Entries that play the roles of their names, where the dense run has the rates of DENSE."""
+ENTRIES = ROLES | {
+    "weight_rewind": {"start": "rewound", "curve": "replay"},
+    "onecycle_low_peak": {"curve": "onecycle", "max_lr": 0.05},
+}
+"""What invented schedules are by default."""
+
+
+def other(width=8):
+    """The settings of other dense networks."""
+    return {"model": DENSE["model"] | {"options": {"width": width}}}
 
 
 def kept_study(root, name, arms, epochs=None, entries=None, diverging=lambda folder: None, **dense):
@@ -48,7 +58,7 @@ def kept_study(root, name, arms, epochs=None, entries=None, diverging=lambda fol
         own = {"epochs": epochs[schedule]} if epochs else {}
         change(reports, method, schedule, values, values, **own)
     diverging(reports)
-    entries = entries or {schedule: {"curve": schedule} for schedule in schedules}
+    entries = entries or {name: ENTRIES.get(name, {"curve": name}) for name in schedules}
     report = report_of(reports, methods, schedules, entries)
     folder = root / "studies" / name
     write_tables(folder / "tables", report)

@@ -1,8 +1,8 @@
 """What all studies say together."""
 
-from stages.reporting.studies import answers, criterion, leads
+from stages.reporting.studies import criterion, leads
 from stages.reporting.studies.answers import Answers
-from tests.reporting.studies.conftest import ROLES
+from tests.reporting.studies.conftest import ROLES, other
 
 SLOW = [0.91, 0.912, 0.911, 0.913] * 2
 
@@ -22,17 +22,17 @@ def test_each_question_has_its_answer(read_study):
     studies = [read_study("one", arms, entries=entries)]
     lower = {("l1", "finetune"): SLOW, ("l1", "onecycle"): above(2, 2.1, 1.9, 2)}
     fewer = {role: ROLES[role] for role in ("finetune", "onecycle")}
-    studies.append(read_study("two", lower, entries=fewer, seed=7))
-    head, _, items = answers.text(Answers(studies)).partition("\n\n")
-    assert head == "2 studies of 2 sets of dense networks (resnet8, digits; resnet8, digits)."
+    studies.append(read_study("two", lower, entries=fewer, **other()))
+    head, _, items = Answers(studies).said.partition("\n\n")
+    assert head == "2 studies of 2 sets of dense networks: resnet8 on digits (2)."
     first, second, third, fourth, fifth = items.splitlines()
     assert first.startswith("- **Which schedule wins, and how often?** Of 3 contests of unlike")
-    assert "`onecycle` wins 3" in first
+    assert "`onecycle` wins 3; among three schedules or more, `onecycle` wins 2." in first
     peak = "- **By how much?** One-cycle to the dense run's peak **beats** fine-tuning by +3.00 ["
     assert second.startswith(peak)
-    assert "] and a tuned constant rate by +1.00 [" in second
-    assert second.endswith("] (points; means over the sets, 95 % intervals).")
-    assert "**Nowhere that is shown**" in third
+    assert "] (100 %) and a tuned constant rate by +1.00 [" in second
+    assert second.endswith("(points with 95 % intervals; how often ahead in a pair of runs).")
+    assert "**No reversal is shown.**" in third
     assert "ahead of fine-tuning in 3 of 3 cases and a tuned constant rate in 2 of 2" in third
     assert fourth.endswith("75 % of one-cycle's gain over fine-tuning [75 % to 75 %].")
     assert "`l1` minus random pruning: +1.00" in fifth
@@ -43,16 +43,16 @@ def test_rivals_are_told_by_what_is_known_of_them(read_study):
     arms = {("l1", "finetune"): SLOW}
     arms |= {("l1", role): above(*points) for role, points in gains.items()}
     entries = {role: ROLES[role] for _, role in arms}
-    said = answers.text(Answers([read_study("one", arms, entries=entries)]))
-    assert "**beats** fine-tuning by +4.00 [+4.00, +4.00]; " in said
-    assert "**is the same as** a tuned constant rate to within the margin: +0.10 [" in said
+    said = Answers([read_study("one", arms, entries=entries)]).said
+    assert "**beats** fine-tuning by +4.00 [+4.00, +4.00] (100 %); " in said
+    assert "**is the same as** a tuned constant rate at +0.10 [" in said
     assert "**is open against** learning-rate rewinding at +1.00 [" in said
 
 
 def test_what_no_study_asks_is_said(read_study):
     arms = {("l1", "cosine"): SLOW, ("l1", "linear"): SLOW}
-    said = answers.text(Answers([read_study("one", arms)]))
-    assert said.startswith("One study of 1 set of dense networks (resnet8, digits).")
+    said = Answers([read_study("one", arms)]).said
+    assert said.startswith("One study of 1 set of dense networks: resnet8 on digits.")
     assert "**By how much?** No study has one-cycle and a rival of equal epochs." in said
     assert leads.NOTHING in said
     assert criterion.NOTHING in said

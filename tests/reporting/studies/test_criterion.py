@@ -5,9 +5,16 @@ from dataclasses import replace
 import pytest
 
 from stages.reporting.studies import criterion
-from tests.reporting.studies.conftest import ROLES
+from stages.reporting.studies.contrasts import distinct
+from stages.reporting.studies.forms import method_form
+from stages.reporting.studies.roles import cases
+from tests.reporting.studies.conftest import ROLES, other
 
 BASE = [0.91, 0.912, 0.911, 0.913]
+
+
+def gains(*studies):
+    return criterion.gains(cases(studies))
 
 
 def study_of(read_study, name, finetune, onecycle, method="l1", seeds=2, **dense):
@@ -21,12 +28,12 @@ def study_of(read_study, name, finetune, onecycle, method="l1", seeds=2, **dense
 
 
 def test_it_is_judged_under_both_schedules(read_study):
-    found = criterion.gains([study_of(read_study, "one", [2, 2.2, 2, 1.8], [0.1, 0.2, 0, 0.1])])
+    found = gains(study_of(read_study, "one", [2, 2.2, 2, 1.8], [0.1, 0.2, 0, 0.1]))
     said = criterion.summary(found, 0.95, 0.5)
     assert said.startswith("`l1` minus random pruning: +2.00 [")
     assert "points under fine-tuning (**better**) and +0.10 [" in said
     assert "points under one-cycle (**the same**). " in said
-    assert said.endswith("Under one-cycle a criterion is the same in 1 of 1 case.")
+    assert said.endswith("All criteria under one-cycle, 1 case: 1 the same.")
     text = criterion.text(found, 0.95, 0.5)
     # -1.9, -2, -2, -1.7 twice: the middle half is -2, -2, -1.9, -1.9
     assert "From fine-tuning to one-cycle the gain changes by −1.95 [" in text
@@ -36,34 +43,35 @@ def test_it_is_judged_under_both_schedules(read_study):
 
 def test_too_few_runs_leave_it_open(read_study):
     study = study_of(read_study, "one", [2, 2.2, 2, 1.8], [0.1, 0.2, 0, 0.1], seeds=1)
-    said = criterion.summary(criterion.gains([study]), 0.95, 0.5)
+    said = criterion.summary(gains(study), 0.95, 0.5)
     assert "under fine-tuning (**open**)" in said
-    assert "under one-cycle (**open**). Under one-cycle" in said
-    assert "points: open." in criterion.text(criterion.gains([study]), 0.95, 0.5)
+    assert "under one-cycle (**open**). All criteria" in said
+    assert "points: open." in criterion.text(gains(study), 0.95, 0.5)
 
 
 def test_random_pruning_of_another_size_is_no_rival(read_study):
     study = study_of(read_study, "one", [2, 2, 2, 2], [1, 1, 1, 1])
-    other = {"random": study.methods["random"] | {"allocation": {"kind": "uniform", "ratio": 0.9}}}
-    found = criterion.gains([replace(study, methods={**study.methods, **other})])
+    other_size = study.methods["random"] | {"allocation": {"kind": "uniform", "ratio": 0.9}}
+    forms = {**study.method_forms, "random": method_form(other_size)}
+    found = gains(replace(study, method_forms=forms))
     assert criterion.summary(found, 0.95, 0.5) == criterion.NOTHING
     assert criterion.text(found, 0.95, 0.5) == criterion.NOTHING
 
 
 def test_the_same_runs_in_two_studies_count_once_and_other_criteria_are_told(read_study):
     same = [study_of(read_study, name, [2, 2, 2, 2], [1, 1, 1, 1]) for name in ("one", "two")]
-    other = study_of(read_study, "three", [1, 1, 1, 1], [-2, -2, -2, -2], "fpgm", seed=7)
-    compare = other.compare.model_copy(update={"informed": "l1"})
-    found = criterion.gains([*same, replace(other, compare=compare)])
-    assert [one.study.name for one in found["onecycle"]] == ["one", "three"]
+    third = study_of(read_study, "three", [1, 1, 1, 1], [-2, -2, -2, -2], "fpgm", **other())
+    compare = third.compare.model_copy(update={"informed": "l1"})
+    found = gains(*same, replace(third, compare=compare))
+    assert [one.study.name for one in distinct(found["onecycle"])] == ["one", "three"]
     said = criterion.summary(found, 0.95, 0.5)
     assert "`l1` minus random pruning: +2.00 [+2.00, +2.00]" in said
-    assert "Under one-cycle a criterion is better in 1 and worse in 1 of 2 cases." in said
+    assert "All criteria under one-cycle, 2 cases: 1 better and 1 worse." in said
 
 
 @pytest.mark.parametrize("role", ["finetune", "onecycle"])
 def test_it_takes_the_schedules(read_study, role):
     arms = {(method, role): BASE for method in ("l1", "random")}
     study = read_study("one", arms, entries={role: ROLES[role]})
-    said = criterion.summary(criterion.gains([study]), 0.95, 0.5)
+    said = criterion.summary(gains(study), 0.95, 0.5)
     assert (said == criterion.NOTHING) == (role == "finetune")

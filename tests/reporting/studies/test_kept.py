@@ -4,6 +4,7 @@ import pytest
 
 from stages.pipeline.fault import Fault
 from stages.reporting.studies.kept import read_kept
+from stages.reporting.studies.roles import cases
 from stages.statistics.contests import contest
 from stages.statistics.estimates import paired
 from stages.statistics.verdicts import Levels, verdict
@@ -27,24 +28,29 @@ def test_a_study_comes_back_from_its_files(keep_study):
     assert study.compare.baseline == "finetune"
     runs = study.tables["replicates"]
     dense = runs.dense_test_top1_percent[runs.seed == 1].iloc[0]
-    row = study.scores.loc["l1", 72, 1] + dense
+    [case] = [case for case in cases([study]) if case.method == "l1"]
+    row = case.scores.loc[1] + dense
     assert row.to_dict() == pytest.approx({"finetune": 91.2, "onecycle": 95.1}, abs=0.001)
 
 
 def test_schedules_that_differ_in_epochs_alone_are_one_line(keep_study):
-    entries = {name: {"curve": name.rstrip("_0123456789")} for name in ("finetune", "scaled")}
-    entries["lr_rewind"] = {"curve": "finetune", "epochs": 9}
+    entries = {"finetune": {"curve": "linear"}, "scaled": {"curve": "scaled"}}
+    entries["lr_rewind"] = {"curve": "linear", "epochs": 9}
     arms = {("l1", name): [0.9, 0.91] for name in entries}
     folder = keep_study("mine", arms, {"finetune": 5, "scaled": 5, "lr_rewind": 9}, entries)
-    assert [*read(folder).scores.columns] == ["finetune", "scaled"]
-    assert read(folder).scores.finetune.notna().all()
+    assert read(folder).line_of == {
+        "finetune": "finetune", "lr_rewind": "finetune", "scaled": "scaled"
+    }  # fmt: skip
 
 
 def test_a_replicate_that_diverged_has_no_score(keep_study):
     gone = lambda reports: diverge(reports, "l1", "onecycle", [2])  # noqa: E731
-    scores = read(keep_study("mine", ARMS, diverging=gone)).scores
-    assert np.isnan(scores.onecycle["l1", 72, 2])
-    assert scores.onecycle.isna().sum() == 1
+    informed, random = cases([read(keep_study("mine", ARMS, diverging=gone))])
+    assert np.isnan(informed.scores.onecycle[2])
+    assert informed.scores.onecycle.isna().sum() == 1
+    assert informed.diverged("onecycle")
+    assert not informed.diverged("finetune")
+    assert not random.diverged("onecycle")
 
 
 def test_every_verdict_can_be_computed_again_from_the_replicates(keep_study):

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from stages.reporting.studies import changes, leads
+from stages.reporting.studies.forms import method_form
 from stages.reporting.studies.leads_figure import leads_figure
+from stages.reporting.studies.roles import cases
 from tests.reporting.helpers import diverge
-from tests.reporting.studies.conftest import ROLES
+from tests.reporting.studies.conftest import ROLES, other
 
 SLOW = [0.91, 0.912, 0.911, 0.913]
 
@@ -16,6 +18,10 @@ SLOW = [0.91, 0.912, 0.911, 0.913]
 def above(points, values=SLOW):
     """Values that lie this many points above others."""
     return [round(value + points / 100, 4) for value in values]
+
+
+def found_in(*studies):
+    return leads.leads(cases(studies))
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def case(read_study):
     return invent
 
 
-def budgets(read_study, lead_short, lead_long):
+def budgets(read_study, lead_short, lead_long, seeds=4):
     """A study of 8 and 40 epochs."""
     names = {"finetune": 8, "linear": 40, "onecycle": 8, "cosine": 40}
     arms = {("l1", name): SLOW for name in ("finetune", "linear")}
@@ -43,22 +49,23 @@ def budgets(read_study, lead_short, lead_long):
         name: ROLES[role] | {"epochs": names[name]}
         for name, role in zip(names, ["finetune"] * 2 + ["onecycle"] * 2, strict=True)
     }
+    arms = {arm: values[:seeds] for arm, values in arms.items()}
     return read_study("budgets", arms, names, entries)
 
 
 def test_it_is_ahead_the_same_or_behind(case):
-    found = leads.leads([case("one", l1=4.0, random=0.1, fpgm=-3.0)])
+    found = found_in(case("one", l1=4.0, random=0.1, fpgm=-3.0))
     said = leads.summary(found)
     assert said == (
-        "**It does**, where 86 to 86 % of the parameters are kept and retrained for 45 to 45 % of "
-        "the dense run's epochs: fine-tuning is ahead in `one` (`fpgm`, 72 epochs). One-cycle is "
-        "ahead of fine-tuning in 1 of 3 cases (1 the same, 1 behind)."
+        "**It does**: one-cycle is behind in `one` (`fpgm`, 72 epochs) to fine-tuning. Tried: 86 % "
+        "of the parameters kept, 45 % of the dense run's epochs. One-cycle is ahead of fine-tuning "
+        "in 1 of 3 cases (1 the same and 1 behind)."
     )
 
 
 def test_it_reverses_nowhere_where_all_is_known(case):
-    said = leads.summary(leads.leads([case("one", l1=4.0, random=0.1)]))
-    assert said.startswith("**Nowhere that is shown**, where 86 ")
+    said = leads.summary(found_in(case("one", l1=4.0, random=0.1)))
+    assert said.startswith("**No reversal is shown.** Tried: 86 % of ")
     assert said.endswith("One-cycle is ahead of fine-tuning in 1 of 2 cases (1 the same).")
 
 
@@ -70,40 +77,44 @@ def test_what_is_behind_by_chance_is_not_shown(read_study):
     entries = {role: ROLES[role] for role in ("finetune", "onecycle")}
     study = read_study("one", arms, entries=entries)
     loose = replace(study, compare=study.compare.model_copy(update={"confidence": 0.9}))
-    said = leads.summary(leads.leads([loose]))
-    assert said.startswith("**Nowhere that is shown**")
+    said = leads.summary(found_in(loose))
+    assert said.startswith("**No reversal is shown.**")
     assert said.endswith("One-cycle is ahead of fine-tuning in 1 of 2 cases (1 behind).")
 
 
 def test_rivals_are_met_one_by_one(case):
-    found = leads.leads([case("one", rival="tuned", l1=4.0), case("two", l1=3.0)])
-    assert {rival: len(cases) for rival, cases in found.items()} == {"finetune": 2, "tuned": 1}
-    text = leads.text(found)
+    found = found_in(case("one", rival="tuned", l1=4.0), case("two", random=3.0))
+    assert [len(found.constant[rival]) for rival in ("finetune", "tuned")] == [2, 1]
+    text = leads.text(found, 0.95, 0.5)
     assert "ahead of fine-tuning in 2 of 2 cases and a tuned constant rate in 1 of 1 case." in text
     assert "<summary>All 3 leads of one-cycle</summary>" in text
     assert "| `one` | `l1` | a tuned constant rate | 86.2 | 72 | 45 | 4 | +4.00 [" in text
 
 
 def test_rewinding_is_no_part_of_the_order_of_large_and_small_rates(case):
-    found = leads.leads([case("one", rival="lr_rewind", l1=4.0)])
-    assert [*found] == ["finetune", "lr_rewind"]
-    assert [*leads.constant(found)] == ["finetune"]
-    assert "rewinding" not in leads.text(found)
+    found = found_in(case("one", rival="lr_rewind", l1=4.0))
+    assert [*found.by_rival] == ["finetune", "lr_rewind"]
+    assert [*found.constant] == ["finetune"]
+    assert "rewinding" not in leads.summary(found)
+    row = "| learning-rate rewinding | 1 | +4.00 [+4.00, +4.00] | +4.00 to +4.00 | 100 [100, 100] |"
+    assert row in leads.text(found, 0.95, 0.5)
 
 
 def test_without_the_arms_nothing_is_said(read_study):
     study = read_study("one", {("l1", "cosine"): SLOW, ("l1", "linear"): SLOW})
-    assert leads.summary(leads.leads([study])) == leads.text(leads.leads([study])) == leads.NOTHING
+    assert leads.summary(found_in(study)) == leads.text(found_in(study), 0.95, 0.5) == leads.NOTHING
 
 
 def test_a_longer_budget_changes_the_lead(read_study):
-    [shrinks] = changes.changes("finetune", leads.leads([budgets(read_study, 4, 1)])["finetune"])
+    [shrinks] = changes.changes(
+        "finetune", found_in(budgets(read_study, 4, 1)).by_rival["finetune"]
+    )
     assert (shrinks.verdict, shrinks.value.mean) == ("worse", pytest.approx(-3))
     assert shrinks.what == "`l1`, 8 → 40 epochs"
-    said = leads.summary(leads.leads([budgets(read_study, 4, 1)]))
-    assert "Its lead over fine-tuning is with a longer budget smaller in 1 of 1." in said
-    assert "larger in 1 of 1" in leads.summary(leads.leads([budgets(read_study, 1, 4)]))
-    assert "the same in 1 of 1" in leads.summary(leads.leads([budgets(read_study, 4, 4)]))
+    said = leads.summary(found_in(budgets(read_study, 4, 1)))
+    assert "Its lead over fine-tuning is smaller in 1 of 1 with a longer budget." in said
+    assert "larger in 1 of 1" in leads.summary(found_in(budgets(read_study, 1, 4)))
+    assert "the same in 1 of 1" in leads.summary(found_in(budgets(read_study, 4, 4)))
 
 
 def test_a_smaller_network_changes_the_lead(case):
@@ -112,32 +123,56 @@ def test_a_smaller_network_changes_the_lead(case):
     arms = study.tables["arms"]
     kept = arms.method.map({"l1": 60.0, "fpgm": 5.0, "random": 5.0})
     tables = {**study.tables, "arms": arms.assign(parameters_kept_percent=kept)}
-    methods = {**study.methods, "fpgm": study.methods["l1"] | {"allocation": {"kind": "uniform"}}}
-    found = leads.leads([replace(study, tables=tables, methods=methods)])
-    [grows] = changes.changes("finetune", found["finetune"])
+    less = study.methods["l1"] | {"allocation": {"kind": "uniform", "ratio": 0.9}}
+    forms = {**study.method_forms, "fpgm": method_form(less)}
+    found = found_in(replace(study, tables=tables, method_forms=forms))
+    [grows] = changes.changes("finetune", found.by_rival["finetune"])
     assert grows.what == "`l1` → `fpgm`, 60.0 → 5.0 % kept"
     assert (grows.verdict, grows.value.mean) == ("better", pytest.approx(3))
     said = leads.summary(found)
-    assert "Its lead over fine-tuning is in a smaller network larger in 1 of 1." in said
-    assert "| `one` | fine-tuning | `l1` → `fpgm`, 60.0 → 5.0 % kept | +3.00 [" in leads.text(found)
+    assert "Its lead over fine-tuning is larger in 1 of 1 in a smaller network." in said
+    row = "| `one` | fine-tuning | `l1` → `fpgm`, 60.0 → 5.0 % kept | 4 | +3.00 ["
+    assert row in leads.text(found, 0.95, 0.5)
 
 
 def test_a_replicate_that_diverged_leaves_its_case_out(read_study):
     gone = lambda reports: diverge(reports, "l1", "onecycle", [1])  # noqa: E731
     arms = {(m, role): SLOW for m in ("l1", "random") for role in ("finetune", "onecycle")}
     entries = {role: ROLES[role] for role in ("finetune", "onecycle")}
-    found = leads.leads([read_study("one", arms, entries=entries, diverging=gone)])
-    assert [one.method for one in found["finetune"]] == ["random"]
+    found = found_in(read_study("one", arms, entries=entries, diverging=gone))
+    assert [one.case.method for one in found.by_rival["finetune"]] == ["random"]
+    said = leads.summary(found)
+    assert said.startswith("**It does**: one-cycle diverged in `one` (`l1`, 72 epochs). Tried: ")
+
+
+def test_where_nothing_is_decided_it_is_open(case):
+    study = case("one", l1=0.3)
+    wide = study.tables["replicates"].copy()
+    high = (wide.schedule == "onecycle") & (wide.seed % 2 == 0)
+    wide.loc[high, "test_top1_percent"] -= 3
+    found = found_in(replace(study, tables={**study.tables, "replicates": wide}))
+    assert leads.summary(found).startswith("**Open**. Tried: ")
+
+
+def test_a_change_stands_although_a_larger_study_has_half_of_its_arms(read_study):
+    """The study of 8 and 40 epochs has 3 seeds, another of 8 epochs has 4."""
+    several = budgets(read_study, 4, 1, seeds=3)
+    arms = {("l1", "finetune"): SLOW, ("l1", "onecycle"): above(4)}
+    larger = read_study("larger", arms, {"finetune": 8, "onecycle": 8})
+    found = found_in(several, larger)
+    assert [one.study.name for one in found.constant["finetune"]] == ["budgets", "larger"]
+    [change] = changes.changes("finetune", found.by_rival["finetune"])
+    assert (change.study.name, change.n) == ("budgets", 3)
 
 
 def test_the_figure_has_a_row_for_each_set_of_dense_networks(case):
-    studies = [case("one", l1=4.0), case("two", rival="tuned", l1=1.0, random=3.0)]
-    studies.append(case("three", l1=-0.5, options={"seed": 7}))
-    panel = leads_figure(leads.leads(studies)).axes[0]
-    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["resnet8, digits"] * 2
+    studies = [case("one", l1=4.0), case("two", rival="tuned", fpgm=1.0, random=3.0)]
+    studies.append(case("three", l1=-0.5, options=other()))
+    panel = leads_figure(found_in(*studies)).axes[0]
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["resnet8 on digits"] * 2
     drawn = [
         round(float(line.get_xdata()[0]), 6) for line in panel.lines if line.get_marker() in "os"
     ]
-    # the first set: l1 by 4 and by 1, random by 3; the mean over cases; then `three`
-    assert sorted(drawn) == [-0.5, 2.0, pytest.approx(8 / 3)]
+    # the first set: over fine-tuning 4, and 1 and 3 of another study; over a tuned rate 1 and 3
+    assert sorted(drawn) == [-0.5, 2.0, 3.0]
     assert re.fullmatch(r"points by which one-cycle is ahead", panel.get_xlabel())

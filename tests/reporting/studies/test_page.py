@@ -8,8 +8,11 @@ import pytest
 
 from stages.pipeline.fault import Fault
 from stages.reporting.studies import claims, criterion, leads, meetings, tuning, wins
+from stages.reporting.studies.answers import Answers
 from stages.reporting.studies.page import page
+from stages.reporting.studies.roles import cases
 from tests.reporting.helpers import diverge
+from tests.reporting.studies.conftest import ROLES, other
 
 LOW = [0.91, 0.912, 0.911, 0.913]
 HIGH = [0.95, 0.951, 0.952, 0.953]
@@ -28,7 +31,7 @@ def studies(read_study):
     """Two of other dense networks: `onecycle` wins in `one`; in `two` it is ahead by chance."""
     return [
         read_study("one", {("l1", "finetune"): LOW, ("l1", "onecycle"): HIGH}),
-        read_study("two", {("l1", "finetune"): HIGH, ("l1", "onecycle"): WIDE}, seed=7),
+        read_study("two", {("l1", "finetune"): HIGH, ("l1", "onecycle"): WIDE}, **other()),
     ]
 
 
@@ -75,7 +78,7 @@ def test_arms_that_diverged_and_lone_arms_are_in_no_contest(read_study):
     study = read_study("one", arms, budgets, diverging=gone)
     assert wins.entries(study).empty
     assert wins.summary([study]) == "No study has two curves of equal epochs."
-    assert "No study has two" in page([study], [])
+    assert "No study has two" in page(Answers([study]), [])
 
 
 def test_arms_of_one_curve_are_no_contest_of_schedules(read_study):
@@ -90,14 +93,15 @@ def test_arms_of_one_curve_are_no_contest_of_schedules(read_study):
 
 def test_a_name_of_several_settings_is_told(read_study):
     arms = {("l1", "finetune"): LOW, ("l1", "onecycle"): HIGH}
-    other = {"finetune": {"curve": "finetune"}, "onecycle": {"curve": "onecycle", "max_lr": 0.05}}
-    found = wins.text([read_study("one", arms), read_study("two", arms, entries=other)])
+    lower = ROLES | {"onecycle": {"curve": "onecycle", "max_lr": 0.05}}
+    lower = {name: lower[name] for name in ("finetune", "onecycle")}
+    found = wins.text([read_study("one", arms), read_study("two", arms, entries=lower)])
     assert "`onecycle` has other settings in `two`." in found
     assert "`finetune` has other" not in found
 
 
 def test_schedules_meet_over_independent_studies(studies):
-    [found] = meetings.meetings(studies, 0.95, 0.5)
+    [found] = meetings.meetings(cases(studies), 0.95, 0.5)
     gaps = [100 * np.subtract(HIGH, LOW), 100 * np.subtract(WIDE, HIGH)]
     each = [np.sort(gap)[1:3].mean() for gap in gaps]
     assert (found.first, found.second, found.studies, found.runs) == ("onecycle", "finetune", 2, 8)
@@ -106,7 +110,7 @@ def test_schedules_meet_over_independent_studies(studies):
     # 16 of 16 pairs of runs in `one`; in `two` 2 of 4 of WIDE are above all of HIGH
     assert found.found.improvement == pytest.approx((1 + 0.5) / 2)
     assert found.found.verdict == "undecided"
-    page = meetings.text(studies, 0.95, 0.5)
+    page = meetings.text(cases(studies), 0.95, 0.5)
     assert "| open |" in page
     assert "| −0.13 to +4.00 |" in page
 
@@ -114,12 +118,12 @@ def test_schedules_meet_over_independent_studies(studies):
 def test_studies_of_the_same_dense_networks_count_as_one(read_study):
     arms = {("l1", "finetune"): LOW + LOW, ("l1", "onecycle"): HIGH + HIGH}
     both = [read_study(name, arms) for name in ("one", "two")]
-    [found] = meetings.meetings(both, 0.95, 0.5)
+    [found] = meetings.meetings(cases(both), 0.95, 0.5)
     assert (found.studies, found.runs) == (2, 8)
     assert found.found.difference == pytest.approx(4.0)
     assert found.found.verdict == "better"
-    assert cells(meetings.text(both, 0.95, 0.5), "`onecycle` − `finetune`")[4] == "–"
-    assert "`one` and `two` train the same dense networks" in meetings.text(both, 0.95, 0.5)
+    assert cells(meetings.text(cases(both), 0.95, 0.5), "`onecycle` − `finetune`")[4] == "–"
+    assert "`one` and `two` train the same dense networks" in meetings.text(cases(both), 0.95, 0.5)
 
 
 def test_runs_are_means_over_the_cells_that_are_complete(read_study):
@@ -127,42 +131,42 @@ def test_runs_are_means_over_the_cells_that_are_complete(read_study):
     gone = lambda reports: diverge(reports, "random", "onecycle", [1])  # noqa: E731
     arms = {("l1", "finetune"): LOW, ("random", "finetune"): HIGH}
     arms |= {("l1", "onecycle"): HIGH, ("random", "onecycle"): LOW}
-    whole = [read_study(name, arms, seed=seed) for seed, name in enumerate(("one", "two"))]
+    whole = [read_study(name, arms, **other(8 + seed)) for seed, name in enumerate(("one", "two"))]
     broken = [
-        read_study(name, arms, diverging=gone, seed=seed)
+        read_study(name, arms, diverging=gone, **other(8 + seed))
         for seed, name in enumerate(("three", "four"))
     ]
-    assert meetings.meetings(whole, 0.95, 0.5)[0].found.verdict == "same"
-    assert meetings.meetings(broken, 0.95, 0.5)[0].found.difference == pytest.approx(4.0)
+    assert meetings.meetings(cases(whole), 0.95, 0.5)[0].found.verdict == "same"
+    assert meetings.meetings(cases(broken), 0.95, 0.5)[0].found.difference == pytest.approx(4.0)
 
 
 def test_what_meets_once_is_not_joined(studies, read_study):
     alone = read_study("three", {("l1", "scaled"): LOW, ("l1", "linear"): HIGH})
-    assert len(meetings.meetings([*studies, alone], 0.95, 0.5)) == 1
-    assert "No two schedules meet" in meetings.text([alone], 0.95, 0.5)
+    assert len(meetings.meetings(cases([*studies, alone]), 0.95, 0.5)) == 1
+    assert "No two schedules meet" in meetings.text(cases([alone]), 0.95, 0.5)
 
 
 def test_the_page_says_what_is_on_it_and_what_is_not(studies):
-    found = page(studies, ["a.csv: missing"])
+    found = page(Answers(studies), ["a.csv: missing"])
     assert "Left out:\n\n- a.csv: missing" in found
     assert "[one](one/README.md) | What `one` is | digits | resnet8 | `l1` |" in found
     headings = re.findall(r"^## (.+)$", found, re.MULTILINE)
     assert headings[:2] == ["What they say together", "The studies"]
     assert {wins.TITLE, meetings.TITLE, "Claims of the literature"} <= {*headings}
     assert {leads.TITLE, tuning.TITLE, criterion.TITLE} <= {*headings}
-    assert page(studies, []) == page(studies, [])
-    assert "There is no study to join." in page([], ["a.csv: missing"])
+    assert page(Answers(studies), []) == page(Answers(studies), [])
+    assert "There is no study to join." in page(Answers([]), ["a.csv: missing"])
 
 
 def test_two_studies_of_one_name_are_a_fault(studies):
     again = replace(studies[1], name="one")
     with pytest.raises(Fault, match="two studies are called one; each takes a name of its own"):
-        page([studies[0], again], [])
+        page(Answers([studies[0], again]), [])
 
 
 def test_a_study_that_grows_has_the_intervals_of_its_look(studies):
     first, second = studies
-    assert "intervals of its own level (95 %) and its own margin" in page(studies, [])
+    assert "intervals of its own level (95 %) and its own margin" in page(Answers(studies), [])
     looks = second.compare.model_copy(update={"looks": (4, 8)})
-    grown = page([first, replace(second, compare=looks)], [])
+    grown = page(Answers([first, replace(second, compare=looks)]), [])
     assert "intervals of its own level (95 %, or of its look) and its own margin" in grown

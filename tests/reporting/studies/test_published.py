@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from stages.pipeline.params import parse
 from stages.presets.preset import preset_files, read_params
-from stages.reporting.studies.kept import DENSE
+from stages.reporting.studies.forms import dense_form, method_form
 from stages.reporting.studies.published import cells, published, same_network, same_schedule, text
 from stages.study.settings import Study
 
@@ -40,7 +41,7 @@ STEP = {"curve": "step", "milestones": [80, 120], "factor": 0.1}
 TRAIN = {"epochs": 160, "lr": 0.1, "schedule": STEP, "checkpoint_every": 88, "recipe": RECIPE}
 ARMS = {("pfec", name): [0.92, 0.93] for name in ENTRIES}
 DATA = {"source": "cifar10", "root": "data/raw", "validation": 0.0}
-MODEL = {"factory": "resnet56", "options": {}}
+MODEL = {"code": "stages/models/resnet.py", "factory": "resnet56", "options": {}}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def study(read_study):
     """A study by Le & Hua's settings at two budgets, one arm of which has a key of its own."""
     arms = {("l1", name): values for (_, name), values in ARMS.items()}
     found = read_study("ours", arms, EPOCHS, ENTRIES, data=DATA, model=MODEL, train=TRAIN)
-    return replace(found, methods={"l1": B})
+    return replace(found, method_forms={"l1": method_form(B)})
 
 
 def run(table, *studies):
@@ -102,6 +103,8 @@ def test_a_value_stands_beside_ours_where_all_settings_agree(study):
         {"data": DATA | {"source": "cifar100"}},
         {"model": MODEL | {"options": {"width": 8}}},
         {"model": MODEL | {"factory": "resnet20"}},
+        {"model": MODEL | {"code": "mine/resnet.py"}},
+        {"train": TRAIN | {"weights": "data/weights"}},
         {"train": TRAIN | {"epochs": 182}},
         {"train": TRAIN | {"lr": 0.05}},
         {"train": TRAIN | {"schedule": STEP | {"milestones": [91, 136]}}},
@@ -111,17 +114,27 @@ def test_a_value_stands_beside_ours_where_all_settings_agree(study):
 )
 def test_other_data_networks_and_dense_training_are_not_held_against_it(study, change):
     assert run(LE_HUA, study)
-    assert not run(LE_HUA, replace(study, dense={**study.dense, **change}))
+    other = dense_form({**study.dense, **change}, Path("params.yaml"))
+    assert not run(LE_HUA, replace(study, dense_form=other))
 
 
-def test_how_often_the_dense_run_is_kept_does_not_matter(study):
-    rarely = replace(study, dense=study.dense | {"train": TRAIN | {"checkpoint_every": 160}})
-    assert {*run(LE_HUA, rarely)} == {*run(LE_HUA, study)}
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train": TRAIN | {"checkpoint_every": 160}},
+        {"train": TRAIN | {"recipe": RECIPE | {"clip": None}}},
+        {"data": DATA | {"root": "elsewhere", "train_limit": None, "seed": 7}},
+        {"model": MODEL | {"options": {"width": 16}}},
+    ],
+)
+def test_how_settings_are_written_does_not_matter_nor_what_changes_no_network(study, change):
+    form = dense_form({**study.dense, **change}, Path("params.yaml"))
+    assert {*run(LE_HUA, replace(study, dense_form=form))} == {*run(LE_HUA, study)} != set()
 
 
 def test_nor_are_other_methods(study):
     other = B | {"allocation": {"kind": "uniform", "ratio": 0.3}}
-    assert not run(LE_HUA, replace(study, methods={"l1": other}))
+    assert not run(LE_HUA, replace(study, method_forms={"l1": method_form(other)}))
     assert not any(run(table, study) for table in (FILTERS, WEIGHTS, *WANG, *LIU))
 
 
@@ -129,7 +142,7 @@ def test_a_budget_that_depends_on_what_is_left_is_told_by_its_word(read_study):
     arms = {("l1", name): [0.930, 0.932] for name in FRESH}
     budgets = {"scratch_e": 160, "scratch_b": 221, "tuned": 221}
     found = read_study("scratch", arms, budgets, FRESH, data=DATA, model=MODEL, train=TRAIN)
-    found = replace(found, methods={"l1": B})
+    found = replace(found, method_forms={"l1": method_form(B)})
     cell = run(LIU[1], found)["scratch_b", "dense_macs"]
     assert (cell.published, cell.spread, cell.ours.n) == (93.05, 0.18, 2)
     assert {*run(LIU[1], found)} == {("scratch_e", 160), ("scratch_b", "dense_macs")}
@@ -165,7 +178,7 @@ def preset_fills(table, schedule, epochs):
     tree, budgets = preset(table.preset)
     entries = tree["retrain"]["schedules"].items()
     return (
-        same_network(table, {group: tree.get(group) for group in DENSE})
+        same_network(table, dense_form(tree, Path("params.yaml")))
         and table.method in tree["prune"]["methods"].values()
         and any(same_schedule(table, schedule, epochs, e, budgets[arm]) for arm, e in entries)
     )

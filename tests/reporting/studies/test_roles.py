@@ -1,8 +1,10 @@
 """Lines play their roles by what they do."""
 
+from dataclasses import replace
+
 import pytest
 
-from stages.reporting.studies.roles import by_role, roles
+from stages.reporting.studies.roles import cases
 from tests.reporting.studies.conftest import ROLES
 
 NAMES = ["linear", "cosine", "scratch_e", "scratch_b", "adaptive_linear"]
@@ -11,7 +13,8 @@ VALUES = [0.91, 0.92, 0.93]
 
 def played(read_study, entries, values=None):
     arms = {("l1", name): (values or {}).get(name, VALUES) for name in entries}
-    return roles(read_study("one", arms, entries=entries))
+    [case] = cases([read_study("one", arms, entries=entries)])
+    return case.roles
 
 
 def test_roles_go_by_settings_not_by_names(read_study):
@@ -27,7 +30,8 @@ def test_roles_go_by_settings_not_by_names(read_study):
         {"curve": "onecycle", "average": {"kind": "ema"}},
         {"curve": "onecycle", "start": "fresh"},
         {"curve": "replay", "start": "rewound"},
-        {"curve": "constant", "lr": "max"},
+        {"curve": "onecycle", "momentum": 0.99},
+        {"curve": "scaled", "max_lr": 0.05},
         {"curve": "cosine"},
     ],
 )
@@ -44,17 +48,57 @@ def test_one_cycle_to_the_dense_peak_is_it_however_that_is_written(read_study, p
     }
 
 
-def test_of_several_rates_the_smallest_fine_tunes_and_the_best_other_is_tuned(read_study):
-    rates = {"linear": 0.05, "cosine": 0.01, "scaled": 0.002}
+def test_the_last_rate_fine_tunes_and_the_best_other_on_validation_data_is_tuned(read_study):
+    """Test accuracy, which is the other way round, chooses nothing."""
+    rates = {"linear": 0.05, "cosine": 0.0001, "scaled": "last", "scratch_e": "max"}
     entries = {name: {"curve": "constant", "lr": lr} for name, lr in rates.items()}
-    values = {"linear": [0.93, 0.94, 0.95], "scaled": [0.97, 0.98, 0.99]}
-    assert played(read_study, entries, values) == {"finetune": "scaled", "tuned": "linear"}
-    worse = values | {"linear": [0.81, 0.82, 0.83]}
-    assert played(read_study, entries, worse)["tuned"] == "cosine"
+    arms = {("l1", name): VALUES for name in entries}
+    [case] = cases([read_study("one", arms, entries=entries)])
+    held_out = case.validation.copy()
+    for best in ("linear", "cosine", "scratch_e"):
+        found = replace(case, validation=held_out + 5 * (held_out.index == best))
+        assert found.roles == {"finetune": "scaled", "tuned": best}
+    none = replace(case, validation=held_out * float("nan"))
+    assert none.roles == {"finetune": "scaled"}
+    alone = replace(none, scores=none.scores[["scaled", "cosine"]])
+    assert alone.roles == {"finetune": "scaled", "tuned": "cosine"}
 
 
-def test_scores_are_by_role(read_study):
-    renamed = {"linear": ROLES["finetune"], "scaled": ROLES["onecycle"], "cosine": {"curve": "rex"}}
-    study = read_study("one", {("l1", name): VALUES for name in renamed}, entries=renamed)
-    assert [*by_role(study)] == ["onecycle", "finetune"]
-    assert (by_role(study).onecycle == study.scores.scaled).all()
+def test_without_the_last_rate_the_smallest_below_the_peak_fine_tunes(read_study):
+    rates = {"linear": 0.01, "cosine": 0.002, "scaled": 0.1}
+    entries = {name: {"curve": "constant", "lr": lr} for name, lr in rates.items()}
+    assert played(read_study, entries)["finetune"] == "cosine"
+    assert played(read_study, {"scaled": entries["scaled"]}) == {}
+
+
+def test_of_several_one_cycles_the_plainest_is_it(read_study):
+    entries = {
+        "linear": {"curve": "onecycle", "warmup": 0.3},
+        "cosine": {"curve": "onecycle", "max_lr": 0.1},
+    }
+    assert played(read_study, entries) == {"onecycle": "cosine"}
+
+
+def test_a_schedule_that_is_called_like_another_role_keeps_its_own(read_study):
+    entries = {
+        "lr_rewind": {"curve": "constant", "lr": 0.01},
+        "finetune": {"curve": "replay"},
+        "tuned": {"curve": "constant", "lr": "last"},
+    }
+    assert played(read_study, entries) == {
+        "finetune": "tuned", "tuned": "lr_rewind", "lr_rewind": "finetune"
+    }  # fmt: skip
+
+
+def test_a_rate_is_tuned_at_every_budget_by_itself(read_study):
+    """0.05 was run for 40 epochs alone."""
+    rates = {"finetune": "last", "linear": 0.01, "scaled": "last", "cosine": 0.01, "rex": 0.05}
+    names = {"finetune": 8, "linear": 8, "scaled": 40, "cosine": 40, "onecycle": 40}
+    entries = {
+        name: {"curve": "constant", "lr": lr, "epochs": names[name]}
+        for name, lr in zip(names, rates.values(), strict=True)
+    }
+    arms = {("l1", name): VALUES for name in names} | {("l1", "onecycle"): [0.95, 0.96, 0.97]}
+    short, long = cases([read_study("one", arms, names, entries)])
+    assert short.roles == {"finetune": "finetune", "tuned": "linear"}
+    assert long.roles == {"finetune": "scaled", "tuned": "onecycle"}

@@ -11,6 +11,7 @@ from stages.reporting.studies.origins import digest, origins
 from stages.reporting.studies.rows import COLUMNS, rows
 from stages.reporting.tables import as_csv
 from tests.reporting.helpers import diverge
+from tests.reporting.studies.conftest import ENTRY
 
 ARMS = {
     ("l1", "finetune"): [0.91, 0.912],
@@ -31,14 +32,14 @@ def test_every_replicate_of_every_study_is_a_row(read_study):
     assert row.test_top1_percent == 95.1
     assert (row.dense_epochs, row.epochs, row.rounds) == (160, 72, 1)
     assert (row.start, row.curve, row.schedule_options) == ("final", "onecycle", "{}")
-    assert json.loads(row.method_options) == {"granularity": "filter", "criterion": "l1"}
+    assert json.loads(row.method_options) == ENTRY | {"criterion": "l1"}
     assert (row.data, row.network) == ("digits", "resnet8")
 
 
 def test_options_are_what_no_other_column_has(read_study):
     entries = {"finetune": {"curve": "constant", "lr": 0.01, "epochs": 72, "start": "final"}}
     data = {"source": "mnist1d", "root": "/home/me", "validation": 0.1, "train_limit": 99}
-    model = {"factory": "resnet8", "options": {"width": 4}}
+    model = {"code": "net.py", "factory": "resnet8", "options": {"width": 4}}
     study = read_study("one", {("l1", "finetune"): [0.9]}, None, entries, data=data, model=model)
     [row] = rows([study]).to_dict("records")
     assert row["schedule_options"] == '{"lr": 0.01}'
