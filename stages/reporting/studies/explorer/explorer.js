@@ -121,12 +121,15 @@ function key(arm) {
   return `${arm.study}/${arm.method}-${arm.schedule}`;
 }
 
-function draw_chart() {
-  const shown = passing();
-  const scale = scale_of(shown);
+function draw_axis(scale) {
   const ticks = scale.ticks.map((tick) =>
     make("span", { class: "tick", style: `left:${scale.at(tick)}` }, String(tick).replace("-", "−")),
   );
+  return make("div", { class: "axis" }, make("span", { class: "scale" }, ...ticks));
+}
+
+function draw_chart() {
+  const shown = passing();
   const groups = new Map();
   for (const arm of shown) {
     const name = [arm.study, arm.method, arm.epochs].join("\n");
@@ -137,12 +140,13 @@ function draw_chart() {
     const often = rounds > 1 ? ` in each of ${rounds} rounds` : "";
     const what = ` ${of.data}, ${of.network}, ${method}, ${kept} % kept, ${epochs} epochs${often} after ${dense_epochs}`;
     group.sort((a, b) => (interval(b)[0] ?? -Infinity) - (interval(a)[0] ?? -Infinity));
+    // budgets share a scale; sizes and studies do not, as one that collapses would hide all others
+    const scale = scale_of(shown.filter((arm) => arm.study === study && arm.method === method));
     const rows = group.map((arm) => draw_arm(arm, scale));
-    return make("div", { class: "group" }, make("h3", {}, study, make("span", {}, what)), ...rows);
+    return make("div", { class: "group" }, make("h3", {}, study, make("span", {}, what)), draw_axis(scale), ...rows);
   });
-  const axis = make("div", { class: "axis" }, make("span", { class: "scale" }, ...ticks));
   const none = make("p", { class: "empty" }, "No arm passes all filters.");
-  document.getElementById("chart").replaceChildren(...(parts.length ? [axis, ...parts] : [none]));
+  document.getElementById("chart").replaceChildren(...(parts.length ? parts : [none]));
   draw_legend(shown.length);
 }
 

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on PATH or in 
 LOW, HIGH = [0.91, 0.912, 0.911, 0.915], [0.95, 0.951, 0.952, 0.953]
 ONE = {(m, s): v for m in ("l1", "random") for s, v in (("finetune", LOW), ("onecycle", HIGH))}
 TWO = {("l1", "finetune"): LOW, ("l1", "scaled"): HIGH}
+MODEL = {"code": "stages/models/vgg.py", "factory": "vgg16"}
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1200, "height": 900}
 
@@ -32,7 +33,7 @@ def browser():
 @pytest.fixture
 def file(read_study, tmp_path):
     """The page of two studies: six arms, one title of which would be HTML."""
-    studies = [read_study("one", ONE), read_study("two", TWO, model={"factory": "vgg16"})]
+    studies = [read_study("one", ONE), read_study("two", TWO, model=MODEL)]
     path = tmp_path / "explorer.html"
     path.write_text(page(studies, "reports/").replace("What `two` is.", "<b>two</b>"))
     return path
@@ -62,6 +63,17 @@ def opened(browser, file):
 
 def shown(tab):
     return [button.get_attribute("data-arm") for button in tab.locator(".arm").all()]
+
+
+def test_every_method_has_a_scale_of_its_own(opened):
+    """The last arm reaches as far to the left in each, however much lower it is in one."""
+    tab = opened()
+    assert tab.locator(".axis").count() == tab.locator(".group").count() == 3
+    lowest = [
+        group.locator(".mean").last.evaluate("dot => parseFloat(dot.style.left)")
+        for group in tab.locator(".group").all()
+    ]
+    assert all(place < 30 for place in lowest)
 
 
 def test_it_shows_every_arm_from_disk(opened):
