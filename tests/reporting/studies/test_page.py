@@ -71,6 +71,21 @@ def test_wins_are_counted_over_all_contests(studies):
     assert "other settings" not in found
 
 
+def test_a_contest_that_is_part_of_a_larger_one_is_not_counted_again(read_study):
+    """Also one of fewer replicates; one of another budget or of other networks is its own."""
+    large = {("l1", "finetune"): LOW, ("l1", "scaled"): CLOSE, ("l1", "onecycle"): HIGH}
+    small = {arm: large[arm][:3] for arm in (("l1", "finetune"), ("l1", "onecycle"))}
+    studies = [read_study("large", large), read_study("small", small)]
+    assert wins.summary(studies) == "Of 1 contest of unlike curves, `onecycle` wins 1."
+    assert wins.summary(studies[::-1]) == wins.summary(studies)
+    twice = read_study("twice", small, {"finetune": 9, "onecycle": 9})
+    elsewhere = read_study("elsewhere", small, **other())
+    assert wins.summary([*studies, twice, elsewhere]) == (
+        "Of 3 contests of unlike curves, `onecycle` wins 3; among three schedules or more, "
+        "`onecycle` wins 1."
+    )
+
+
 def test_arms_that_diverged_and_lone_arms_are_in_no_contest(read_study):
     gone = lambda reports: diverge(reports, "l1", "scaled", [0])  # noqa: E731
     arms = {("l1", "finetune"): LOW, ("l1", "scaled"): HIGH, ("l1", "onecycle"): WIDE}
