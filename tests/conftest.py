@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("any_load", deadline=None)
+settings.load_profile("any_load")  # how long an example takes is no property of the code
 
 
 @pytest.fixture(scope="session", autouse=True)

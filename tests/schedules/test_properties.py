@@ -38,7 +38,7 @@ def curves(name, length, per_epoch, momentum=None, **options):
 
 
 @given(names, epochs, steps_per_epoch, momenta)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_curve_is_finite_within_its_bounds_and_as_long_as_its_arm(
     name, length, per_epoch, momentum
 ):
@@ -56,7 +56,7 @@ def test_every_curve_is_finite_within_its_bounds_and_as_long_as_its_arm(
 
 
 @given(names, epochs, steps_per_epoch)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_curve_depends_on_nothing_but_its_arguments(name, length, per_epoch):
     first, second = (curves(name, length, per_epoch) for _ in range(2))
     assert first.lr.tobytes() == second.lr.tobytes()
@@ -64,7 +64,7 @@ def test_a_curve_depends_on_nothing_but_its_arguments(name, length, per_epoch):
 
 
 @given(st.sampled_from(WARMED), epochs, steps_per_epoch, fractions)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_warm_up_fraction_works(name, length, per_epoch, warmup):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -93,7 +93,7 @@ def test_a_single_step_has_a_rate_and_a_momentum(name):
 
 
 @given(st.sampled_from(CONTINUOUS), st.integers(200, 900), st.floats(0.05, 0.9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_smooth_curves_have_no_jump_and_one_peak(name, total, warmup):
     lr = curves(name, total, 1, warmup=warmup).lr
     peak = int(np.argmax(lr))
@@ -106,7 +106,7 @@ def test_smooth_curves_have_no_jump_and_one_peak(name, total, warmup):
 
 
 @given(epochs, steps_per_epoch)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_curves_of_epochs_are_constant_within_them(length, per_epoch):
     dense = dense_run(per_epoch)
     for arm in (Arm("final", "scaled"), Arm("final", "warmup_decay", {"granularity": "epoch"})):
@@ -115,7 +115,7 @@ def test_curves_of_epochs_are_constant_within_them(length, per_epoch):
 
 
 @given(st.integers(1, 40), steps_per_epoch)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_replay_of_any_length_is_the_end_of_the_record(length, per_epoch):
     reference = DenseRates.constant(0.1, 0.9, per_epoch)
     lr = cosine(40 * per_epoch, per_epoch, reference, warmup=0.1)
@@ -126,7 +126,7 @@ def test_replay_of_any_length_is_the_end_of_the_record(length, per_epoch):
 
 
 @given(st.integers(1, 300), steps_per_epoch)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_stretch_keeps_order_and_ends(length, per_epoch):
     dense = dense_run(per_epoch)
     lr = Arm("fresh", "stretch").rates(length, per_epoch, dense).lr
