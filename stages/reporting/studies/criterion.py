@@ -87,6 +87,7 @@ def _gains(case: Case, cases: Sequence[Case], role: str) -> Iterator[Contrast]:
             (rival.study.name, rival.epochs) == (case.study.name, case.epochs)
             and other["criterion"] == RANDOM
             and all(form.get(key) == other.get(key) for key in SIZE)
+            and name in rival.scores
             and not pd.concat([case.scores[name], rival.scores[name]]).isna().any()
         ):
             key = compact([key_of(case, case.study.schedule_forms[name]), other])
