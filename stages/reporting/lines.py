@@ -12,14 +12,14 @@ from stages.retraining.technique import Technique
 
 
 def is_plain(entry: Mapping[str, Any], name: str, file: Path = PARAMS) -> bool:
-    """Whether an entry of retrain.schedules changes the rates and the start alone."""
+    """Whether an entry of retrain.schedules changes the rates, momentum and the start alone."""
     return not (entry.get("peak") is not None or technique(entry, name, file))
 
 
 def technique(entry: Mapping[str, Any], name: str, file: Path = PARAMS) -> dict[str, Any]:
     """Return what an entry changes of the training itself: keys that are not at their defaults.
 
-    A Fault names what is no such key or value in `file`.
+    A Fault names a value in `file` that is none.
     """
     known = {"start", *Technique.model_fields}
     given = {key: value for key, value in entry.items() if key in known}

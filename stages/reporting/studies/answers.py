@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stages.reporting.studies import criterion, leads, tuning, wins
-from stages.reporting.studies.contrasts import families, in_points, named, together
+from stages.reporting.studies.contrasts import by_set, families, in_points, named, together
 from stages.reporting.studies.kept import Kept
 from stages.reporting.studies.roles import NAMES, Case, cases
 from stages.reporting.words import count, level, listed
@@ -71,7 +71,7 @@ def text(found: Answers) -> str:
         "Which schedule wins, and how often?": wins.summary(found.studies),
         "By how much?": _by_how_much(found),
         "Where does the order reverse?": leads.summary(found.leads),
-        "What does tuning the constant rate capture?": tuning.summary(found.shares),
+        "What does another constant rate capture?": tuning.summary(found.shares),
         "Does the criterion matter once the schedule is right?": criterion.summary(
             found.gains, found.confidence, found.margin
         ),
@@ -98,11 +98,17 @@ def _by_how_much(found: Answers) -> str:
     said = []
     for verdict, (verb, word) in VERBS.items():
         alike = {rival: value for rival, value in joined.items() if value.verdict == verdict}
-        each = [f"{NAMES[r]} {word} {_in_brief(value)}" for r, value in alike.items()]
+        each = [
+            f"{NAMES[r]} {word} {in_points(value)} {_sets(value)}" for r, value in alike.items()
+        ]
         said += [f"**{verb}** {listed(each)}"] if each else []
-    how = f"points with {level(found.confidence)} intervals; how often ahead in a pair of runs"
-    return f"One-cycle to the dense run's peak {'; '.join(said)} ({how})."
+    how = (
+        f"points with {level(found.confidence)} intervals for new seeds of these networks and data"
+    )
+    return f"One-cycle {'; '.join(said)}; {how}, others may differ more."
 
 
-def _in_brief(value: Aggregate) -> str:
-    return f"{in_points(value)} ({100 * value.improvement:.0f} %)"
+def _sets(value: Aggregate) -> str:
+    """Say how many sets of dense networks a difference is of, and how far they lie apart."""
+    sets = count(len(value.by_study), "set")
+    return f"({sets}: {by_set(value)})" if len(value.by_study) > 1 else f"({sets})"

@@ -9,9 +9,9 @@ from stages.reporting.studies.contrasts import Contrast, judged
 from stages.reporting.studies.kept import Kept
 from stages.reporting.studies.origins import compact
 from stages.reporting.studies.roles import NAMES
-from stages.reporting.studies.words import Words
+from stages.reporting.studies.words import Words, tally
 from stages.reporting.tables import markdown, with_interval
-from stages.reporting.words import code, count, decimal, listed
+from stages.reporting.words import code, count, decimal
 from stages.statistics.estimates import Estimate
 from stages.statistics.verdicts import Verdict
 
@@ -60,9 +60,8 @@ def summary(rival: str, leads: Sequence[Contrast]) -> str:
     parts = []
     for kind in dict.fromkeys(one.kind for one in found):
         said = [one.verdict for one in found if one.kind == kind]
-        counts = [f"{word} in {said.count(v)}" for v, word in WORDS.items() if v in said]
-        parts.append(f"{listed(counts)} of {len(said)} {kind}")
-    return f"Its lead over {NAMES[rival]} is {', and '.join(parts)}." if parts else ""
+        parts.append(f"{kind}, {tally(said, WORDS)}")
+    return f"Its lead over {NAMES[rival]} is, {'; '.join(parts)}." if parts else ""
 
 
 def table(found: Sequence[Change]) -> str:

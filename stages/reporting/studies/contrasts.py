@@ -12,7 +12,7 @@ from stages.reporting.studies.kept import Kept
 from stages.reporting.studies.origins import compact
 from stages.reporting.studies.roles import Case
 from stages.reporting.words import signed
-from stages.statistics.estimates import Estimate, bonferroni, estimate
+from stages.statistics.estimates import NO_SPREAD, Estimate, bonferroni, estimate
 from stages.statistics.studies import Aggregate, aggregate
 from stages.statistics.verdicts import Levels, Verdict, verdict
 
@@ -148,6 +148,19 @@ def together(found: Sequence[Contrast], confidence: float, margin: float) -> Agg
 
 
 def in_points(value: Aggregate) -> str:
-    """Return a difference of many studies with its interval."""
+    """Return a difference of many studies with its interval; without one where nothing scatters."""
     low, high = value.interval
-    return f"{signed(value.difference)} [{signed(low)}, {signed(high)}]"
+    ends = f" [{signed(low)}, {signed(high)}]" if high - low > NO_SPREAD else ""
+    return signed(value.difference) + ends
+
+
+def by_set(value: Aggregate) -> str:
+    """Return the lowest and the highest difference of a set of dense networks; a dash for one."""
+    each = value.by_study
+    return f"{signed(min(each))} to {signed(max(each))}" if len(each) > 1 else "–"
+
+
+def chance(value: Aggregate) -> str:
+    """Return how often a random run of the first is better than one of the second, in percent."""
+    first, low, high = (f"{100 * p:.0f}" for p in (value.improvement, *value.improvement_interval))
+    return f"{first} [{low}, {high}]"

@@ -1,10 +1,19 @@
 """Whether the pruning criterion still matters once the schedule of retraining is right."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
-from stages.reporting.studies.contrasts import Contrast, distinct, in_points, key_of, together
+from stages.reporting.studies.contrasts import (
+    Contrast,
+    by_set,
+    distinct,
+    in_points,
+    key_of,
+    together,
+)
 from stages.reporting.studies.origins import compact
 from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, Case
 from stages.reporting.studies.words import VERDICTS, Words, tally
@@ -12,55 +21,118 @@ from stages.reporting.tables import folded, markdown, with_interval
 from stages.reporting.words import code, count, decimal, listed
 
 TITLE = "Whether the criterion matters"
-SCHEDULES = (FINETUNE, ONECYCLE)
 RANDOM = "random"
-SIZE = ("granularity", "units", "allocation", "rounds")
-"""Keys of a pruning method that say how much it prunes and of what."""
+OWN = ("criterion", "iterations")
+"""Keys in which methods that prune as much of the same may differ."""
 CHANGES: Words = {
     "better": "it grows",
     "same": "it stays the same",
     "worse": "it shrinks",
     "undecided": "open",
 }
-NOTHING = "No study prunes by a criterion and at random, as much of the same, under one-cycle."
-Gains = Mapping[str, Sequence[Contrast]]
-"""A criterion minus random pruning, under each of SCHEDULES."""
+NOTHING = (
+    "No study prunes by a criterion and at random, as much of the same, with a one-cycle of which "
+    "all replicates finished."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case of a criterion, and the same of random pruning of as much."""
+
+    case: Case
+    random: Case
+
+    def gain(self, role: str) -> Contrast | None:
+        """The criterion minus random pruning under the schedule in a role."""
+        return self.between(role, role)
+
+    def between(self, ours: str, theirs: str) -> Contrast | None:
+        """The criterion under one schedule minus random pruning under another; None without."""
+        roles = self.case.roles
+        if not {ours, theirs} <= {*roles} or roles[theirs] not in self.random.scores:
+            return None
+        first = self.case.scores[roles[ours]]
+        second = self.random.scores[roles[theirs]]
+        if pd.concat([first, second]).isna().any():
+            return None
+        forms = [self.case.study.schedule_forms[roles[role]] for role in (ours, theirs)]
+        other = self.case.study.method_forms[self.random.method]
+        return Contrast(self.case, first, second, compact([key_of(self.case, *forms), other]))
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Every criterion against random pruning of as much, in every study and for every budget."""
+
+    pairs: Sequence[Pair]
+
+    @cached_property
+    def informed(self) -> Sequence[Pair]:
+        """Those of the method that each study calls the informed one."""
+        return [p for p in self.pairs if p.case.method == p.case.study.compare.informed]
+
+    def under(self, role: str) -> list[Contrast]:
+        """The gains under the schedule in a role."""
+        return [one for pair in self.pairs if (one := pair.gain(role))]
+
+    def changes(self) -> list[Contrast]:
+        """What the informed criterion gains under one-cycle minus what under fine-tuning."""
+        both = [(pair.gain(ONECYCLE), pair.gain(FINETUNE)) for pair in self.informed]
+        return [
+            Contrast(after.case, after.points, before.points, compact([after.key, before.key]))
+            for after, before in both
+            if after and before
+        ]
 
 
 def gains(cases: Sequence[Case]) -> Gains:
-    """Each criterion minus random pruning of as much, under each schedule."""
-    return {
-        role: [one for case in cases for one in _gains(case, cases, role)] for role in SCHEDULES
-    }
+    """Pair each criterion with random pruning of as much, in the same study and for one budget."""
+    by_budget: dict[tuple[str, float], list[Case]] = {}
+    for case in cases:
+        by_budget.setdefault((case.study.name, case.epochs), []).append(case)
+    return Gains(
+        [
+            Pair(case, other)
+            for alike in by_budget.values()
+            for case in alike
+            for other in alike
+            if _prune_alike(case, other)
+        ]
+    )
 
 
 def summary(found: Gains, confidence: float, margin: float) -> str:
-    """Say what the informed criterion gains under each schedule, and what every one does."""
-    if not found[ONECYCLE]:
+    """Say what the informed criterion gains under each schedule, crossed, and what every one."""
+    if not found.under(ONECYCLE):
         return NOTHING
-    informed = {role: _informed(cases) for role, cases in found.items()}
     parts = []
-    if informed[ONECYCLE]:
-        names = sorted({code(one.case.method) for one in informed[ONECYCLE]})
+    if found.informed:
+        names = listed(sorted({code(pair.case.method) for pair in found.informed}))
+        asked = {
+            f"under {NAMES[FINETUNE]}": (FINETUNE, FINETUNE),
+            f"under {NAMES[ONECYCLE]}": (ONECYCLE, ONECYCLE),
+            f"with {NAMES[FINETUNE]} against random with {NAMES[ONECYCLE]}": (FINETUNE, ONECYCLE),
+        }
         said = [
-            f"{in_points(value)} points under {NAMES[role]} (**{VERDICTS[value.verdict]}**)"
-            for role, cases in informed.items()
-            if cases
+            f"{in_points(value)} {words} (**{VERDICTS[value.verdict]}**; {by_set(value)} by set)"
+            for words, roles in asked.items()
+            if (cases := [one for p in found.informed if (one := p.between(*roles))])
             for value in [together(cases, confidence, margin)]
         ]
-        parts.append(f"{listed(names)} minus random pruning: {listed(said)}.")
-    said_of = [one.verdict for one in distinct(found[ONECYCLE])]
-    cases = count(len(said_of), "case")
-    parts.append(f"All criteria under one-cycle, {cases}: {tally(said_of, VERDICTS)}.")
+        parts.append(f"{names} minus random pruning, in points: {listed(said)}.")
+    verdicts = [one.verdict for one in distinct(found.under(ONECYCLE))]
+    cases_of = count(len(verdicts), "case")
+    parts.append(f"All criteria under one-cycle, {cases_of}: {tally(verdicts, VERDICTS)}.")
     return " ".join(parts)
 
 
 def text(found: Gains, confidence: float, margin: float) -> str:
     """The same, and every criterion of every study."""
-    if not found[ONECYCLE]:
+    if not found.under(ONECYCLE):
         return NOTHING
     parts = [summary(found, confidence, margin)]
-    if moved := _changes({role: _informed(cases) for role, cases in found.items()}):
+    if moved := found.changes():
         change = together(moved, confidence, margin)
         word = CHANGES[change.verdict]
         parts.append(
@@ -71,46 +143,17 @@ def text(found: Gains, confidence: float, margin: float) -> str:
         "and for each budget."
     )
     header = ["Study", "Method", "Schedule", "Kept, %", "Epochs", "n", "Gain, points", "It is"]
-    rows = [_row(role, one) for role, cases in found.items() for one in distinct(cases)]
+    rows = [_row(role, one) for role in (FINETUNE, ONECYCLE) for one in distinct(found.under(role))]
     table = folded(f"All {len(rows)} gains over random pruning", markdown(header, rows, left=3))
     return "\n\n".join([*parts, how, table])
 
 
-def _gains(case: Case, cases: Sequence[Case], role: str) -> Iterator[Contrast]:
-    """Hold a case of a criterion against those of random pruning of as much, under a schedule."""
-    form, name = case.study.method_forms[case.method], case.roles.get(role)
-    if name is None or form["criterion"] == RANDOM:
-        return
-    for rival in cases:
-        other = rival.study.method_forms[rival.method]
-        if (
-            (rival.study.name, rival.epochs) == (case.study.name, case.epochs)
-            and other["criterion"] == RANDOM
-            and all(form.get(key) == other.get(key) for key in SIZE)
-            and name in rival.scores
-            and not pd.concat([case.scores[name], rival.scores[name]]).isna().any()
-        ):
-            key = compact([key_of(case, case.study.schedule_forms[name]), other])
-            yield Contrast(case, case.scores[name], rival.scores[name], key)
-
-
-def _informed(cases: Sequence[Contrast]) -> list[Contrast]:
-    """Return those of the method that each study calls the informed one."""
-    return [one for one in cases if one.case.method == one.study.compare.informed]
-
-
-def _changes(found: Gains) -> list[Contrast]:
-    """Return the gain under one-cycle minus that under fine-tuning, where a case has both."""
-    before = {(one.study.name, one.case.method, one.case.epochs): one for one in found[FINETUNE]}
-    pairs = [
-        (one, before.get((one.study.name, one.case.method, one.case.epochs)))
-        for one in found[ONECYCLE]
-    ]
-    return [
-        Contrast(one.case, one.points, other.points, compact([one.key, other.key]))
-        for one, other in pairs
-        if other
-    ]
+def _prune_alike(case: Case, other: Case) -> bool:
+    """Whether a case has a criterion and the other prunes as much of the same at random."""
+    ours, theirs = (each.study.method_forms[each.method] for each in (case, other))
+    shared = (ours.keys() & theirs.keys()) - {*OWN}
+    kinds = ours["criterion"] != RANDOM, theirs["criterion"] == RANDOM
+    return all(kinds) and all(ours[key] == theirs[key] for key in shared)
 
 
 def _row(role: str, one: Contrast) -> list[str]:

@@ -70,7 +70,7 @@ class Kept:
     `settings` are those of params.yaml; `dense` its groups that make the dense networks, which
     train for `dense_epochs` at rates up to `peak`; `methods` and `schedules` its entries of pruning
     and retraining. `dense_form`, `method_forms` and `schedule_forms` are the same with all defaults
-    (see `studies.forms`); schedules of `plain` change the start and the rates alone. `origins` says
+    (see `studies.forms`); those of `plain` change start, rates and momentum alone. `origins` says
     what made each arm (see `studies.origins`).
     """
 

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from itertools import chain
 
 from stages.reporting.studies import changes
-from stages.reporting.studies.contrasts import Contrast, between, distinct, in_points, together
+from stages.reporting.studies.contrasts import (
+    Contrast,
+    between,
+    by_set,
+    chance,
+    distinct,
+    in_points,
+    key_of,
+    together,
+)
 from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, TUNED, Case
 from stages.reporting.studies.words import OUTCOMES, tally
 from stages.reporting.tables import folded, markdown, with_interval
-from stages.reporting.words import code, count, decimal, level, listed, signed, span
+from stages.reporting.words import code, count, decimal, level, listed, span
 
 TITLE = "Where the order reverses"
 CONSTANT = (FINETUNE, TUNED)
@@ -24,10 +33,15 @@ HOW = (
 
 @dataclass(frozen=True)
 class Leads:
-    """One-cycle minus each rival that it meets, in all studies; and the cases where it diverged."""
+    """One-cycle minus each rival that it meets, in all studies.
+
+    `diverged` are the cases where it did and fine-tuning did not; `left_out` is the number of those
+    in which one of them did, which have no lead.
+    """
 
     by_rival: Mapping[str, Sequence[Contrast]]
     diverged: Sequence[Case]
+    left_out: int
 
     @property
     def constant(self) -> dict[str, list[Contrast]]:
@@ -44,8 +58,14 @@ def leads(cases: Sequence[Case]) -> Leads:
             one = between(case, roles[ONECYCLE], roles[rival]) if rival != ONECYCLE else None
             if one is not None:
                 found.setdefault(rival, []).append(one)
-    gone = [case for case in cases if case.diverged(ONECYCLE) and FINETUNE in case.roles]
-    return Leads({rival: found[rival] for rival in NAMES if rival in found}, gone)
+    pair = (ONECYCLE, FINETUNE)
+    gone = {
+        key_of(case, *(case.study.schedule_forms[case.roles[role]] for role in pair)): case
+        for case in cases
+        if {*pair} <= {*case.roles} and any(map(case.diverged, pair))
+    }
+    alone = [case for case in gone.values() if not case.diverged(FINETUNE)]
+    return Leads({rival: found[rival] for rival in NAMES if rival in found}, alone, len(gone))
 
 
 def summary(found: Leads) -> str:
@@ -77,7 +97,7 @@ def text(found: Leads, confidence: float, margin: float) -> str:
 
 
 def _reversal(found: Leads) -> str:
-    """Say where one-cycle is behind, all cases judged together, or diverged; and what was tried."""
+    """Say where one-cycle is behind, all cases judged together, or diverged alone."""
     every = [*chain(*found.constant.values())]
     behind = [
         f"{_place(one.case)} to {NAMES[rival]}"
@@ -85,34 +105,30 @@ def _reversal(found: Leads) -> str:
         for one in each
         if one.verdict_among(len(every)) == "worse"
     ]
-    gone = [_place(case) for case in found.diverged]
-    lost = [f"one-cycle is behind in {listed(behind)}"] if behind else []
-    lost += [f"one-cycle diverged in {listed(gone)}"] if gone else []
-    if lost:
-        said = f"**It does**: {'; '.join(lost)}."
+    said = []
+    if behind:
+        said.append(f"**It does**: one-cycle is behind in {listed(behind)}.")
     elif all(one.verdict == "undecided" for one in every):
-        said = "**Open**."
+        said.append("**Open.**")
     else:
-        said = "**No reversal is shown.**"
-    return f"{said} {_tried(every)}".strip()
-
-
-def _tried(every: Sequence[Contrast]) -> str:
-    if not every:
-        return ""
-    kept, budgets = [one.kept for one in every], [one.budget for one in every]
-    return (
-        f"Tried: {span(kept, '.0f')} % of the parameters kept, {span(budgets, '.0f')} % of the "
-        "dense run's epochs."
-    )
+        said.append("**No reversal is shown.**")
+    if found.diverged:
+        gone = listed([_place(case) for case in found.diverged])
+        said.append(f"One-cycle **diverged**, and fine-tuning did not, in {gone}.")
+    if found.left_out:
+        cases = count(found.left_out, "case")
+        said.append(f"Left out: {cases} in which a replicate of either diverged.")
+    return " ".join(said)
 
 
 def _standing(rival: str, cases: Sequence[Contrast]) -> str:
-    """Say how often one-cycle is ahead of a rival."""
+    """Say how often one-cycle is ahead of a rival, and over which sizes and budgets."""
     said = [one.verdict for one in cases]
     others = tally([v for v in said if v != "better"], OUTCOMES)
-    rest = f" ({others})" if others else ""
-    return f"{NAMES[rival]} in {said.count('better')} of {count(len(cases), 'case')}{rest}"
+    kept, budgets = [one.kept for one in cases], [one.budget for one in cases]
+    tried = f"{span(kept, '.0f')} % of the parameters, {span(budgets, '.0f')} % of the dense epochs"
+    rest = "; ".join(filter(None, [others, tried]))
+    return f"{NAMES[rival]} in {said.count('better')} of {count(len(cases), 'case')} ({rest})"
 
 
 def _place(case: Case) -> str:
@@ -132,12 +148,11 @@ def _joined(
     rival: str, each: Sequence[Contrast], confidence: float, margin: float
 ) -> Iterator[str]:
     value = together(each, confidence, margin)
-    chances = [f"{100 * p:.0f}" for p in (value.improvement, *value.improvement_interval)]
     yield NAMES[rival]
     yield str(len(value.by_study))
     yield in_points(value)
-    yield f"{signed(min(value.by_study))} to {signed(max(value.by_study))}"
-    yield f"{chances[0]} [{chances[1]}, {chances[2]}]"
+    yield by_set(value)
+    yield chance(value)
     yield OUTCOMES[value.verdict]
 
 

@@ -7,6 +7,8 @@ from itertools import combinations
 from stages.reporting.studies.contrasts import (
     between,
     by_family,
+    by_set,
+    chance,
     distinct,
     families,
     in_points,
@@ -16,7 +18,7 @@ from stages.reporting.studies.contrasts import (
 from stages.reporting.studies.roles import Case
 from stages.reporting.studies.words import VERDICTS
 from stages.reporting.tables import markdown
-from stages.reporting.words import code, level, listed, signed
+from stages.reporting.words import code, level, listed
 from stages.statistics.studies import EACH, FEWEST, Aggregate
 
 TITLE = "Schedules against each other, over all studies"
@@ -76,12 +78,12 @@ def text(cases: Sequence[Case], confidence: float, margin: float) -> str:
     header += [f"Better in a random pair of runs, % [{sure}]", "Verdict"]
     how = (
         "Differences are paired by seed: the interquartile mean over runs (the middle half of all) "
-        "of each study, and of these the mean, every study counting the same; beside it the lowest "
-        "and the highest of them. A run is a seed: the mean over all methods and budgets of a "
-        "study that have both schedules; arms that several studies have count once. "
+        "of each set of dense networks, and of these the mean, every set counting the same; beside "
+        "it the lowest and the highest of them. A run is a seed: the mean over all methods and "
+        "budgets that have both schedules; arms that several studies have count once. "
         "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
         "if both intervals say so, the same if the difference lies within "
-        f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, or {EACH} of a study, "
+        f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, or {EACH} of a set, "
         "the pair is open."
     )
     return "\n\n".join([how, markdown(header, map(_row, found)), *_dependent(cases)])
@@ -89,14 +91,13 @@ def text(cases: Sequence[Case], confidence: float, margin: float) -> str:
 
 def _row(meeting: Meeting) -> list[str]:
     found = meeting.found
-    chances = [f"{100 * chance:.0f}" for chance in (found.improvement, *found.improvement_interval)]
     return [
         f"{code(meeting.first)} − {code(meeting.second)}",
         str(meeting.studies),
         str(meeting.runs),
         in_points(found),
-        f"{signed(min(each))} to {signed(max(each))}" if len(each := found.by_study) > 1 else "–",
-        f"{chances[0]} [{chances[1]}, {chances[2]}]",
+        by_set(found),
+        chance(found),
         VERDICTS[found.verdict],
     ]
 

@@ -23,9 +23,7 @@ HEAD = """# All studies together
 Written by `afterprune studies`, and by `afterprune keep`, from the tables of the studies alone. \
 Accuracies are top-1 on test data after the last epoch, in percent; differences are in points."""
 FIGURE = "figures/leads.svg"
-FIGURE_SAYS = (
-    "One-cycle's lead over fine-tuning and over a tuned constant rate, by network and data"
-)
+FIGURE_SAYS = "One-cycle's lead over fine-tuning and over the best other constant rate, by data"
 FIGURE_HOW = (
     "Means over seeds, methods and budgets with t-intervals; beyond one point the axis is "
     "logarithmic. [How to read this](#how-to-read-this) says how sets of networks are joined."
@@ -119,11 +117,12 @@ def _how(studies: Sequence[Kept]) -> str:
             "arms of several studies count once. What is said of all sets is the mean of their "
             "interquartile means over seeds, every set counting the same, with an interval of a "
             "stratified bootstrap over seeds (Agarwal et al. 2021): other networks and data may "
-            "differ more. It is decided where every set has four seeds or more.",
+            "differ more, and intervals of eight seeds cover a little less than they say. It is "
+            "decided with six seeds or more, four of every set.",
             "- **Roles** are played by what an entry says, not by its name: one-cycle up to the "
             "dense run's peak; fine-tuning at that run's last rate, or else at the smallest "
-            "constant one; a tuned constant rate, the best of the others on validation data; "
-            "learning-rate rewinding, which replays the dense run's last rates; the scaled "
+            "constant one; of the others that a study tried, often one, the best on validation "
+            "data; learning-rate rewinding, which replays the dense run's last rates; the scaled "
             "schedule. All start from the last weights and change nothing but the rates.",
             "- Elsewhere schedules are joined by name, those that differ in their epochs alone "
             "under one.",

@@ -12,7 +12,7 @@ LR_REWIND, SCALED = "lr_rewind", "scaled"
 NAMES: Mapping[str, str] = {
     ONECYCLE: "one-cycle",
     FINETUNE: "fine-tuning",
-    TUNED: "a tuned constant rate",
+    TUNED: "the best other constant rate",
     LR_REWIND: "learning-rate rewinding",
     SCALED: "the scaled schedule",
 }
@@ -43,9 +43,9 @@ class Case:
         All start from the dense network's last weights and change nothing but the rates. onecycle:
         that curve up to the dense run's peak, the nearest to its defaults (Le & Hua 2021).
         finetune: the dense run's last rate (Han 2015), or else the smallest constant one below the
-        peak. tuned: of the other constant rates the best on validation data; the only one, where
-        there is no such data. lr_rewind replays the dense run's last rates (Renda 2020), scaled
-        squeezes all of them (Le & Hua 2021).
+        peak. tuned: of the other constant rates that finished the best on validation data; the
+        only one, where there is no such data. lr_rewind replays the dense run's last rates (Renda
+        2020), scaled squeezes all of them (Le & Hua 2021).
         """
         found = {
             ONECYCLE: self._nearest(ONECYCLE, max_lr="max"),
@@ -95,11 +95,12 @@ class Case:
         return next(iter([*last, *sorted(small, key=lambda name: small[name])]), None)
 
     def _tuned(self) -> str | None:
-        others = [name for name in self._constants() if name != self._finetune()]
+        finished = [name for name in self._constants() if self.scores[name].notna().all()]
+        others = [name for name in finished if name != self._finetune()]
         if self._finetune() is None or not others:
             return None
-        known = self.validation[others]
-        if bool(known.notna().all()):
+        known = self.validation[others].dropna()
+        if not known.empty:
             return str(known.idxmax())
         return others[0] if len(others) == 1 else None
 

@@ -1,4 +1,4 @@
-"""How much of one-cycle's gain over fine-tuning a constant rate captures that was tuned."""
+"""How much of one-cycle's gain over fine-tuning the best other constant rate captures."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from stages.reporting.words import code, listed, true_minus
 from stages.statistics.estimates import estimate
 from stages.statistics.ratios import Ratio, mean_ratio
 
-TITLE = "What tuning the constant rate captures"
+TITLE = "What another constant rate captures"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def summary(found: Sequence[Share]) -> str:
     if not shown:
         return "No study shows a gain of one-cycle over fine-tuning and has another constant rate."
     part = mean_ratio([(one.gains[:, 0], one.gains[:, 1]) for one in shown], shown[0].confidence)
-    said = f"{_percent(part.value)} of one-cycle's gain over fine-tuning"
+    said = f"The best of those tried, {_percent(part.value)} of one-cycle's gain over fine-tuning"
     if not math.isnan(part.low):
         said += f" [{_percent(part.low)} to {_percent(part.high)}]"
     if len(shown) > 1:
@@ -79,11 +79,11 @@ def text(found: Sequence[Share]) -> str:
     """The same, and the gains of each set of dense networks."""
     if not found:
         return summary(found)
-    header = ["Studies", "n", "Tuned − fine-tuning, points", "One-cycle − fine-tuning, points"]
+    header = ["Studies", "n", "Best other − fine-tuning, points", "One-cycle − fine-tuning, points"]
     how = (
-        "The gain of a tuned constant rate over fine-tuning as a part of one-cycle's, averaged "
-        "over methods and budgets by seed. Where one-cycle gains nothing "
-        "that is shown there is no part of it."
+        "The gain of the best other constant rate over fine-tuning as a part of one-cycle's, "
+        "averaged over methods and budgets by seed. Where one-cycle gains nothing that is shown "
+        "there is no part of it."
     )
     return "\n\n".join(
         [summary(found), how, markdown([*header, "Captured, %"], map(_row, found), left=1)]

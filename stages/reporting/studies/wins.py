@@ -23,9 +23,10 @@ def summary(studies: Sequence[Kept]) -> str:
         return "No study has two curves of equal epochs."
     many = found[found.groupby(CONTEST).wins.transform("size") > 2]
     number = count(found.groupby(CONTEST).ngroups, "contest")
-    said = f"Of {number} of unlike curves, {_won(found)}"
+    said = f"Of {number} (one pruning method, one budget, several schedules), {_won(found)}"
     if 0 < len(many) < len(found):
-        said += f"; among three schedules or more, {_won(many)}"
+        left = many.groupby(CONTEST).ngroups
+        said += f"; of the {left} among three schedules or more, {_won(many)}"
     return f"{said}."
 
 

@@ -61,9 +61,9 @@ def test_a_claim_that_all_parts_of_hold_holds(read_study):
 
 
 def test_wins_are_counted_over_all_contests(studies):
-    assert (
-        wins.summary(studies)
-        == "Of 2 contests of unlike curves, `onecycle` wins 1 and no schedule wins 1."
+    assert wins.summary(studies) == (
+        "Of 2 contests (one pruning method, one budget, several schedules), `onecycle` wins 1 and "
+        "no schedule wins 1."
     )
     found = wins.text(studies)
     assert cells(found, "`onecycle`")[1:] == ["2", "2", "1", "1", "2"]
@@ -76,12 +76,16 @@ def test_a_contest_that_is_part_of_a_larger_one_is_not_counted_again(read_study)
     large = {("l1", "finetune"): LOW, ("l1", "scaled"): CLOSE, ("l1", "onecycle"): HIGH}
     small = {arm: large[arm][:3] for arm in (("l1", "finetune"), ("l1", "onecycle"))}
     studies = [read_study("large", large), read_study("small", small)]
-    assert wins.summary(studies) == "Of 1 contest of unlike curves, `onecycle` wins 1."
+    assert (
+        wins.summary(studies)
+        == "Of 1 contest (one pruning method, one budget, several schedules), `onecycle` wins 1."
+    )
     assert wins.summary(studies[::-1]) == wins.summary(studies)
     twice = read_study("twice", small, {"finetune": 9, "onecycle": 9})
     elsewhere = read_study("elsewhere", small, **other())
     assert wins.summary([*studies, twice, elsewhere]) == (
-        "Of 3 contests of unlike curves, `onecycle` wins 3; among three schedules or more, "
+        "Of 3 contests (one pruning method, one budget, several schedules), `onecycle` wins 3; of "
+        "the 1 among three schedules or more, "
         "`onecycle` wins 1."
     )
 

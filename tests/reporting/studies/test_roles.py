@@ -60,6 +60,10 @@ def test_the_last_rate_fine_tunes_and_the_best_other_on_validation_data_is_tuned
         assert found.roles == {"finetune": "scaled", "tuned": best}
     none = replace(case, validation=held_out * float("nan"))
     assert none.roles == {"finetune": "scaled"}
+    gone = case.scores.assign(cosine=float("nan"))
+    assert replace(case, scores=gone).roles["tuned"] in ("linear", "scratch_e")
+    part = held_out.where(held_out.index != "linear")
+    assert replace(case, validation=part).roles["tuned"] in ("cosine", "scratch_e")
     alone = replace(none, scores=none.scores[["scaled", "cosine"]])
     assert alone.roles == {"finetune": "scaled", "tuned": "cosine"}
 
