@@ -1,5 +1,6 @@
 """A study as it was kept: its settings and its tables, read back from files alone."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,8 +101,18 @@ class Kept:
 
     @cached_property
     def line_of(self) -> Mapping[str, str]:
-        """The label of each schedule, one for those that differ in epochs alone."""
-        return {name: line for line, names in lines_of(self.schedules).items() for name in names}
+        """The label of each schedule, one for those that differ in epochs alone.
+
+        Without the budget at its end, also where a study has that budget alone.
+        """
+        lines = lines_of(self.schedules)
+        short = {line: self._without_budget(line, names[0]) for line, names in lines.items()}
+        known = Counter([*lines, *short.values()])
+        labels = {line: name if known[name] == 1 else line for line, name in short.items()}
+        return {name: labels[line] for line, names in lines.items() for name in names}
+
+    def _without_budget(self, line: str, schedule: str) -> str:
+        return line.removesuffix(f"_{self.schedules[schedule].get('epochs')}")
 
     @cached_property
     def levels(self) -> Levels:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,21 @@ def test_schedules_that_differ_in_epochs_alone_are_one_line(keep_study):
     assert read(folder).line_of == {
         "finetune": "finetune", "lr_rewind": "finetune", "scaled": "scaled"
     }  # fmt: skip
+
+
+def test_a_name_that_ends_with_its_budget_is_joined_without_it(keep_study):
+    study = read(keep_study("mine", ARMS))
+    entries = {"onecycle_8": {"curve": "onecycle", "epochs": 8}, "finetune": {"curve": "constant"}}
+    assert replace(study, schedules=entries).line_of == {
+        "onecycle_8": "onecycle", "finetune": "finetune"
+    }  # fmt: skip
+    both = {**entries, "onecycle": {"curve": "onecycle", "max_lr": 0.05}}
+    assert replace(study, schedules=both).line_of["onecycle_8"] == "onecycle_8"
+    unlike = {"onecycle_8": entries["onecycle_8"],
+              "onecycle_14": {"curve": "onecycle", "max_lr": 0.05, "epochs": 14}}  # fmt: skip
+    assert [*replace(study, schedules=unlike).line_of.values()] == ["onecycle_8", "onecycle_14"]
+    other = {"onecycle_9": {"curve": "onecycle", "epochs": 8}}
+    assert replace(study, schedules=other).line_of == {"onecycle_9": "onecycle_9"}
 
 
 def test_a_replicate_that_diverged_has_no_score(keep_study):
