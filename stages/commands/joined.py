@@ -23,7 +23,6 @@ STUDIES = REPORTS / "studies"
 PAGE = STUDIES / "README.md"
 RESULTS = REPORTS / "results.csv"
 EXPLORER = REPORTS / "explorer.html"
-FIGURE = STUDIES / "figures/leads.svg"
 README = Path("README.md")
 MARKS = "<!-- answers -->", "<!-- end of answers -->"
 """Lines of a README between which stands what all studies say together."""
@@ -69,14 +68,18 @@ def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
     from stages.reporting.studies.answers import Answers
     from stages.reporting.studies.explorer.page import page as explorer
     from stages.reporting.studies.leads_figure import leads_figure
-    from stages.reporting.studies.page import page
+    from stages.reporting.studies.page import FIGURE, page
     from stages.reporting.studies.rows import rows
     from stages.reporting.style import svg
     from stages.reporting.tables import as_csv
 
     answers = Answers(found)
     return {
-        **({FIGURE: svg(leads_figure(answers.leads)), **opening(answers.said)} if found else {}),
+        **(
+            {STUDIES / FIGURE: svg(leads_figure(answers.leads)), **opening(answers.said)}
+            if found
+            else {}
+        ),
         PAGE: page(answers, left_out),
         RESULTS: as_csv(rows(found)),
         EXPLORER: explorer(found, PRESENT),

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from stages.reporting.studies.case_table import case_table
 from stages.reporting.studies.contrasts import (
     Contrast,
     by_set,
@@ -17,8 +18,7 @@ from stages.reporting.studies.contrasts import (
 from stages.reporting.studies.origins import compact
 from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, Case
 from stages.reporting.studies.words import VERDICTS, Words, tally
-from stages.reporting.tables import folded, markdown, with_interval
-from stages.reporting.words import code, count, decimal, listed
+from stages.reporting.words import code, count, listed
 
 TITLE = "Whether the criterion matters"
 RANDOM = "random"
@@ -142,9 +142,9 @@ def text(found: Gains, confidence: float, margin: float) -> str:
         "A criterion minus random pruning of as much of the same, paired by seed, in each study "
         "and for each budget."
     )
-    header = ["Study", "Method", "Schedule", "Kept, %", "Epochs", "n", "Gain, points", "It is"]
-    rows = [_row(role, one) for role in (FINETUNE, ONECYCLE) for one in distinct(found.under(role))]
-    table = folded(f"All {len(rows)} gains over random pruning", markdown(header, rows, left=3))
+    header = "Schedule", "Gain, points", "It is"
+    by_role = {role: found.under(role) for role in (FINETUNE, ONECYCLE)}
+    table = case_table("gains over random pruning", header, by_role, VERDICTS)
     return "\n\n".join([*parts, how, table])
 
 
@@ -154,16 +154,3 @@ def _prune_alike(case: Case, other: Case) -> bool:
     shared = (ours.keys() & theirs.keys()) - {*OWN}
     kinds = ours["criterion"] != RANDOM, theirs["criterion"] == RANDOM
     return all(kinds) and all(ours[key] == theirs[key] for key in shared)
-
-
-def _row(role: str, one: Contrast) -> list[str]:
-    return [
-        code(one.study.name),
-        code(one.case.method),
-        NAMES[role],
-        f"{one.kept:.1f}",
-        decimal(one.case.epochs),
-        str(len(one.points)),
-        with_interval(one.estimate),
-        VERDICTS[one.verdict],
-    ]

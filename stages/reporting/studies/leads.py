@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from stages.reporting.studies import changes
+from stages.reporting.studies.case_table import case_table
 from stages.reporting.studies.contrasts import (
     Contrast,
     between,
@@ -17,8 +18,8 @@ from stages.reporting.studies.contrasts import (
 )
 from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, TUNED, Case
 from stages.reporting.studies.words import OUTCOMES, tally
-from stages.reporting.tables import folded, markdown, with_interval
-from stages.reporting.words import code, count, decimal, level, listed, span
+from stages.reporting.tables import markdown
+from stages.reporting.words import code, count, level, listed, span
 
 TITLE = "Where the order reverses"
 CONSTANT = (FINETUNE, TUNED)
@@ -89,10 +90,8 @@ def text(found: Leads, confidence: float, margin: float) -> str:
     parts = [summary(found), HOW, _joint(found, confidence, margin)]
     if changed := [one for r in cases for one in changes.changes(r, found.by_rival[r])]:
         parts += [changes.HOW, changes.table(changed)]
-    header = ["Study", "Method", "Rival", "Kept, %", "Epochs", "Of the dense run's, %", "n"]
-    header += ["Lead, points", "One-cycle is"]
-    rows = [_row(rival, one) for rival, each in cases.items() for one in each]
-    parts.append(folded(f"All {len(rows)} leads of one-cycle", markdown(header, rows, left=3)))
+    header = "Rival", "Lead, points", "One-cycle is"
+    parts.append(case_table("leads of one-cycle", header, cases, OUTCOMES))
     return "\n\n".join(parts)
 
 
@@ -154,17 +153,3 @@ def _joined(
     yield by_set(value)
     yield chance(value)
     yield OUTCOMES[value.verdict]
-
-
-def _row(rival: str, one: Contrast) -> list[str]:
-    return [
-        code(one.study.name),
-        code(one.case.method),
-        NAMES[rival],
-        f"{one.kept:.1f}",
-        decimal(one.case.epochs),
-        f"{one.budget:.0f}",
-        str(len(one.points)),
-        with_interval(one.estimate),
-        OUTCOMES[one.verdict],
-    ]

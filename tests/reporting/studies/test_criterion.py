@@ -38,7 +38,10 @@ def test_it_is_judged_under_both_schedules(read_study):
     # -1.9, -2, -2, -1.7 twice: the middle half is -2, -2, -1.9, -1.9
     assert "From fine-tuning to one-cycle the gain changes by −1.95 [" in text
     assert "points: it shrinks." in text
-    assert "| `one` | `l1` | one-cycle | 86.2 | 72 | 8 | +0.10 [+0.04, +0.16] | the same |" in text
+    assert (
+        "| `one` | `l1` | one-cycle | 86.2 | 72 | 45 | 8 | +0.10 [+0.04, +0.16] | the same |"
+        in text
+    )
 
 
 def test_too_few_runs_leave_it_open(read_study):
