@@ -87,14 +87,25 @@ def joint(found: "Sequence[Kept]", left_out: Sequence[str]) -> dict[Path, str]:
 
 
 def opening(answers: str) -> dict[Path, str]:
-    """Return the README with what the studies say together, if it has a place for that.
+    """Return the README with what the studies say together, if it has a place for that."""
+    before, after = around_answers() or ([], [])
+    said = [
+        fill(line, LINE, subsequent_indent="  " * line.startswith("-"), break_on_hyphens=False)
+        for line in answers.splitlines()
+    ]
+    return {README: "\n".join([*before, *said, *after])} if before else {}
 
-    A Fault where its marks are not there once each, in order, with nothing but text between.
+
+def around_answers() -> tuple[list[str], list[str]] | None:
+    """Return the lines of the README up to the first of its marks and from the second on.
+
+    None without marks; a Fault where they are not there once each, in order, with nothing but text
+    between.
     """
     lines = read_text(README).split("\n") if README.is_file() else []
     places = [at for at, line in enumerate(lines) if line.strip() in MARKS]
     if not places:
-        return {}
+        return None
     first, last = places[0], places[-1]
     if [lines[at].strip() for at in places] != [*MARKS] or any(
         line.lstrip().startswith("<!--") for line in lines[first + 1 : last]
@@ -103,11 +114,7 @@ def opening(answers: str) -> dict[Path, str]:
             f"{README}: should have the lines {MARKS[0]} and {MARKS[1]} once each, in this order "
             "and without another comment between, or neither"
         )
-    said = [
-        fill(line, LINE, subsequent_indent="  " * line.startswith("-"), break_on_hyphens=False)
-        for line in answers.splitlines()
-    ]
-    return {README: "\n".join([*lines[: first + 1], *said, *lines[last:]])}
+    return lines[: first + 1], lines[last:]
 
 
 def here() -> "pd.DataFrame":

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.joined import STUDIES, here, join
+from stages.commands.joined import STUDIES, around_answers, here, join
 from stages.commands.places import REPORTS
 from stages.pipeline.command import run
 from stages.pipeline.fault import Fault
@@ -36,6 +36,7 @@ def main(
     if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"]).returncode:
         raise Fault("the report is not that of params.yaml; run `dvc repro` first")
     check_made()
+    around_answers()  # a README that cannot take the answers is told of before anything is kept
     folder = STUDIES / name
     keep(folder)
     if name not in join():

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from stages.commands import checked
-from stages.commands.joined import STUDIES, join, kept
+from stages.commands.joined import STUDIES, around_answers, join, kept
 from stages.commands.keep import keep
 from stages.commands.preset import refuse_loss
 from stages.pipeline.command import run
@@ -64,6 +64,7 @@ def main(
         )
     if rerun:
         refuse_loss(preset_files(), "commit them first")
+        around_answers()  # told of before the studies run, not after
         run_again(names or known)
     join()
 

@@ -112,6 +112,17 @@ def test_a_study_that_the_joined_page_leaves_out_is_told(study, monkeypatch):
     assert "left out: reports/studies/mine/" in result.stderr
 
 
+def test_a_readme_that_cannot_take_the_answers_is_told_of_before_anything_is_kept(
+    study, monkeypatch
+):
+    monkeypatch.setattr(subprocess, "run", lambda *_: subprocess.CompletedProcess([], 0))
+    monkeypatch.setattr(command, "check_made", lambda: None)
+    Path("README.md").write_text("<!-- answers -->\n")
+    result = CliRunner().invoke(app, ["mine"])
+    assert str(result.exception).startswith("README.md: should have the lines <!-- answers --> and")
+    assert not study.exists()
+
+
 def test_a_name_that_is_no_folder_name_is_a_fault(study):
     result = CliRunner().invoke(app, ["../mine"])
     assert str(result.exception).startswith("the study's name is '../mine'")

@@ -176,6 +176,13 @@ def test_uncommitted_settings_are_refused_without_an_option_that_is_not_there(pr
         studies.main([], rerun=True)
 
 
+def test_marks_that_are_no_pair_are_told_of_before_a_study_runs(runs):
+    Path("README.md").write_text("<!-- answers -->\n")
+    with pytest.raises(Fault, match=r"README.md: should have the lines <!-- answers --> and"):
+        studies.main(["long"], rerun=True)
+    assert runs == []
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
