@@ -2,6 +2,7 @@
 
 import ast
 import json
+import logging
 import os
 import sys
 from importlib import import_module
@@ -18,7 +19,7 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 
 from stages.pipeline.fault import Fault
 from stages.runner.dvc.locks import Locks
-from stages.runner.dvc.pipeline import BARS, Pipeline
+from stages.runner.dvc.pipeline import BARS, EMPTY, Pipeline
 from tests.runner.pipelines import FAN, SHAPES
 
 ROOT = Path(__file__).parents[2] / "stages/runner"
@@ -255,3 +256,17 @@ def test_progress_bars_show_at_the_level_of_their_loggers(inside, monkeypatch):
         assert module.Tqdm(total=1).disable
         module.logger.setLevel("ERROR")
         assert not module.Tqdm(total=1).disable
+
+
+def test_of_dvcs_warnings_that_of_an_empty_folder_alone_is_left_out(inside, caplog, monkeypatch):
+    inside({"dvc.yaml": "stages: {none: {cmd: mkdir -p none, outs: [none]}}"})
+    Path("none").mkdir()
+    [out] = stage(Repo(), "none").outs
+    logger = logging.getLogger("dvc.output")
+    monkeypatch.setattr(logger, "filters", [])
+    out.save()
+    assert [record.msg for record in caplog.records] == [EMPTY]
+    Pipeline()
+    out.save()
+    logger.warning("another")
+    assert [record.msg for record in caplog.records] == [EMPTY, "another"]

@@ -25,6 +25,8 @@ from stages.runner.dvc.order import arrange, edges, lock_order, resumed, write_d
 
 BARS = ("dvc.progress", "dvc_data.callbacks")
 """The modules of DVC's progress bars, which show at the level of errors of their loggers."""
+EMPTY = "'%s' is empty."
+"""DVC's warning of a folder that a stage left empty, as checkpoints are where no arm rewinds."""
 Prepared = Literal["unchanged", "verified", "restored", "ready"]
 
 
@@ -241,8 +243,13 @@ def faults() -> Iterator[None]:
 
 
 def _quiet() -> None:
-    """Leave the terminal to the runner: no news and no progress bars, warnings as ever."""
+    """Leave the terminal to the runner: no news, no progress bars, of warnings all but EMPTY."""
     for name in ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in BARS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("dvc.output").addFilter(_tells)
+
+
+def _tells(record: logging.LogRecord) -> bool:
+    return record.msg != EMPTY
