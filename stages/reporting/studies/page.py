@@ -121,8 +121,8 @@ def _how(studies: Sequence[Kept]) -> str:
             "decided with six seeds or more, four of every set.",
             "- **Roles** are played by what an entry says, not by its name: one-cycle up to the "
             "dense run's peak; fine-tuning at that run's last rate, or else at the smallest "
-            "constant one; of the others that a study tried, often one, the best on validation "
-            "data; learning-rate rewinding, which replays the dense run's last rates; the scaled "
+            "constant one; of the others that a study tried, the best on validation data; "
+            "learning-rate rewinding, which replays the dense run's last rates; the scaled "
             "schedule. All start from the last weights and change nothing but the rates.",
             "- Elsewhere schedules are joined by name, those that differ in their epochs alone "
             "under one.",

@@ -56,6 +56,13 @@ class Case:
         }
         return {role: name for role, name in found.items() if name is not None}
 
+    @property
+    def other_rates(self) -> dict[str, float]:
+        """The constant rates that finished, besides fine-tuning's, by schedule."""
+        finished = self.scores.columns[self.scores.notna().all()]
+        rates = self._constants().items()
+        return {name: lr for name, lr in rates if name in finished and name != self._finetune()}
+
     def diverged(self, role: str) -> bool:
         """Whether a replicate of the schedule in a role diverged."""
         name = self.roles.get(role)
@@ -95,8 +102,7 @@ class Case:
         return next(iter([*last, *sorted(small, key=lambda name: small[name])]), None)
 
     def _tuned(self) -> str | None:
-        finished = [name for name in self._constants() if self.scores[name].notna().all()]
-        others = [name for name in finished if name != self._finetune()]
+        others = [*self.other_rates]
         if self._finetune() is None or not others:
             return None
         known = self.validation[others].dropna()

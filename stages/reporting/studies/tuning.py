@@ -1,7 +1,8 @@
 """How much of one-cycle's gain over fine-tuning the best other constant rate captures."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,26 +11,46 @@ from numpy.typing import NDArray
 from stages.reporting.studies.contrasts import Contrast, between, by_family, distinct, runs
 from stages.reporting.studies.roles import FINETUNE, ONECYCLE, TUNED, Case
 from stages.reporting.tables import markdown, with_interval
-from stages.reporting.words import code, listed, true_minus
+from stages.reporting.words import code, listed, span, true_minus
 from stages.statistics.estimates import estimate
 from stages.statistics.ratios import Ratio, mean_ratio
 
 TITLE = "What another constant rate captures"
+HEADER = [
+    "Studies",
+    "Other rates",
+    "n",
+    "Best other − fine-tuning, points",
+    "One-cycle − fine-tuning, points",
+    "Captured, %",
+]
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one set of dense networks says: gains [seed] in points, and their ratio of means."""
+    """What one set of dense networks says: gains in points by seed, and their ratio of means."""
 
-    studies: Sequence[str]
+    cases: Sequence[Case]
     gains: NDArray[np.float64]
-    """[seed, 2]: of the tuned rate and of one-cycle, over fine-tuning."""
+    """[seed, 2]: of the tuned rate and of one-cycle, over fine-tuning, averaged over the cases."""
     confidence: float
 
     @property
     def value(self) -> Ratio:
         """The tuned rate's gain over one-cycle's."""
         return mean_ratio([(self.gains[:, 0], self.gains[:, 1])], self.confidence)
+
+    @property
+    def chosen(self) -> Mapping[float, int]:
+        """The other constant rates, in order, and of how many cases each is the best."""
+        rates = {lr for case in self.cases for lr in case.other_rates.values()}
+        best = Counter(case.other_rates[case.roles[TUNED]] for case in self.cases)
+        return {lr: best[lr] for lr in sorted(rates)}
+
+    @property
+    def tried(self) -> list[int]:
+        """How many other constant rates each case has."""
+        return [len(case.other_rates) for case in self.cases]
 
     @property
     def shown(self) -> bool:
@@ -46,7 +67,7 @@ def shares(cases: Sequence[Case], confidence: float) -> list[Share]:
     for family in by_family(distinct(small for small, _ in three)):
         gains = [runs(family), runs([large[one.study.name, one.key] for one in family])]
         both = np.column_stack([each[:, 0] - each[:, 1] for each in gains])
-        found.append(Share(list(dict.fromkeys(one.study.name for one in family)), both, confidence))
+        found.append(Share([one.case for one in family], both, confidence))
     return found
 
 
@@ -65,7 +86,9 @@ def summary(found: Sequence[Share]) -> str:
     if not shown:
         return "No study shows a gain of one-cycle over fine-tuning and has another constant rate."
     part = mean_ratio([(one.gains[:, 0], one.gains[:, 1]) for one in shown], shown[0].confidence)
-    said = f"The best of those tried, {_percent(part.value)} of one-cycle's gain over fine-tuning"
+    tried = [number for one in shown for number in one.tried]
+    who = f"The best of {span(tried, 'd')} tried" if max(tried) > 1 else "The one that was tried"
+    said = f"{who}, {_percent(part.value)} of one-cycle's gain over fine-tuning"
     if not math.isnan(part.low):
         said += f" [{_percent(part.low)} to {_percent(part.high)}]"
     if len(shown) > 1:
@@ -79,15 +102,13 @@ def text(found: Sequence[Share]) -> str:
     """The same, and the gains of each set of dense networks."""
     if not found:
         return summary(found)
-    header = ["Studies", "n", "Best other − fine-tuning, points", "One-cycle − fine-tuning, points"]
     how = (
         "The gain of the best other constant rate over fine-tuning as a part of one-cycle's, "
         "averaged over methods and budgets by seed. Where one-cycle gains nothing that is shown "
-        "there is no part of it."
+        "there is no part of it. Behind each rate that was tried: in how many cases, of a method "
+        "and a budget, it is the best on validation data."
     )
-    return "\n\n".join(
-        [summary(found), how, markdown([*header, "Captured, %"], map(_row, found), left=1)]
-    )
+    return "\n\n".join([summary(found), how, markdown(HEADER, map(_row, found), left=2)])
 
 
 def _row(one: Share) -> list[str]:
@@ -96,8 +117,9 @@ def _row(one: Share) -> list[str]:
     if one.shown:
         part = one.value
         share = f"{100 * part.value:.0f} [{100 * part.low:.0f}, {100 * part.high:.0f}]"
-    names = listed([code(name) for name in one.studies])
-    return [names, str(len(one.gains)), *gains, true_minus(share)]
+    names = listed([code(name) for name in dict.fromkeys(case.study.name for case in one.cases)])
+    rates = ", ".join(f"{lr:g} ({cases})" for lr, cases in one.chosen.items())
+    return [names, rates, str(len(one.gains)), *gains, true_minus(share)]
 
 
 def _percent(part: float) -> str:
