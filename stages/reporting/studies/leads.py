@@ -96,21 +96,25 @@ def text(found: Leads, confidence: float, margin: float) -> str:
 
 
 def _reversal(found: Leads) -> str:
-    """Say where one-cycle is behind, all cases judged together, or diverged alone."""
+    """Say where one-cycle is behind, all cases judged together or each alone, or diverged."""
     every = [*chain(*found.constant.values())]
     behind = [
-        f"{_place(one.case)} to {NAMES[rival]}"
+        (f"{_place(one.case)} to {NAMES[rival]}", one.verdict_among(len(every)))
         for rival, each in found.constant.items()
         for one in each
-        if one.verdict_among(len(every)) == "worse"
+        if one.verdict == "worse"
     ]
+    surely = [where for where, joint in behind if joint == "worse"]
+    alone = [where for where, joint in behind if joint != "worse"]
     said = []
-    if behind:
-        said.append(f"**It does**: one-cycle is behind in {listed(behind)}.")
+    if surely:
+        said.append(f"**It does**: one-cycle is behind in {listed(surely)}.")
     elif all(one.verdict == "undecided" for one in every):
         said.append("**Open.**")
     else:
         said.append("**No reversal is shown.**")
+    if alone:
+        said.append(f"Judged alone, not with all others, it is behind in {listed(alone)}.")
     if found.diverged:
         gone = listed([_place(case) for case in found.diverged])
         said.append(f"One-cycle **diverged**, and fine-tuning did not, in {gone}.")

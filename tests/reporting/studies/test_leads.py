@@ -79,7 +79,10 @@ def test_what_is_behind_by_chance_is_not_shown(read_study):
     study = read_study("one", arms, entries=entries)
     loose = replace(study, compare=study.compare.model_copy(update={"confidence": 0.9}))
     said = leads.summary(found_in(loose))
-    assert said.startswith("**No reversal is shown.**")
+    assert said.startswith(
+        "**No reversal is shown.** Judged alone, not with all others, it is behind in `one` (`l1`, "
+        "72 epochs) to fine-tuning. One-cycle is ahead of fine-tuning"
+    )
     assert said.endswith(
         "in 1 of 2 cases (1 behind; 86 % of the parameters, 45 % of the dense epochs)."
     )
