@@ -268,5 +268,9 @@ def test_of_dvcs_warnings_that_of_an_empty_folder_alone_is_left_out(inside, capl
     assert [record.msg for record in caplog.records] == [EMPTY]
     Pipeline()
     out.save()
+    assert [record.msg for record in caplog.records] == [EMPTY]
+    Path("none").rmdir()
+    Path("none").touch()
+    out.save()
     logger.warning("another")
-    assert [record.msg for record in caplog.records] == [EMPTY, "another"]
+    assert [record.msg for record in caplog.records] == [EMPTY, EMPTY, "another"]

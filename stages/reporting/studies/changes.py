@@ -28,7 +28,7 @@ HOW = (
     "What a longer budget and a smaller network change, paired by seed: the lead at the longest "
     "budget minus that at the shortest, and, where methods differ in how much they prune alone, "
     "that where the fewest parameters are kept minus that where the most are, averaged over the "
-    "budgets of both."
+    "budgets of both. The best other constant rate is the best of each budget and size."
 )
 
 

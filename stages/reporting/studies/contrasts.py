@@ -1,7 +1,7 @@
 """Two arms of a case, by seed; and what such differences of many studies say together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stages.reporting.studies.forms import OWN, Form
 from stages.reporting.studies.kept import Kept
 from stages.reporting.studies.origins import compact
-from stages.reporting.studies.roles import Case
+from stages.reporting.studies.roles import TUNED, Case
 from stages.reporting.words import signed
 from stages.statistics.estimates import NO_SPREAD, Estimate, bonferroni, estimate
 from stages.statistics.studies import Aggregate, aggregate
@@ -84,7 +84,22 @@ def between(case: Case, first: str, second: str) -> Contrast | None:
     return Contrast(case, scores[first], scores[second], key)
 
 
-def key_of(case: Case, *forms: Form) -> str:
+def between_roles(case: Case, first: str, second: str) -> Contrast | None:
+    """Hold the schedules in two roles against each other; None where one is vacant or diverged.
+
+    The best other constant rate is one arm, whichever it is: of studies that have the same case
+    the one of most seeds chooses it.
+    """
+    names = case.roles
+    if not {first, second} <= {*names}:
+        return None
+    one = between(case, names[first], names[second])
+    forms = case.study.schedule_forms
+    arms = [role if role == TUNED else forms[names[role]] for role in (first, second)]
+    return one and replace(one, key=key_of(case, *arms))
+
+
+def key_of(case: Case, *forms: Form | str) -> str:
     """Return what is equal for the same arms of the same dense networks."""
     method = case.study.method_forms[case.method]
     return compact([case.study.networks, method, case.epochs, *forms])
@@ -127,14 +142,19 @@ def named(study: Kept) -> str:
 def runs(family: Sequence[Contrast]) -> NDArray[np.float64]:
     """Return both arms [seed, arm], averaged over the cases of a study, then over studies.
 
-    Each seed is averaged over what has that seed: a study of few leaves the others their own.
+    Where studies have unlike seeds these are pseudo-values of that mean (the infinitesimal
+    jackknife, Jaeckel 1972): around it, as far from it as all seeds together are times what this
+    seed weighs in it. What differs between studies is then no spread between seeds.
     """
     by_study: dict[str, list[pd.DataFrame]] = {}
     for one in family:
         both = pd.DataFrame({"first": one.first, "second": one.second})
         by_study.setdefault(one.study.name, []).append(both)
     means = [pd.concat(each).groupby(level=0).mean() for each in by_study.values()]
-    return pd.concat(means).groupby(level=0).mean().to_numpy(float)
+    centre = pd.concat([each.mean() for each in means], axis=1).mean(axis=1)
+    seeds = len({seed for each in means for seed in each.index})
+    moves = [(each - each.mean()) * seeds / (len(each) * len(means)) for each in means]
+    return (pd.concat(moves).groupby(level=0).sum() + centre).to_numpy(float)
 
 
 def together(found: Sequence[Contrast], confidence: float, margin: float) -> Aggregate:

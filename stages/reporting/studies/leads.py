@@ -8,7 +8,7 @@ from stages.reporting.studies import changes
 from stages.reporting.studies.case_table import case_table
 from stages.reporting.studies.contrasts import (
     Contrast,
-    between,
+    between_roles,
     by_set,
     chance,
     distinct,
@@ -23,12 +23,12 @@ from stages.reporting.words import code, count, level, listed, span
 
 TITLE = "Where the order reverses"
 CONSTANT = (FINETUNE, TUNED)
-"""The rivals of a small rate: the order of which the literature says that it can reverse."""
+"""The rivals at a constant rate, over which the literature says that the order can reverse."""
 NOTHING = "No study has one-cycle and a constant rate of equal epochs."
 HOW = (
     "A case is a study, a pruning method and a budget; the same arms of several studies are one "
-    "case. Each is judged as its study judges; the order reverses where one-cycle is behind "
-    "although all cases are judged together (Bonferroni)."
+    "case. Each is judged by itself, as its study judges; the order reverses where one-cycle is "
+    "behind although all are judged together (Bonferroni)."
 )
 
 
@@ -54,9 +54,8 @@ def leads(cases: Sequence[Case]) -> Leads:
     """Hold one-cycle against each rival, for every method and budget."""
     found: dict[str, list[Contrast]] = {}
     for case in cases:
-        roles = case.roles
-        for rival in (rival for rival in NAMES if {rival, ONECYCLE} <= {*roles}):
-            one = between(case, roles[ONECYCLE], roles[rival]) if rival != ONECYCLE else None
+        for rival in (role for role in NAMES if role != ONECYCLE):
+            one = between_roles(case, ONECYCLE, rival)
             if one is not None:
                 found.setdefault(rival, []).append(one)
     pair = (ONECYCLE, FINETUNE)
@@ -77,7 +76,7 @@ def summary(found: Leads) -> str:
     said = [_reversal(found)]
     if cases:
         standing = listed([_standing(rival, each) for rival, each in cases.items()])
-        said.append(f"One-cycle is ahead of {standing}.")
+        said.append(f"Judged one by one, one-cycle is ahead of {standing}.")
     moved = [changes.summary(r, each) for r, each in found.by_rival.items() if r in CONSTANT]
     return " ".join([*said, *filter(None, moved)])
 
@@ -99,7 +98,7 @@ def _reversal(found: Leads) -> str:
     """Say where one-cycle is behind, all cases judged together or each alone, or diverged."""
     every = [*chain(*found.constant.values())]
     behind = [
-        (f"{_place(one.case)} to {NAMES[rival]}", one.verdict_among(len(every)))
+        (_behind(rival, one), one.verdict_among(len(every)))
         for rival, each in found.constant.items()
         for one in each
         if one.verdict == "worse"
@@ -108,13 +107,18 @@ def _reversal(found: Leads) -> str:
     alone = [where for where, joint in behind if joint != "worse"]
     said = []
     if surely:
-        said.append(f"**It does**: one-cycle is behind in {listed(surely)}.")
+        said.append(f"**It does**: one-cycle is behind {listed(surely)}.")
+    elif alone:
+        said.append("**Not settled.**")
     elif all(one.verdict == "undecided" for one in every):
         said.append("**Open.**")
     else:
         said.append("**No reversal is shown.**")
     if alone:
-        said.append(f"Judged alone, not with all others, it is behind in {listed(alone)}.")
+        said.append(
+            f"One-cycle is behind {listed(alone)}, judged by itself, but not if all "
+            f"{len(every)} comparisons are judged together."
+        )
     if found.diverged:
         gone = listed([_place(case) for case in found.diverged])
         said.append(f"One-cycle **diverged**, and fine-tuning did not, in {gone}.")
@@ -132,6 +136,15 @@ def _standing(rival: str, cases: Sequence[Contrast]) -> str:
     tried = f"{span(kept, '.0f')} % of the parameters, {span(budgets, '.0f')} % of the dense epochs"
     rest = "; ".join(filter(None, [others, tried]))
     return f"{NAMES[rival]} in {said.count('better')} of {count(len(cases), 'case')} ({rest})"
+
+
+def _behind(rival: str, one: Contrast) -> str:
+    """Say what one-cycle is behind, where, and by how much."""
+    rates = one.case.other_rates
+    named = f"a constant {rates[one.case.roles[TUNED]]:g}" if rival == TUNED else NAMES[rival]
+    gap = one.estimate
+    points = f"{-gap.mean:.2f} [{-gap.high:.2f}, {-gap.low:.2f}] points"
+    return f"{named} in {_place(one.case)} by {points}"
 
 
 def _place(case: Case) -> str:

@@ -58,10 +58,9 @@ class Case:
 
     @property
     def other_rates(self) -> dict[str, float]:
-        """The constant rates that finished, besides fine-tuning's, by schedule."""
-        finished = self.scores.columns[self.scores.notna().all()]
+        """The constant rates besides fine-tuning's, by schedule; of those too that diverged."""
         rates = self._constants().items()
-        return {name: lr for name, lr in rates if name in finished and name != self._finetune()}
+        return {name: lr for name, lr in rates if name != self._finetune()}
 
     def diverged(self, role: str) -> bool:
         """Whether a replicate of the schedule in a role diverged."""
@@ -102,7 +101,7 @@ class Case:
         return next(iter([*last, *sorted(small, key=lambda name: small[name])]), None)
 
     def _tuned(self) -> str | None:
-        others = [*self.other_rates]
+        others = [name for name in self.other_rates if self.scores[name].notna().all()]
         if self._finetune() is None or not others:
             return None
         known = self.validation[others].dropna()

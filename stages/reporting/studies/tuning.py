@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.reporting.studies.contrasts import Contrast, between, by_family, distinct, runs
+from stages.reporting.studies.contrasts import Contrast, between_roles, by_family, distinct, runs
 from stages.reporting.studies.roles import FINETUNE, ONECYCLE, TUNED, Case
 from stages.reporting.tables import markdown, with_interval
 from stages.reporting.words import code, listed, span, true_minus
@@ -42,7 +42,7 @@ class Share:
 
     @property
     def chosen(self) -> Mapping[float, int]:
-        """The other constant rates, in order, and of how many cases each is the best."""
+        """The other constant rates, in order, and in how many cases each is chosen."""
         rates = {lr for case in self.cases for lr in case.other_rates.values()}
         best = Counter(case.other_rates[case.roles[TUNED]] for case in self.cases)
         return {lr: best[lr] for lr in sorted(rates)}
@@ -50,7 +50,7 @@ class Share:
     @property
     def tried(self) -> list[int]:
         """How many other constant rates each case has."""
-        return [len(case.other_rates) for case in self.cases]
+        return [len({*case.other_rates.values()}) for case in self.cases]
 
     @property
     def shown(self) -> bool:
@@ -73,10 +73,7 @@ def shares(cases: Sequence[Case], confidence: float) -> list[Share]:
 
 def _gains(case: Case) -> tuple[Contrast, Contrast] | None:
     """Return the gains of the tuned rate and of one-cycle over fine-tuning, if a case has both."""
-    roles = case.roles
-    if not {TUNED, ONECYCLE, FINETUNE} <= {*roles}:
-        return None
-    small, large = (between(case, roles[role], roles[FINETUNE]) for role in (TUNED, ONECYCLE))
+    small, large = (between_roles(case, role, FINETUNE) for role in (TUNED, ONECYCLE))
     return (small, large) if small and large else None
 
 
@@ -87,15 +84,15 @@ def summary(found: Sequence[Share]) -> str:
         return "No study shows a gain of one-cycle over fine-tuning and has another constant rate."
     part = mean_ratio([(one.gains[:, 0], one.gains[:, 1]) for one in shown], shown[0].confidence)
     tried = [number for one in shown for number in one.tried]
-    who = f"The best of {span(tried, 'd')} tried" if max(tried) > 1 else "The one that was tried"
-    said = f"{who}, {_percent(part.value)} of one-cycle's gain over fine-tuning"
+    who = f"The best of the {span(tried, 'd')} tried" if max(tried) > 1 else "The one tried"
+    said = f"{who} captures {_percent(part.value)} of one-cycle's gain over fine-tuning"
     if not math.isnan(part.low):
         said += f" [{_percent(part.low)} to {_percent(part.high)}]"
     if len(shown) > 1:
         each = [one.value.value for one in shown]
-        said += f", the mean of {len(shown)} sets of dense networks, in which it is "
+        said += f", the mean of {len(shown)} sets of dense networks, which have "
         said += f"{_percent(min(each))} to {_percent(max(each))}"
-    return f"{said}."
+    return f"{said}. Others may capture more."
 
 
 def text(found: Sequence[Share]) -> str:
@@ -104,9 +101,10 @@ def text(found: Sequence[Share]) -> str:
         return summary(found)
     how = (
         "The gain of the best other constant rate over fine-tuning as a part of one-cycle's, "
-        "averaged over methods and budgets by seed. Where one-cycle gains nothing that is shown "
-        "there is no part of it. Behind each rate that was tried: in how many cases, of a method "
-        "and a budget, it is the best on validation data."
+        "both averaged over methods and budgets: cases in which one-cycle gains more weigh more. "
+        "Where it gains nothing that is shown there is no part of it. Behind each rate that was "
+        "tried: in how many cases, of a method and a budget, it is the one chosen, as the best on "
+        "validation data or as the only one. Intervals take that choice as given."
     )
     return "\n\n".join([summary(found), how, markdown(HEADER, map(_row, found), left=2)])
 

@@ -26,7 +26,7 @@ from stages.runner.dvc.order import arrange, edges, lock_order, resumed, write_d
 BARS = ("dvc.progress", "dvc_data.callbacks")
 """The modules of DVC's progress bars, which show at the level of errors of their loggers."""
 EMPTY = "'%s' is empty."
-"""DVC's warning of a folder that a stage left empty, as checkpoints are where no arm rewinds."""
+"""DVC's warning of an output of a stage that holds nothing, a folder or a file."""
 Prepared = Literal["unchanged", "verified", "restored", "ready"]
 
 
@@ -243,7 +243,7 @@ def faults() -> Iterator[None]:
 
 
 def _quiet() -> None:
-    """Leave the terminal to the runner: no news, no progress bars, of warnings all but EMPTY."""
+    """Leave the terminal to the runner: no news and no progress bars, but for one all warnings."""
     for name in ("dvc", "dvc_data", "dvc_objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in BARS:
@@ -252,4 +252,7 @@ def _quiet() -> None:
 
 
 def _tells(record: logging.LogRecord) -> bool:
-    return record.msg != EMPTY
+    """Leave out that a folder is empty, as that of checkpoints is where no arm rewinds."""
+    if record.msg != EMPTY or not isinstance(record.args, tuple):
+        return True
+    return not Path(str(record.args[0])).is_dir()

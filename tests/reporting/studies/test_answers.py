@@ -33,7 +33,9 @@ def test_each_question_has_its_answer(read_study):
     assert "; points with 95 % intervals for new seeds of these networks" in second
     assert "**No reversal is shown.**" in third
     assert "ahead of fine-tuning in 3 of 3 cases (86 %" in third
-    assert fourth.endswith("75 % of one-cycle's gain over fine-tuning [75 % to 75 %].")
+    assert fourth.endswith(
+        "75 % of one-cycle's gain over fine-tuning [75 % to 75 %]. Others may capture more."
+    )
     assert "`l1` minus random pruning, in points: +1.00" in fifth
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from stages.reporting.studies.contrasts import (
     between,
+    between_roles,
     by_family,
     distinct,
     named,
@@ -15,9 +16,10 @@ from stages.reporting.studies.contrasts import (
 )
 from stages.reporting.studies.roles import cases
 from tests.reporting.helpers import diverge
-from tests.reporting.studies.conftest import DENSE, other
+from tests.reporting.studies.conftest import DENSE, ROLES, other
 
 LOW = [0.91, 0.912, 0.911, 0.913]
+LONGER = {"finetune": 80, "onecycle": 80}
 HIGH = [0.95, 0.951, 0.952, 0.953]
 
 
@@ -64,7 +66,7 @@ def test_the_same_arms_count_once_however_they_are_written(read_study):
     [written] = ahead(read_study, "written", entries=entries | {"finetune": {"curve": "constant"}})
     [rate] = ahead(read_study, "rate", entries=entries)
     [elsewhere] = ahead(read_study, "elsewhere", **other())
-    [longer] = ahead(read_study, "longer", epochs={"finetune": 80, "onecycle": 80})
+    [longer] = ahead(read_study, "longer", epochs=LONGER)
     found = distinct([short, long, written, rate, elsewhere, longer])
     assert [one.study.name for one in found] == ["elsewhere", "long", "longer", "rate"]
 
@@ -88,7 +90,11 @@ def test_what_changes_no_dense_network_makes_no_other_set(read_study):
 
 
 def test_runs_are_means_over_the_cases_of_a_study_then_over_studies(read_study):
-    """Seeds 0 to 2 of both studies: 4, 3.9, 4.1 and the means of two methods; seed 3 of one."""
+    """Of one study 4, 3.9, 4.1 and 4 by seed; of the other 4, 3 and 2, means of two methods.
+
+    Their means are 4 and 3, and so 3.5 together. A seed weighs 1/8 in it by the first study and 1/6
+    by the second; of four seeds the pseudo-values move 1/2 and 2/3 as far as the seed.
+    """
     [one] = ahead(read_study, "one")
     arms = {(method, "finetune"): [0.90] * 3 for method in ("random", "fpgm")}
     arms |= {("random", "onecycle"): [0.92, 0.93, 0.94], ("fpgm", "onecycle"): [0.96, 0.93, 0.90]}
@@ -96,8 +102,31 @@ def test_runs_are_means_over_the_cases_of_a_study_then_over_studies(read_study):
     [family] = by_family([one, *two])
     both = runs(family)
     assert both.shape == (4, 2)
-    means = [(4 + 4) / 2, (3.9 + 3) / 2, (4.1 + 2) / 2, 4]
+    means = [3.5 + 2 / 3, 3.5 - 0.1 / 2, 3.5 + 0.1 / 2 - 2 / 3, 3.5]
     assert both[:, 0] - both[:, 1] == pytest.approx(means)
+
+
+def test_what_differs_between_studies_is_no_spread_between_seeds(read_study):
+    """An easy study of four seeds and a hard one of two, in neither of which anything scatters."""
+    flat = [0.9] * 4
+    easy = ahead(read_study, "easy", flat, shifted(flat, 0.01))
+    hard = ahead(read_study, "hard", flat[:2], shifted(flat[:2], 0.05), epochs=LONGER)
+    both = runs([*easy, *hard])
+    assert both[:, 0] - both[:, 1] == pytest.approx([3.0] * 4)
+
+
+def test_the_best_other_rate_of_a_case_is_that_of_the_study_of_most_seeds(read_study):
+    """A rate of 0.01 in four seeds and one of 0.05 in three are one rival, met once."""
+    arms = {("l1", name): LOW for name in ("finetune", "linear", "onecycle")}
+    rivals = []
+    for name, rate, seeds in (("few", 0.05, 3), ("many", 0.01, 4)):
+        entries = {role: ROLES[role] for role in ("finetune", "onecycle")}
+        entries["linear"] = {"curve": "constant", "lr": rate}
+        short = {arm: values[:seeds] for arm, values in arms.items()}
+        [case] = cases([read_study(name, short, entries=entries)])
+        rivals.append(between_roles(case, "onecycle", "tuned"))
+        assert between_roles(case, "onecycle", "scaled") is None
+    assert [one.study.name for one in distinct(rivals)] == ["many"]
 
 
 def test_every_set_of_dense_networks_counts_the_same(read_study):

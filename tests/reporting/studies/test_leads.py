@@ -56,15 +56,15 @@ def test_it_is_ahead_the_same_or_behind(case):
     found = found_in(case("one", l1=4.0, random=0.1, fpgm=-3.0))
     said = leads.summary(found)
     assert said == (
-        "**It does**: one-cycle is behind in `one` (`fpgm`, 72 epochs) to fine-tuning. One-cycle "
-        "is ahead of fine-tuning in 1 of 3 cases (1 the same and 1 behind; 86 % of the parameters, "
-        "45 % of the dense epochs)."
+        "**It does**: one-cycle is behind fine-tuning in `one` (`fpgm`, 72 epochs) by 3.00 "
+        "[3.00, 3.00] points. Judged one by one, one-cycle is ahead of fine-tuning in 1 of 3 "
+        "cases (1 the same and 1 behind; 86 % of the parameters, 45 % of the dense epochs)."
     )
 
 
 def test_it_reverses_nowhere_where_all_is_known(case):
     said = leads.summary(found_in(case("one", l1=4.0, random=0.1)))
-    assert said.startswith("**No reversal is shown.** One-cycle is ahead of ")
+    assert said.startswith("**No reversal is shown.** Judged one by one, one-cycle is ")
     assert said.endswith(
         "in 1 of 2 cases (1 the same; 86 % of the parameters, 45 % of the dense epochs)."
     )
@@ -80,8 +80,8 @@ def test_what_is_behind_by_chance_is_not_shown(read_study):
     loose = replace(study, compare=study.compare.model_copy(update={"confidence": 0.9}))
     said = leads.summary(found_in(loose))
     assert said.startswith(
-        "**No reversal is shown.** Judged alone, not with all others, it is behind in `one` (`l1`, "
-        "72 epochs) to fine-tuning. One-cycle is ahead of fine-tuning"
+        "**Not settled.** One-cycle is behind fine-tuning in `one` (`l1`, 72 epochs) by 1.10 "
+        "[0.18, 2.02] points, judged by itself, but not if all 2 comparisons are judged together."
     )
     assert said.endswith(
         "in 1 of 2 cases (1 behind; 86 % of the parameters, 45 % of the dense epochs)."
@@ -92,7 +92,7 @@ def test_rivals_are_met_one_by_one(case):
     found = found_in(case("one", rival="tuned", l1=4.0), case("two", random=3.0))
     assert [len(found.constant[rival]) for rival in ("finetune", "tuned")] == [2, 1]
     text = leads.text(found, 0.95, 0.5)
-    assert "One-cycle is ahead of fine-tuning in 2 of 2 cases (86 %" in text
+    assert "one-cycle is ahead of fine-tuning in 2 of 2 cases (86 %" in text
     assert " and the best other constant rate in 1 of 1 case (86 %" in text
     assert "<summary>All 3 leads of one-cycle</summary>" in text
     assert "| `one` | `l1` | the best other constant rate | 86.2 | 72 | 45 | 4 | +4.00 [" in text
@@ -173,7 +173,7 @@ def test_where_nothing_is_decided_it_is_open(case):
     high = (wide.schedule == "onecycle") & (wide.seed % 2 == 0)
     wide.loc[high, "test_top1_percent"] -= 3
     found = found_in(replace(study, tables={**study.tables, "replicates": wide}))
-    assert leads.summary(found).startswith("**Open.** One-cycle is ")
+    assert leads.summary(found).startswith("**Open.** Judged one by one, one-cycle is ")
 
 
 def test_a_change_stands_although_a_larger_study_has_half_of_its_arms(read_study):
