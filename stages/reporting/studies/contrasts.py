@@ -13,7 +13,7 @@ from stages.reporting.studies.origins import compact
 from stages.reporting.studies.roles import TUNED, Case
 from stages.reporting.words import signed
 from stages.statistics.estimates import NO_SPREAD, Estimate, bonferroni, estimate
-from stages.statistics.studies import Aggregate, aggregate
+from stages.statistics.studies import EACH, Aggregate, aggregate
 from stages.statistics.verdicts import Levels, Verdict, verdict
 
 
@@ -21,13 +21,15 @@ from stages.statistics.verdicts import Levels, Verdict, verdict
 class Contrast:
     """`first` - `second` of a case, by seed: accuracies minus the dense network's, in points.
 
-    `key` is equal for the same arms, whatever study they are in.
+    `key` is equal for the same arms, whatever study they are in; an arm that was chosen among
+    several is one of `tried`.
     """
 
     case: Case
     first: "pd.Series[float]"
     second: "pd.Series[float]"
     key: str
+    tried: int = 1
 
     @property
     def study(self) -> Kept:
@@ -87,8 +89,7 @@ def between(case: Case, first: str, second: str) -> Contrast | None:
 def between_roles(case: Case, first: str, second: str) -> Contrast | None:
     """Hold the schedules in two roles against each other; None where one is vacant or diverged.
 
-    The best other constant rate is one arm, whichever it is: of studies that have the same case
-    the one of most seeds chooses it.
+    The best other constant rate is one arm, whichever it is.
     """
     names = case.roles
     if not {first, second} <= {*names}:
@@ -96,7 +97,8 @@ def between_roles(case: Case, first: str, second: str) -> Contrast | None:
     one = between(case, names[first], names[second])
     forms = case.study.schedule_forms
     arms = [role if role == TUNED else forms[names[role]] for role in (first, second)]
-    return one and replace(one, key=key_of(case, *arms))
+    tried = len({*case.other_rates.values()}) if TUNED in (first, second) else 1
+    return one and replace(one, key=key_of(case, *arms), tried=tried)
 
 
 def key_of(case: Case, *forms: Form | str) -> str:
@@ -106,11 +108,11 @@ def key_of(case: Case, *forms: Form | str) -> str:
 
 
 def distinct(found: Iterable[Contrast]) -> list[Contrast]:
-    """Leave out contrasts of arms that another study has with as many seeds or more."""
+    """Leave out contrasts of arms that another study has, chosen among more or with more seeds."""
     largest: dict[str, Contrast] = {}
     for one in found:
-        other = largest.get(one.key)
-        if other is None or len(one.first) > len(other.first):
+        other = largest.setdefault(one.key, one)
+        if (one.tried, len(one.first)) > (other.tried, len(other.first)):
             largest[one.key] = one
     return sorted(largest.values(), key=lambda one: one.study.name)
 
@@ -142,19 +144,21 @@ def named(study: Kept) -> str:
 def runs(family: Sequence[Contrast]) -> NDArray[np.float64]:
     """Return both arms [seed, arm], averaged over the cases of a study, then over studies.
 
-    Where studies have unlike seeds these are pseudo-values of that mean (the infinitesimal
-    jackknife, Jaeckel 1972): around it, as far from it as all seeds together are times what this
-    seed weighs in it. What differs between studies is then no spread between seeds.
+    Seeds are those that all studies have, or else what differs between studies would be taken for
+    spread between seeds. A study that leaves fewer than EACH of a larger one's is not among them.
     """
     by_study: dict[str, list[pd.DataFrame]] = {}
     for one in family:
         both = pd.DataFrame({"first": one.first, "second": one.second})
         by_study.setdefault(one.study.name, []).append(both)
     means = [pd.concat(each).groupby(level=0).mean() for each in by_study.values()]
-    centre = pd.concat([each.mean() for each in means], axis=1).mean(axis=1)
-    seeds = len({seed for each in means for seed in each.index})
-    moves = [(each - each.mean()) * seeds / (len(each) * len(means)) for each in means]
-    return (pd.concat(moves).groupby(level=0).sum() + centre).to_numpy(float)
+    largest, *others = sorted(means, key=len, reverse=True)
+    taken, shared = [largest], largest.index
+    for each in others:
+        left = shared.intersection(each.index)
+        if len(left) >= EACH:
+            taken, shared = [*taken, each], left
+    return pd.concat(taken).groupby(level=0).mean().loc[shared].to_numpy(float)
 
 
 def together(found: Sequence[Contrast], confidence: float, margin: float) -> Aggregate:

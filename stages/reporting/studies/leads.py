@@ -20,6 +20,7 @@ from stages.reporting.studies.roles import FINETUNE, NAMES, ONECYCLE, TUNED, Cas
 from stages.reporting.studies.words import OUTCOMES, tally
 from stages.reporting.tables import markdown
 from stages.reporting.words import code, count, level, listed, span
+from stages.statistics.estimates import NO_SPREAD
 
 TITLE = "Where the order reverses"
 CONSTANT = (FINETUNE, TUNED)
@@ -28,7 +29,7 @@ NOTHING = "No study has one-cycle and a constant rate of equal epochs."
 HOW = (
     "A case is a study, a pruning method and a budget; the same arms of several studies are one "
     "case. Each is judged by itself, as its study judges; the order reverses where one-cycle is "
-    "behind although all are judged together (Bonferroni)."
+    "behind although all are judged together (Bonferroni); intervals are those of each by itself."
 )
 
 
@@ -115,8 +116,9 @@ def _reversal(found: Leads) -> str:
     else:
         said.append("**No reversal is shown.**")
     if alone:
+        each = "each judged" if len(alone) > 1 else "judged"
         said.append(
-            f"One-cycle is behind {listed(alone)}, judged by itself, but not if all "
+            f"One-cycle is behind {listed(alone)}, {each} by itself, but not if all "
             f"{len(every)} comparisons are judged together."
         )
     if found.diverged:
@@ -143,8 +145,8 @@ def _behind(rival: str, one: Contrast) -> str:
     rates = one.case.other_rates
     named = f"a constant {rates[one.case.roles[TUNED]]:g}" if rival == TUNED else NAMES[rival]
     gap = one.estimate
-    points = f"{-gap.mean:.2f} [{-gap.high:.2f}, {-gap.low:.2f}] points"
-    return f"{named} in {_place(one.case)} by {points}"
+    ends = f" [{-gap.high:.2f}, {-gap.low:.2f}]" if gap.sd > NO_SPREAD else ""
+    return f"{named} in {_place(one.case)} by {-gap.mean:.2f}{ends} points"
 
 
 def _place(case: Case) -> str:

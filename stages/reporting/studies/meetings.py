@@ -79,8 +79,9 @@ def text(cases: Sequence[Case], confidence: float, margin: float) -> str:
     how = (
         "Differences are paired by seed: the interquartile mean over runs (the middle half of all) "
         "of each set of dense networks, and of these the mean, every set counting the same; beside "
-        "it the lowest and the highest of them. A run is a seed: the mean over all methods and "
-        "budgets that have both schedules; arms that several studies have count once. "
+        "it the lowest and the highest of them. A run is a seed that all its studies have: the "
+        "mean over methods and budgets with both schedules; arms that several studies have count "
+        "once. "
         "Intervals are those of a stratified bootstrap (Agarwal et al. 2021). A schedule is better "
         "if both intervals say so, the same if the difference lies within "
         f"{margin:g} points of 0; else, and with fewer than {FEWEST} runs, or {EACH} of a set, "

@@ -113,12 +113,14 @@ def _how(studies: Sequence[Kept]) -> str:
             "- **Wins**: the paired interval lies above 0 against every rival of the contest. "
             "**Highest**: of the highest mean, winner or not. **In the best set**: the winner, or "
             "one of the arms among which the best is.",
-            "- **Sets**: studies that train the same dense networks are one, by seed, and the same "
+            "- **Sets**: studies that train the same dense networks are one, by the seeds that all "
+            "of them have; a study that would leave fewer than four of these is left out. The same "
             "arms of several studies count once. What is said of all sets is the mean of their "
             "interquartile means over seeds, every set counting the same, with an interval of a "
             "stratified bootstrap over seeds (Agarwal et al. 2021): other networks and data may "
             "differ more, and intervals of eight seeds cover a little less than they say. It is "
-            "decided with six seeds or more, four of every set.",
+            "decided with six seeds or more, four of every set. Figures and shares are of means, "
+            "which a few seeds can pull to the other side of 0.",
             "- **Roles** are played by what an entry says, not by its name: one-cycle up to the "
             "dense run's peak; fine-tuning at that run's last rate, or else at the smallest "
             "constant one; of the others that a study tried, the best on validation data; "

@@ -90,43 +90,42 @@ def test_what_changes_no_dense_network_makes_no_other_set(read_study):
 
 
 def test_runs_are_means_over_the_cases_of_a_study_then_over_studies(read_study):
-    """Of one study 4, 3.9, 4.1 and 4 by seed; of the other 4, 3 and 2, means of two methods.
-
-    Their means are 4 and 3, and so 3.5 together. A seed weighs 1/8 in it by the first study and 1/6
-    by the second; of four seeds the pseudo-values move 1/2 and 2/3 as far as the seed.
-    """
-    [one] = ahead(read_study, "one")
-    arms = {(method, "finetune"): [0.90] * 3 for method in ("random", "fpgm")}
-    arms |= {("random", "onecycle"): [0.92, 0.93, 0.94], ("fpgm", "onecycle"): [0.96, 0.93, 0.90]}
+    """By seed 4, 3.9, 4.1, 4 of one study, whose seed 4 is its own, and means of two methods."""
+    [one] = ahead(read_study, "one", [*LOW, 0.91], [*HIGH, 0.99])
+    arms = {(method, "finetune"): [0.90] * 4 for method in ("random", "fpgm")}
+    arms |= {("random", "onecycle"): [0.92, 0.93, 0.94, 0.91]}
+    arms |= {("fpgm", "onecycle"): [0.96, 0.93, 0.90, 0.93]}
     two = [between(case, "onecycle", "finetune") for case in cases([read_study("two", arms)])]
     [family] = by_family([one, *two])
     both = runs(family)
     assert both.shape == (4, 2)
-    means = [3.5 + 2 / 3, 3.5 - 0.1 / 2, 3.5 + 0.1 / 2 - 2 / 3, 3.5]
+    means = [(4 + 4) / 2, (3.9 + 3) / 2, (4.1 + 2) / 2, (4 + 2) / 2]
     assert both[:, 0] - both[:, 1] == pytest.approx(means)
 
 
-def test_what_differs_between_studies_is_no_spread_between_seeds(read_study):
-    """An easy study of four seeds and a hard one of two, in neither of which anything scatters."""
-    flat = [0.9] * 4
-    easy = ahead(read_study, "easy", flat, shifted(flat, 0.01))
-    hard = ahead(read_study, "hard", flat[:2], shifted(flat[:2], 0.05), epochs=LONGER)
-    both = runs([*easy, *hard])
-    assert both[:, 0] - both[:, 1] == pytest.approx([3.0] * 4)
+def test_a_study_that_leaves_too_few_seeds_is_not_averaged(read_study):
+    """Three seeds of a harder study; among studies of few there is no larger one to keep."""
+    easy = ahead(read_study, "easy")
+    hard = ahead(read_study, "hard", LOW[:3], shifted(LOW[:3], 0.05), epochs=LONGER)
+    harder = ahead(read_study, "harder", LOW[:2], shifted(LOW[:2], 0.06), epochs=LONGER)
+    assert runs([*hard, *easy]) == pytest.approx(runs(easy))
+    assert runs([*harder, *hard]) == pytest.approx(runs(hard))
 
 
-def test_the_best_other_rate_of_a_case_is_that_of_the_study_of_most_seeds(read_study):
-    """A rate of 0.01 in four seeds and one of 0.05 in three are one rival, met once."""
-    arms = {("l1", name): LOW for name in ("finetune", "linear", "onecycle")}
+def test_the_best_other_rate_of_a_case_is_the_choice_among_most_then_of_most_seeds(read_study):
+    """Rates of three studies of one case are one rival, met once."""
     rivals = []
-    for name, rate, seeds in (("few", 0.05, 3), ("many", 0.01, 4)):
+    for name, rates, seeds in (("few", [0.05], 3), ("many", [0.01], 4), ("two", [0.01, 0.05], 2)):
         entries = {role: ROLES[role] for role in ("finetune", "onecycle")}
-        entries["linear"] = {"curve": "constant", "lr": rate}
-        short = {arm: values[:seeds] for arm, values in arms.items()}
-        [case] = cases([read_study(name, short, entries=entries)])
+        names = ["linear", "cosine"][: len(rates)]
+        for schedule, rate in zip(names, rates, strict=True):
+            entries[schedule] = {"curve": "constant", "lr": rate}
+        arms = {("l1", schedule): LOW[:seeds] for schedule in entries}
+        [case] = cases([read_study(name, arms, entries=entries)])
         rivals.append(between_roles(case, "onecycle", "tuned"))
         assert between_roles(case, "onecycle", "scaled") is None
-    assert [one.study.name for one in distinct(rivals)] == ["many"]
+    assert [one.study.name for one in distinct(rivals[:2])] == ["many"]
+    assert [one.study.name for one in distinct(rivals)] == ["two"]
 
 
 def test_every_set_of_dense_networks_counts_the_same(read_study):

@@ -57,7 +57,7 @@ def test_it_is_ahead_the_same_or_behind(case):
     said = leads.summary(found)
     assert said == (
         "**It does**: one-cycle is behind fine-tuning in `one` (`fpgm`, 72 epochs) by 3.00 "
-        "[3.00, 3.00] points. Judged one by one, one-cycle is ahead of fine-tuning in 1 of 3 "
+        "points. Judged one by one, one-cycle is ahead of fine-tuning in 1 of 3 "
         "cases (1 the same and 1 behind; 86 % of the parameters, 45 % of the dense epochs)."
     )
 
