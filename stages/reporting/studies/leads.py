@@ -146,11 +146,14 @@ def _behind(rival: str, one: Contrast) -> str:
     named = f"a constant {rates[one.case.roles[TUNED]]:g}" if rival == TUNED else NAMES[rival]
     gap = one.estimate
     ends = f" [{-gap.high:.2f}, {-gap.low:.2f}]" if gap.sd > NO_SPREAD else ""
-    return f"{named} in {_place(one.case)} by {-gap.mean:.2f}{ends} points"
+    return (
+        f"{named} in {_place(one.case, f'{one.kept:.0f} % kept')} by {-gap.mean:.2f}{ends} points"
+    )
 
 
-def _place(case: Case) -> str:
-    return f"{code(case.study.name)} ({code(case.method)}, {count(case.epochs, 'epoch')})"
+def _place(case: Case, *more: str) -> str:
+    which = ", ".join([code(case.method), *more, count(case.epochs, "epoch")])
+    return f"{code(case.study.name)} ({which})"
 
 
 def _joint(found: Leads, confidence: float, margin: float) -> str:

@@ -56,8 +56,8 @@ def test_it_is_ahead_the_same_or_behind(case):
     found = found_in(case("one", l1=4.0, random=0.1, fpgm=-3.0))
     said = leads.summary(found)
     assert said == (
-        "**It does**: one-cycle is behind fine-tuning in `one` (`fpgm`, 72 epochs) by 3.00 "
-        "points. Judged one by one, one-cycle is ahead of fine-tuning in 1 of 3 "
+        "**It does**: one-cycle is behind fine-tuning in `one` (`fpgm`, 86 % kept, 72 epochs) by "
+        "3.00 points. Judged one by one, one-cycle is ahead of fine-tuning in 1 of 3 "
         "cases (1 the same and 1 behind; 86 % of the parameters, 45 % of the dense epochs)."
     )
 
@@ -80,8 +80,9 @@ def test_what_is_behind_by_chance_is_not_shown(read_study):
     loose = replace(study, compare=study.compare.model_copy(update={"confidence": 0.9}))
     said = leads.summary(found_in(loose))
     assert said.startswith(
-        "**Not settled.** One-cycle is behind fine-tuning in `one` (`l1`, 72 epochs) by 1.10 "
-        "[0.18, 2.02] points, judged by itself, but not if all 2 comparisons are judged together."
+        "**Not settled.** One-cycle is behind fine-tuning in `one` (`l1`, 86 % kept, 72 epochs) "
+        "by 1.10 [0.18, 2.02] points, judged by itself, but not if all 2 comparisons are judged "
+        "together."
     )
     assert said.endswith(
         "in 1 of 2 cases (1 behind; 86 % of the parameters, 45 % of the dense epochs)."
