@@ -99,6 +99,9 @@ Key = tuple[str, str]
 """A colour and a pattern."""
 KNOWN: dict[str, Key] = {
     "finetune": ("blue", "solid"),
+    "finetune_high": ("blue", "dotted"),
+    "finetune_low": ("purple", "dash-dotted"),
+    "finetune_tuned": ("blue", "dash-dotted"),
     "weight_rewind": ("vermillion", "solid"),
     "lr_rewind": ("green", "solid"),
     "scaled": ("purple", "solid"),
@@ -109,7 +112,7 @@ KNOWN: dict[str, Key] = {
     "constant": ("blue", "dashed"),
     "cosine": ("green", "dashed"),
     "exponential": ("vermillion", "dashed"),
-    "polynomial": ("blue", "dotted"),
+    "polynomial": ("orange", "dotted"),
     "rex": ("vermillion", "dotted"),
     "step": ("purple", "dotted"),
     "step_high": ("grey", "dash-dotted"),
