@@ -95,6 +95,8 @@ PATTERNS: dict[str, tuple[Any, str]] = {
     "dotted": ((0, (1, 1.2)), "D"),
     "dash-dotted": ((0, (4.5, 1.2, 1, 1.2)), "^"),
 }
+RARE: dict[str, tuple[Any, str]] = {"long-dashed": ((0, (8, 1.6)), "v")}
+"""A pattern that schedules of KNOWN alone have: there are more of them than looks of PATTERNS."""
 Key = tuple[str, str]
 """A colour and a pattern."""
 KNOWN: dict[str, Key] = {
@@ -126,6 +128,8 @@ KNOWN: dict[str, Key] = {
     "onecycle_averaged": ("orange", "dashed"),
     "onecycle_taught": ("orange", "dash-dotted"),
     "onecycle_averaged_taught": ("green", "dash-dotted"),
+    "onecycle_zimmer": ("orange", "long-dashed"),
+    "scaled_zimmer": ("purple", "long-dashed"),
 }
 """The looks of the schedules of the presets."""
 
@@ -143,7 +147,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     for name in sorted(names, key=lambda name: (name not in KNOWN, _stem(name) != name, name)):
         keys = list(_preferred(name))
         chosen[name] = next((key for key in keys if key not in chosen.values()), keys[0])
-    return {name: Look(COLORS[chosen[name][0]], *PATTERNS[chosen[name][1]]) for name in names}
+    patterns = PATTERNS | RARE
+    return {name: Look(COLORS[chosen[name][0]], *patterns[chosen[name][1]]) for name in names}
 
 
 def _preferred(name: str) -> Iterator[Key]:
